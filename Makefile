@@ -1,0 +1,40 @@
+# Everything a stranger needs. Each target does its own set-up.
+PY := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: demo test check lint bench clean lock
+
+$(READY): locks/dev.txt pyproject.toml
+	python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r locks/dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)   ## a mission of five nations, played out on this machine
+	$(PY) -m clients.cli.main demo
+
+lint: $(READY)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+check: lint      ## format, lint, types and the fast tests
+	$(PY) -m pytest -q -n 2 -m "not slow"
+
+test: lint       ## everything that must pass before a change lands
+	$(PY) -m pytest -q -n 2
+
+bench: $(READY)  ## speed, as ratios to a limit measured in the same run
+	$(PY) -m benchmarks
+
+lock:            ## renew the lock files (hashes, no index, no host)
+	$(PY) -m pip install --quiet pip-tools
+	for extra in clients policy broker dev; do \
+	  flags=""; [ $$extra = clients ] || flags="--extra $$extra"; \
+	  [ $$extra = dev ] && flags="--extra dev --extra broker --extra policy"; \
+	  CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options $$flags -o locks/$$extra.txt pyproject.toml; \
+	done
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run

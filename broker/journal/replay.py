@@ -1,0 +1,154 @@
+"""The one check that every start and every scrub runs: do the stored rows follow from one another?
+
+Feed it the log page by page, in order. It re-hashes the leaf bytes that are *stored* (logs have
+died of a bit that flipped between memory and disk), compares every stored tree hash, follows every
+channel's chain, recomputes every heads leaf, verifies every checkpoint, and checks the tie of
+every entry to the rows it wrote. Nothing here reads a file.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from broker.journal.binding import bind
+from broker.journal.schema import SLOTS, place
+from wire import entries
+from wire.entries import Link, Tip
+from wire.errors import BrokerFault, Malformed
+from wire.merkle import Frontier, leaf_hash
+from wire.notes import VKey, open_checkpoint
+
+ENTRY_LEAF: Final = 0x01
+
+
+class EntryRow(NamedTuple):
+    """A row of the table `entry`."""
+
+    index: int
+    leaf: bytes
+    hashes: bytes
+    rows: bytes
+
+
+class SlotRow(NamedTuple):
+    """A row of `link` with its row of `view`; `viewed` is None if there is none."""
+
+    at: int
+    channel: str
+    count: int
+    link: bytes
+    viewed: int | None
+    opening: bytes | None
+    view: bytes | None
+    erased: int | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is stored about the entries from `first` up to `end`, each list in order of the log."""
+
+    first: int
+    end: int
+    entries: Sequence[EntryRow]
+    slots: Sequence[SlotRow]
+    views: int
+    heads: Sequence[tuple[int, str]]
+    rows: Mapping[int, Sequence[tuple[str, Sequence[Any]]]]
+
+
+class Replay:
+    """The state that the rows add up to, and the fault that says where they do not.
+
+    Every fault is a `BrokerFault` "journal-damaged" naming the first entry that disagrees.
+    """
+
+    def __init__(
+        self,
+        secret: bytes,
+        log_keys: Sequence[VKey],
+        channels: Sequence[tuple[str, int]],
+        frontier: Frontier,
+        tips: Mapping[str, Tip],
+    ) -> None:
+        self._secret = secret
+        self._log_keys = log_keys
+        self._channels = channels
+        self.frontier = frontier
+        self.tips: defaultdict[str, Tip] = defaultdict(Tip, tips)
+        self.time_ms = 0
+        self.note = ""
+
+    def feed(self, page: Page) -> None:
+        """Go on with the next page."""
+        slots, heads = _by_entry(page.slots), dict(page.heads)
+        expected = range(page.first, page.end)
+        if [row.index for row in page.entries] != list(expected):
+            raise damaged(self.frontier.size, "entries are missing or out of place")
+        for row in page.entries:
+            try:
+                self._follow(row, slots.pop(row.index, []), heads.pop(row.index + 1, None))
+            except Malformed as error:
+                raise damaged(row.index, error.detail) from error
+            if bind(self._secret, row.index, page.rows.get(row.index, ())) != row.rows:
+                raise damaged(row.index, "its rows are not those that it wrote")
+        shown = sum(row.viewed is not None for row in page.slots)
+        if slots or heads or page.rows.keys() - set(expected) or shown != page.views:
+            raise damaged(page.first, "rows that belong to no entry")
+
+    def _follow(self, row: EntryRow, slots: Sequence[SlotRow], note: str | None) -> None:
+        if self.frontier.append(leaf_hash(row.leaf)) != row.hashes:
+            raise damaged(row.index, "the stored hashes are not those of the stored leaf")
+        if row.leaf[:1] == bytes([ENTRY_LEAF]):
+            if note is not None or [slot.at % SLOTS for slot in slots] != list(range(row.leaf[1])):
+                raise damaged(row.index, "links are missing or out of place")
+            for slot in slots:
+                self._follow_chain(row, slot)
+        elif slots or note is None:
+            raise damaged(row.index, "a heads leaf has a checkpoint and no links")
+        else:
+            self._follow_heads(row, note)
+
+    def _follow_chain(self, row: EntryRow, slot: SlotRow) -> None:
+        number = slot.at % SLOTS
+        opening = entries.link_opening(self._secret, row.index, number)
+        link, commitment = entries.open_link(row.leaf, number, opening, slot.link)
+        tip = self.tips[link.channel]
+        follows = Tip(link.count, link.prev_index, tip.slot, bytes.fromhex(link.prev))
+        named = (link.channel, link.count, place(link.index, link.slot))
+        if follows != tip or named != (slot.channel, slot.count, slot.at):
+            raise damaged(row.index, "a link does not follow the one before it in its channel")
+        self.tips[link.channel] = Tip(link.count + 1, link.index, link.slot, commitment)
+        _check_view(row.index, link, slot)
+
+    def _follow_heads(self, row: EntryRow, note: str) -> None:
+        time_ms, _, _ = entries.open_heads(row.leaf)
+        names = [name for name, since in self._channels if since <= row.index]
+        leaf = entries.heads_leaf(row.index, time_ms, names, self.tips, self._secret)
+        if leaf != row.leaf or self.tips.keys() - set(names) or time_ms < self.time_ms:
+            raise damaged(row.index, "the heads leaf does not say what the chains say")
+        checkpoint = open_checkpoint(note, self._log_keys).checkpoint
+        if (checkpoint.size, checkpoint.root) != (row.index + 1, self.frontier.root()):
+            raise damaged(row.index, "the checkpoint is of another tree")
+        self.time_ms, self.note = time_ms, note
+
+
+def damaged(index: int, what: str) -> BrokerFault:
+    """The fault that names the first entry that disagrees."""
+    return BrokerFault("journal-damaged", f"entry {index}: {what}")
+
+
+def _check_view(index: int, link: Link, slot: SlotRow) -> None:
+    if slot.viewed is None:
+        raise damaged(index, "a view is missing that was never erased")
+    if slot.opening is not None and slot.view is not None:
+        entries.open_view(link, slot.opening, slot.view)
+    elif slot.erased is None or slot.erased <= index:
+        raise damaged(index, "a view was erased by no later entry")
+
+
+def _by_entry(slots: Sequence[SlotRow]) -> dict[int, list[SlotRow]]:
+    found: dict[int, list[SlotRow]] = {}
+    for slot in slots:
+        found.setdefault(slot.at // SLOTS, []).append(slot)
+    return found

@@ -1,0 +1,102 @@
+"""The tables of the journal and every statement that changes them.
+
+Statements are literals with parameters; no SQL is ever built from values. What is not named here
+cannot be written.
+
+The log itself is `entry`, `link`, `view`, `head` and `channel`. A slot's place is one integer,
+``at = index * 256 + slot``, so that links and views are appended in order of the log.
+The other tables are what the broker serves from; every row is written by the entry it names.
+"""
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x54_45_41_52  # "TEAR", so that `file` and we know our own databases
+VERSION: Final = 1
+"""Of this schema; another number in the file means another program wrote it."""
+
+SLOTS: Final = 256
+"""Slots of one entry: the leaf counts them in one byte."""
+
+DDL: Final = (
+    # -- the log
+    """CREATE TABLE entry(
+        idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, hashes BLOB NOT NULL, rows BLOB NOT NULL) STRICT""",
+    """CREATE TABLE link(
+        at INTEGER PRIMARY KEY, channel TEXT NOT NULL, count INTEGER NOT NULL, body BLOB NOT NULL,
+        UNIQUE(channel, count)) STRICT""",
+    """CREATE TABLE view(
+        at INTEGER PRIMARY KEY, opening BLOB, body BLOB, erased INTEGER,
+        CHECK ((opening IS NULL) = (erased IS NOT NULL)), CHECK ((body IS NULL) = (erased IS NOT NULL))) STRICT""",
+    "CREATE TABLE head(size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
+    """CREATE TABLE channel(
+        position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL) STRICT""",
+    # -- what the broker serves from
+    """CREATE TABLE report(
+        idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, identity TEXT NOT NULL UNIQUE,
+        originator TEXT NOT NULL, signer TEXT NOT NULL, created INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",
+    """CREATE TABLE statement(
+        idx INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, nation TEXT NOT NULL,
+        seq INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",
+    """CREATE TABLE release(
+        report_idx INTEGER NOT NULL, nation TEXT NOT NULL, portion INTEGER NOT NULL, idx INTEGER NOT NULL,
+        PRIMARY KEY(report_idx, nation, portion)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX release_by_entry ON release(idx)",
+    """CREATE TABLE attachment(
+        identity TEXT NOT NULL, portion INTEGER NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL,
+        length INTEGER NOT NULL, received INTEGER NOT NULL,
+        PRIMARY KEY(identity, portion, id)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE subscription(
+        member TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, idx INTEGER NOT NULL,
+        PRIMARY KEY(member, name)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE cursor(
+        member TEXT NOT NULL, name TEXT NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY(member, name)) STRICT, WITHOUT ROWID""",
+)  # fmt: skip
+
+# The writer's log statements, in the order of the batch.
+INSERT_ENTRY: Final = "INSERT INTO entry VALUES(?,?,?,?)"
+INSERT_LINK: Final = "INSERT INTO link VALUES(?,?,?,?)"
+INSERT_VIEW: Final = "INSERT INTO view VALUES(?,?,?,NULL)"
+INSERT_CHANNEL: Final = "INSERT INTO channel VALUES(?,?,?)"
+INSERT_HEAD: Final = "INSERT INTO head VALUES(?,?)"
+
+TABLES: Final[dict[str, tuple[str, ...]]] = {
+    "report": ("idx", "id", "identity", "originator", "signer", "created", "raw"),
+    "statement": ("idx", "identity", "nation", "seq", "raw"),
+    "release": ("report_idx", "nation", "portion", "idx"),
+    "attachment": ("identity", "portion", "id", "sha256", "length", "received"),
+}
+"""Tables that a record may add rows to, with their columns. Rows are new or it is an error."""
+
+INSERTS: Final[dict[str, str]] = {
+    "report": "INSERT INTO report VALUES(?,?,?,?,?,?,?)",
+    "statement": "INSERT INTO statement VALUES(?,?,?,?,?)",
+    "release": "INSERT INTO release VALUES(?,?,?,?)",
+    "attachment": "INSERT INTO attachment VALUES(?,?,?,?,?,?)",
+}
+
+CHANGES: Final[dict[str, str]] = {
+    # member, name, body, entry index; a member's newest text under a name replaces the older
+    "subscription.put": """INSERT INTO subscription VALUES(?,?,?,?)
+        ON CONFLICT(member, name) DO UPDATE SET body = excluded.body, idx = excluded.idx""",
+    "subscription.drop": "DELETE FROM subscription WHERE member = ? AND name = ?",
+    "cursor.drop": "DELETE FROM cursor WHERE member = ? AND name = ?",
+    # index of the erasure's own entry, then the slot's place (`place`)
+    "view.erase": "UPDATE view SET opening = NULL, body = NULL, erased = ? WHERE at = ?",
+}
+"""What a record may change in place, carried out in the order of the records, after all rows."""
+
+PROGRESS: Final[dict[str, str]] = {
+    # member, name, position
+    "cursor.set": """INSERT INTO cursor VALUES(?,?,?)
+        ON CONFLICT(member, name) DO UPDATE SET position = excluded.position""",
+    # bytes received, identity, portion, id
+    "attachment.received": """UPDATE attachment SET received = ?
+        WHERE identity = ? AND portion = ? AND id = ?""",
+}
+"""What may change outside the log, because losing it costs a repetition and nothing else."""
+
+
+def place(index: int, slot: int) -> int:
+    """The one integer that names a slot of the log."""
+    return index * SLOTS + slot

@@ -1,0 +1,216 @@
+"""The bodies of statements, one model a type, and the table of who must sign what.
+
+Every body carries a random salt: its digest stands in the signed head for everybody to see, and
+must say nothing about a body that is withheld.
+"""
+
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field, StringConstraints
+
+
+from wire.model import Hex16B, Hex32B, NationCode, Seconds, SortedSet, Strict, Token
+from wire.vocabulary import Level, RegistryBody
+
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=65_536)]
+Lines = Annotated[
+    tuple[Annotated[str, StringConstraints(max_length=400)], ...], Field(max_length=2_000)
+]
+"""Policy text, one string a line: the JSON gate lets no line breaks into strings."""
+Words = Annotated[str, StringConstraints(max_length=200)]
+Count = Annotated[int, Field(ge=1, le=64)]
+
+Kind = Literal["system", "analyst", "officer", "auditor", "gateway"]
+SIGNING_KINDS: Final = frozenset({"system", "officer"})
+"""Members who sign for others to verify: everybody must see their keys."""
+Role = Literal["member", "epoch", "policy", "release"]
+
+
+class Salted(Strict):
+    """A body; its salt is 16 random bytes."""
+
+    salt: Hex16B
+
+
+class CharterNation(Strict):
+    """A founding nation: its first root statement and up to what level it is accredited."""
+
+    code: NationCode
+    name: Words
+    root: Hex32B
+    clearance: Token
+
+
+class MissionCharter(Salted):
+    """What every client pins: who founds the mission, its words, its log and its floor."""
+
+    name: Words
+    exercise: bool
+    levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=8)]
+    nations: Annotated[tuple[CharterNation, ...], Field(min_length=1, max_length=64)]
+    origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]{1,128}\z")]
+    log_keys: Annotated[tuple[Words, ...], Field(min_length=1, max_length=4)]
+    witnesses: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=4_000)], ...], Field(max_length=64)
+    ]
+    witness_quorum: Annotated[int, Field(ge=0, le=64)]
+    admission_quorum: Count
+    floor: Lines
+    carry: Lines
+
+
+class RegistryPublish(Salted):
+    """A version of the reference data: regions, threats, caveats, communities, coalitions."""
+
+    registry: RegistryBody
+
+
+class NationAdmit(Salted):
+    """A nation joins; its first root statement has this identity."""
+
+    nation: CharterNation
+
+
+class NationExpel(Salted):
+    """A nation leaves; from this entry on it posts, reads and signs nothing."""
+
+    code: NationCode
+    reason: Words
+
+
+class RootPublish(Salted):
+    """A nation's root keys: `threshold` of them act for the nation."""
+
+    version: Annotated[int, Field(ge=1)]
+    keys: Annotated[dict[Hex16B, Base64], Field(min_length=1, max_length=16)]
+    threshold: Count
+    expires: Seconds
+
+
+class RoleSet(Salted):
+    """Delegates a role to members: `threshold` of them act."""
+
+    role: Role
+    kids: Annotated[tuple[Hex16B, ...], SortedSet, Field(min_length=1, max_length=32)]
+    threshold: Count
+
+
+class MemberAdd(Salted):
+    """A device or system of the nation, with three keys for three uses."""
+
+    kid: Hex16B
+    kind: Kind
+    clearance: Token
+    communities: Annotated[tuple[Token, ...], SortedSet]
+    sign_key: Base64
+    seal_key: Base64
+    request_key: Base64
+    expires: Seconds
+
+
+class MemberRevoke(Salted):
+    """From this entry on the member signs, reads and receives nothing."""
+
+    kid: Hex16B
+    reason: Words
+    compromised_since: Seconds | None = None
+
+
+class EpochOpen(Salted):
+    """A nation's encryption keys for one epoch, one a level, lowest level first."""
+
+    epoch: Annotated[int, Field(ge=1, lt=1 << 32)]
+    keys: Annotated[tuple[Base64, ...], Field(min_length=1, max_length=8)]
+    opens: Seconds
+    expires: Seconds
+
+
+class EpochGrant(Salted):
+    """The seed of one epoch at one level, wrapped to one member's device."""
+
+    epoch: Annotated[int, Field(ge=1, lt=1 << 32)]
+    member: Hex16B
+    level: Token
+    wrap: Base64
+
+
+class PolicyPublish(Salted):
+    """A nation's release and intake rules, pinned to the reference data they were signed under."""
+
+    version: Annotated[int, Field(ge=1)]
+    release: Lines
+    accept: Lines
+    registry: Hex32B
+    expires: Seconds
+
+
+class ReportRelease(Salted):
+    """The originator's consent to one more nation, with that nation's key wrap."""
+
+    report: Hex32B
+    portion: Hex32B
+    to: NationCode
+    level: Token
+    epoch: Annotated[int, Field(ge=1, lt=1 << 32)]
+    kid: Hex16B
+    wrap: Base64
+
+
+class ReportRecall(Salted):
+    """The originator takes a report back."""
+
+    report: Hex32B
+    reason: Words
+
+
+class ReportComplaint(Salted):
+    """A recipient says what is wrong with a report."""
+
+    report: Hex32B
+    code: Literal["undecryptable", "mislabelled", "duplicate"]
+
+
+class Approval(Salted):
+    """An officer's signature on one referred case, for his own layer only."""
+
+    layer: Literal["handle", "release", "carry", "accept"]
+    report: Hex32B
+    portion: Hex32B
+    to: NationCode
+    expires: Seconds
+
+
+class HeadSeen(Salted):
+    """The log as this nation sees it: gossip against forks."""
+
+    size: Annotated[int, Field(ge=0, lt=1 << 53)]
+    root: Hex32B
+
+
+class Rule(NamedTuple):
+    """Who signs a type, what its body looks like, and which scopes its body may have."""
+
+    signed_by: Literal["quorum", "root", "member", "epoch", "policy", "release", "self"]
+    body: type[Salted]
+    scopes: tuple[str, ...]
+
+
+RULES: Final[dict[str, Rule]] = {
+    "mission.charter": Rule("quorum", MissionCharter, ("mission",)),
+    "registry.publish": Rule("quorum", RegistryPublish, ("mission",)),
+    "nation.admit": Rule("quorum", NationAdmit, ("mission",)),
+    "nation.expel": Rule("quorum", NationExpel, ("mission",)),
+    "root.publish": Rule("root", RootPublish, ("mission",)),
+    "role.set": Rule("root", RoleSet, ("mission",)),
+    "member.add": Rule("member", MemberAdd, ("mission", "nation")),
+    "member.revoke": Rule("member", MemberRevoke, ("mission", "nation")),
+    "epoch.open": Rule("epoch", EpochOpen, ("mission",)),
+    "epoch.grant": Rule("epoch", EpochGrant, ("nation",)),
+    "policy.publish": Rule("policy", PolicyPublish, ("nation",)),
+    "report.release": Rule("release", ReportRelease, ("parties",)),
+    "report.recall": Rule("release", ReportRecall, ("parties",)),
+    "report.complaint": Rule("self", ReportComplaint, ("parties",)),
+    "approval": Rule("release", Approval, ("nation",)),
+    "head.seen": Rule("self", HeadSeen, ("mission",)),
+}
+"""No row, no statement."""

@@ -1,0 +1,122 @@
+"""The JSON forms in which a journal's entries travel to those who verify them.
+
+Hashed texts travel as base64 of the exact bytes; nothing is ever written out again. A broker makes
+these from what it stores; `wire/prove.py` says what they prove.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints
+
+from wire import strict_json
+from wire.base64_strict import encode
+from wire.entries import HeadEvidence
+from wire.links import Position, Slot
+from wire.merkle import MAX_PROOF
+from wire.model import Channel, Strict
+from wire.notes import MAX_NOTE_BYTES
+
+MAX_SEGMENT_ENTRIES: Final = 1_000
+"""Entries in one page: about 1.5 MB, a quarter of a second to verify."""
+MAX_SEGMENT_BYTES: Final = 16 << 20
+"""A page of entries with far longer views than usual; a broker ends its pages earlier."""
+MAX_EVIDENCE_BYTES: Final = 1 << 19
+"""The longest view and the longest checkpoint together, in base64 and JSON."""
+
+_Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=90_000)]
+_Hash = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z", max_length=44)]
+_Path = Annotated[tuple[_Hash, ...], Field(max_length=MAX_PROOF)]
+_Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_BYTES)]
+
+
+class Evidence(Strict):
+    """One entry, opened for one channel: bytes in base64, the checkpoint as the note's text."""
+
+    index: Position
+    slot: Slot
+    leaf: _Base64
+    link: _Base64
+    opening: _Hash
+    view: _Base64 | None
+    view_opening: _Hash | None
+    proof: _Path
+    checkpoint: _Note | None
+
+
+class HeadEvidenceModel(Strict):
+    """The heads leaf at the end of the tree, opened for one channel."""
+
+    leaf: _Base64
+    head: _Base64
+    opening: _Hash
+    path: _Path
+    proof: _Path
+
+
+class Segment(Strict):
+    """A page of a channel's chain, in order, under one checkpoint."""
+
+    checkpoint: _Note
+    channel: Channel
+    entries: Annotated[tuple[Evidence, ...], Field(max_length=MAX_SEGMENT_ENTRIES)]
+    head: HeadEvidenceModel
+
+
+# -- building, from what a journal stores
+
+
+def evidence(
+    index: int,
+    slot: int,
+    leaf: bytes,
+    link: bytes,
+    opening: bytes,
+    view: tuple[bytes, bytes] | None,
+    proof: Sequence[bytes],
+    checkpoint: str | None = None,
+) -> Evidence:
+    """An entry opened for one channel; `view` is (opening, body) as stored, None if erased."""
+    return Evidence.model_construct(
+        index=index,
+        slot=slot,
+        leaf=encode(leaf),
+        link=encode(link),
+        opening=encode(opening),
+        view=None if view is None else encode(view[1]),
+        view_opening=None if view is None else encode(view[0]),
+        proof=tuple(map(encode, proof)),
+        checkpoint=checkpoint,
+    )
+
+
+def segment(
+    checkpoint: str,
+    channel: str,
+    page: Sequence[Evidence],
+    head: HeadEvidence,
+    proof: Sequence[bytes],
+) -> Segment:
+    """A page of a channel's chain; `proof` shows the heads leaf as the last of the checkpoint."""
+    return Segment(
+        checkpoint=checkpoint,
+        channel=channel,
+        entries=tuple(page),
+        head=HeadEvidenceModel(
+            leaf=encode(head.leaf),
+            head=encode(head.head),
+            opening=encode(head.opening),
+            path=tuple(map(encode, head.path)),
+            proof=tuple(map(encode, proof)),
+        ),
+    )
+
+
+def read_evidence(data: bytes) -> Evidence:
+    """Evidence from JSON. Raises `Malformed`."""
+    return strict_json.load(data, Evidence, limit=MAX_EVIDENCE_BYTES, prose=True)
+
+
+def read_segment(data: bytes) -> Segment:
+    """A page from JSON. Raises `Malformed`."""
+    return strict_json.load(data, Segment, limit=MAX_SEGMENT_BYTES, prose=True)

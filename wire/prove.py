@@ -1,0 +1,200 @@
+"""Step 10 of a report's way: prove that an entry, or a channel's whole history, is in the journal.
+
+`verify_entry` proves one entry; `walk` proves that a channel's entries are all of them. Both need
+only the log's public keys: no broker code, no network, no trust in who delivers the bytes. All
+hashed texts travel as base64 of the exact bytes; nothing is ever written out again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from wire import links, strict_json
+from wire.base64_strict import decode
+from wire.entries import Tip
+from wire.errors import Conflict, Malformed
+from wire.evidence import Evidence as Evidence
+from wire.evidence import HeadEvidenceModel as HeadEvidenceModel
+from wire.evidence import Segment as Segment
+from wire.links import Head, Link
+from wire.made import OnlyByMaker
+from wire.merkle import EMPTY_ROOT, leaf_hash, verify_consistency, verify_inclusion
+from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a verifier keeps of one channel between runs.
+
+    The tree verified last, the last entry of the channel, and the size of the tree up to which
+    the channel is known to be complete: no later entry may stand before that.
+    """
+
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+    tip: Tip = Tip()  # noqa: RUF009 - frozen
+    complete_to: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEntry(metaclass=OnlyByMaker):
+    """An entry proven to be in the journal. `view` is None where it has been erased.
+
+    `count` numbers the channel's entries from 0; `time` is Unix milliseconds by the broker's clock.
+    """
+
+    index: int
+    channel: str
+    count: int
+    time: int
+    type: str
+    view: Mapping[str, strict_json.Json] | None
+    checkpoint: OpenedCheckpoint
+
+
+# -- verifying
+
+
+def verify_entry(
+    evidence: Evidence,
+    log_keys: Sequence[VKey],
+    channel: str,
+    *,
+    checkpoint: OpenedCheckpoint | None = None,
+) -> VerifiedEntry:
+    """The entry, once it is proven to be in the signed tree and to belong to the channel.
+
+    A checkpoint opened before takes the place of the one in the evidence. Raises `Malformed`
+    ``bad-checkpoint``, ``bad-proof`` or ``broken-chain``.
+    """
+    if checkpoint is None:
+        checkpoint = open_checkpoint(evidence.checkpoint or "", log_keys)
+    return _opened(evidence, channel, checkpoint)[0]
+
+
+def walk(
+    trust: Trust,
+    segment: Segment,
+    log_keys: Sequence[VKey],
+    channel: str,
+    position: int,
+    channels: int | None,
+    consistency: Sequence[bytes],
+    *,
+    checkpoint: OpenedCheckpoint | None = None,
+) -> tuple[Trust, tuple[VerifiedEntry, ...], bool]:
+    """Follow a channel's chain from what is trusted to the end of the page.
+
+    `position` is the channel's fixed place among the `channels` of the heads leaf; None takes the
+    number from the leaf, for the mission's channel, which is what tells the number. Gives the new
+    trust, the page's entries, and whether they are all there were at the checkpoint.
+
+    Raises `Malformed` ``broken-chain`` naming the first bad entry, ``bad-checkpoint`` or
+    ``bad-proof``; `Conflict` ``fork-detected`` for two trees of one size.
+    """
+    # (1) The checkpoint is the log's, and its tree starts with the tree already trusted.
+    opened = checkpoint or open_checkpoint(segment.checkpoint, log_keys)
+    _check_extends(trust, opened, consistency)
+    # (2) The tree ends in a heads leaf that says, at the channel's own place, how far it has come.
+    head = _opened_head(segment.head, opened, channel, position, channels)
+    # (3) Every entry is in the tree, and follows the one before it in the chain and in the tree.
+    tip, found = trust.tip, []
+    for evidence in segment.entries:
+        try:
+            entry, link, commitment = _opened(evidence, channel, opened)
+            _check_follows(link, tip, trust.complete_to)
+        except Malformed as error:
+            where = f"entry {tip.count} of {channel}, at index {evidence.index}"
+            raise Malformed("broken-chain", f"{where}: {error.detail}") from error
+        tip = Tip(link.count + 1, link.index, link.slot, commitment)
+        found.append(entry)
+    # (4) The page ends where the head says, or before it and then not without progress.
+    complete = tip.count == head.count
+    if tip.count > head.count or (not complete and not found):
+        where = f"entry {min(tip.count, head.count)} of {channel}"
+        raise Malformed("broken-chain", f"{where}: {tip.count} shown, {head.count} exist")
+    if complete and (tip.index, tip.slot, tip.commitment.hex()) != (
+        head.index,
+        head.slot,
+        head.last,
+    ):
+        raise Malformed("broken-chain", f"entry {tip.count - 1} of {channel}: not the newest")
+    size, root = opened.checkpoint.size, opened.checkpoint.root
+    return Trust(size, root, tip, size if complete else trust.complete_to), tuple(found), complete
+
+
+def _check_extends(trust: Trust, opened: OpenedCheckpoint, consistency: Sequence[bytes]) -> None:
+    size, root = opened.checkpoint.size, opened.checkpoint.root
+    if size < trust.size:
+        raise Malformed(
+            "broken-chain", f"the log has {size} entries, {trust.size} were seen before"
+        )
+    if size == trust.size and root != trust.root:
+        raise Conflict("fork-detected", f"two different trees of {size} entries")
+    if trust.size:
+        verify_consistency(trust.size, size, consistency, trust.root, root)
+    elif consistency:
+        raise Malformed("bad-proof", "a proof of consistency with nothing")
+
+
+def _opened_head(
+    evidence: HeadEvidenceModel,
+    opened: OpenedCheckpoint,
+    channel: str,
+    position: int,
+    channels: int | None,
+) -> Head:
+    size, root = opened.checkpoint.size, opened.checkpoint.root
+    leaf = decode(evidence.leaf)
+    verify_inclusion(size - 1, size, leaf_hash(leaf), _decoded(evidence.proof), root)
+    _, there, heads_root = links.open_heads(leaf)
+    if channels is not None and channels != there:
+        raise Malformed("broken-chain", f"the head is for {there} channels, not {channels}")
+    opening, text = decode(evidence.opening), decode(evidence.head)
+    head, hashed = links.open_head(opening, text)
+    verify_inclusion(position, there, hashed, _decoded(evidence.path), heads_root)
+    if head.channel != channel:
+        raise Malformed("broken-chain", f"the head is not that of {channel}")
+    return head
+
+
+def _opened(
+    evidence: Evidence, channel: str, opened: OpenedCheckpoint
+) -> tuple[VerifiedEntry, Link, bytes]:
+    leaf = decode(evidence.leaf)
+    size, root = opened.checkpoint.size, opened.checkpoint.root
+    verify_inclusion(evidence.index, size, leaf_hash(leaf), _decoded(evidence.proof), root)
+    link, commitment = links.open_link(
+        leaf, evidence.slot, decode(evidence.opening), decode(evidence.link)
+    )
+    if (link.channel, link.index, link.slot) != (channel, evidence.index, evidence.slot):
+        raise Malformed("broken-chain", "the link belongs to another channel or place")
+    if (evidence.view is None) != (evidence.view_opening is None):
+        raise Malformed("broken-chain", "a view comes with its opening, or neither does")
+    view: Mapping[str, strict_json.Json] | None = None
+    if evidence.view is not None and evidence.view_opening is not None:
+        text = decode(evidence.view)
+        view = MappingProxyType(links.open_view(link, decode(evidence.view_opening), text))
+    entry = VerifiedEntry._make(
+        index=link.index,
+        channel=link.channel,
+        count=link.count,
+        time=link.time,
+        type=link.type,
+        view=view,
+        checkpoint=opened,
+    )
+    return entry, link, commitment
+
+
+def _check_follows(link: Link, tip: Tip, complete_to: int) -> None:
+    if link.count != tip.count:
+        raise Malformed("broken-chain", f"missing or out of order; number {link.count} is there")
+    if (link.prev_index, link.prev) != (tip.index, tip.commitment.hex()):
+        raise Malformed("broken-chain", "does not follow the entry before it")
+    if link.index <= tip.index or link.index < complete_to:
+        raise Malformed("broken-chain", "stands before what was complete without it")
+
+
+def _decoded(hashes: Sequence[str]) -> list[bytes]:
+    return [decode(text) for text in hashes]

@@ -1,0 +1,303 @@
+"""The sealed report, format TLR1: its layout in bytes, and the words that bind its keys.
+
+    report    := head | signature | portion+
+    head      := "TLR1" | suite u8 | flags u8 = 0 | header_len u32 | header JSON
+    signature := len u16 | composite signature over head, context "tearline/report"
+    portion   := index u8 | descriptor_len u32 | descriptor
+               | wrap_count u16 | (record_index u16 | wrap_len u16 | wrap)* | payload_len u64 | payload
+    descriptor:= label_len u32 | label JSON | n u16 | n × record
+    record    := nation[3] | level u8 | epoch u32 | kid[16] | SHA-256(wrap)[32]   ascending by nation
+
+Integers are big-endian. commitment = SHA-256("tearline/portion\\0" ‖ descriptor) and the signature
+covers the commitments, so any subset of portions still verifies. Identity = SHA-256(head).
+
+This module only takes bytes apart and puts them together. `wire.verify` decides.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from wire import composite
+from wire.errors import Malformed
+from wire.keys import SUITE, WRAP
+from wire.labels import Label
+from wire.model import Hex16B, Hex32B, NationCode, Seconds, Strict, Token
+
+MAGIC: Final = b"TLR1"
+PREAMBLE: Final = struct.Struct(">4sBBI")
+RECORD: Final = struct.Struct(">3sBI16s32s")
+WRAP_HEAD: Final = struct.Struct(">HH")
+HEADER_MAX: Final = 65_536  # the limit of the JSON gate
+PORTIONS: Final = (1, 2, 4, 8, 16)  # how many commitments a header may hold
+RECORDS_MAX: Final = 64  # nations of a mission
+PAYLOAD_MAX: Final = 8 * 1024 * 1024  # larger things travel as attachments
+DESCRIPTOR_MAX: Final = 4 + HEADER_MAX + 2 + RECORDS_MAX * RECORD.size
+REPORT_MAX: Final = 16 * 1024 * 1024  # one request body
+ATTACHMENT_MAX: Final = 1024 * 1024 * 1024  # ciphertext bytes of one attachment
+ATTACHMENTS: Final = 16  # in one portion
+
+MediaType = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]+/[a-z0-9.+-]+(;[a-z]+=[a-z0-9.]+)?\z", max_length=96)
+]
+
+
+class Header(Strict):
+    """The signed JSON: who says it, and commitments to what is said."""
+
+    v: Literal[1]
+    mission: Token
+    id: Hex16B
+    originator: NationCode
+    signer: Hex16B
+    created: Seconds
+    portions: Annotated[tuple[Hex32B, ...], Field(min_length=1, max_length=16)]
+
+
+class Sealed(Strict):
+    """A ciphertext: what it is once opened, and the bytes by which it is known."""
+
+    sha256: Hex32B
+    len: Annotated[int, Field(ge=1, le=ATTACHMENT_MAX)]
+    media_type: MediaType
+
+
+class Attachment(Sealed):
+    """A ciphertext that travels apart from the report."""
+
+    id: Hex16B
+
+
+class PortionLabel(Label):
+    """The label JSON of one portion: salt, label, payload and attachments."""
+
+    salt: Hex16B
+    payload: Sealed
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=ATTACHMENTS)]
+
+
+@dataclass(frozen=True)
+class Record:
+    """That a nation can open a portion, with which of its keys, by which wrap."""
+
+    nation: str
+    level: int
+    epoch: int
+    kid: str
+    wrap_sha256: bytes
+
+    def encode(self) -> bytes:
+        """The 56 bytes of the record."""
+        kid = bytes.fromhex(self.kid)
+        return RECORD.pack(self.nation.encode(), self.level, self.epoch, kid, self.wrap_sha256)
+
+
+@dataclass(frozen=True)
+class PortionFrame:
+    """One portion's bytes, taken apart but not yet believed."""
+
+    index: int
+    descriptor: bytes
+    label_bytes: bytes
+    records: tuple[Record, ...]
+    wraps: Mapping[int, bytes]
+    payload: bytes
+
+    @cached_property
+    def commitment(self) -> str:
+        """What the header must hold at this index."""
+        return commitment(self.descriptor)
+
+    def encode(self, nation: str | None = None) -> bytes:
+        """The portion's bytes; with `nation`, only that nation's wrap stays."""
+        wraps = {
+            i: wrap
+            for i, wrap in self.wraps.items()
+            if nation is None or self.records[i].nation == nation
+        }
+        return encode_portion(self.index, self.descriptor, wraps, self.payload)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A report's bytes, taken apart but not yet believed."""
+
+    head: bytes
+    header_bytes: bytes
+    signature: bytes
+    portions: tuple[PortionFrame, ...]
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of the head, hex: what a report is called everywhere but by its author."""
+        return hashlib.sha256(self.head).hexdigest()
+
+    def redacted(self, keep: Iterable[int], nation: str) -> bytes:
+        """What one nation's reader gets: some portions, only its own wraps; the signature holds."""
+        wanted = frozenset(keep)
+        kept = [p.encode(nation) for p in self.portions if p.index in wanted]
+        assert kept, "a reader gets at least one portion"
+        return b"".join((self.head, signature_block(self.signature), *kept))
+
+
+# -- putting together
+
+
+def commitment(descriptor: bytes) -> str:
+    """SHA-256("tearline/portion\\0" ‖ descriptor), hex."""
+    return hashlib.sha256(b"tearline/portion\0" + descriptor).hexdigest()
+
+
+def encode_head(header: bytes) -> bytes:
+    """The signed bytes."""
+    return PREAMBLE.pack(MAGIC, SUITE, 0, len(header)) + header
+
+
+def signature_block(signature: bytes) -> bytes:
+    """The signature with its length."""
+    return struct.pack(">H", len(signature)) + signature
+
+
+def encode_descriptor(label: bytes, records: Sequence[Record]) -> bytes:
+    """Label JSON and records, as the commitment covers them."""
+    body = b"".join(r.encode() for r in records)
+    return struct.pack(">I", len(label)) + label + struct.pack(">H", len(records)) + body
+
+
+def encode_portion(
+    index: int, descriptor: bytes, wraps: Mapping[int, bytes], payload: bytes
+) -> bytes:
+    """One portion: descriptor, wraps by the index of their record, payload."""
+    parts = [struct.pack(">BI", index, len(descriptor)), descriptor, struct.pack(">H", len(wraps))]
+    for i in sorted(wraps):
+        parts += [WRAP_HEAD.pack(i, len(wraps[i])), wraps[i]]
+    return b"".join((*parts, struct.pack(">Q", len(payload)), payload))
+
+
+# -- what binds keys and ciphertexts to their place
+
+
+def portion_context(originator: str, report_id: str, index: int, label: bytes) -> bytes:
+    """SHA-256 of everything that a key wrap of this portion is bound to."""
+    place = originator.encode() + bytes.fromhex(report_id) + bytes([index])
+    return hashlib.sha256(place + label).digest()
+
+
+def wrap_info(level: int, nation: str, kid: str, portion: bytes) -> bytes:
+    """HPKE info of one wrap (RFC 9180 §8.1: single-shot context goes into info)."""
+    who = bytes([SUITE, level]) + nation.encode() + bytes.fromhex(kid)
+    return b"tearline/wrap\0" + who + portion
+
+
+def payload_context(originator: str, report_id: str, index: int) -> bytes:
+    """The committed context of a portion's payload."""
+    return b"tearline/payload\0" + originator.encode() + bytes.fromhex(report_id) + bytes([index])
+
+
+def attachment_context(originator: str, report_id: str, index: int, attachment: str) -> bytes:
+    """The committed context of one attachment of a portion."""
+    place = originator.encode() + bytes.fromhex(report_id) + bytes([index])
+    return b"tearline/attachment\0" + place + bytes.fromhex(attachment)
+
+
+# -- taking apart
+
+
+class _Reader:
+    """A cursor over foreign bytes; running out of them is the sender's fault."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw, self.at = raw, 0
+
+    def take(self, length: int, limit: int, what: str) -> bytes:
+        if length > limit:
+            raise Malformed("bad-envelope", f"{what} has more than {limit} bytes")
+        end = self.at + length
+        if end > len(self.raw):
+            raise Malformed("bad-envelope", f"cut off in {what}")
+        piece = self.raw[self.at : end]
+        self.at = end
+        return piece
+
+    def number(self, size: int, what: str) -> int:
+        return int.from_bytes(self.take(size, size, what), "big")
+
+
+def parse_head(raw: bytes) -> tuple[bytes, bytes, bytes, int]:
+    """(head, header JSON, signature, where the portions begin) of a report's first bytes.
+
+    Raises `Malformed` ("bad-envelope", "bad-suite", "too-large").
+    """
+    if len(raw) > REPORT_MAX:
+        raise Malformed("too-large", f"a report has at most {REPORT_MAX} bytes")
+    if len(raw) < PREAMBLE.size:
+        raise Malformed("bad-envelope", "too short")
+    magic, suite, flags, header_len = PREAMBLE.unpack_from(raw)
+    if magic != MAGIC or flags != 0:
+        raise Malformed("bad-envelope", "the preamble is wrong")
+    if suite != SUITE:
+        raise Malformed("bad-suite")
+    reader = _Reader(raw)
+    reader.at = PREAMBLE.size
+    header = reader.take(header_len, HEADER_MAX, "the header")
+    head = raw[: reader.at]
+    length = reader.number(2, "the signature")
+    signature = reader.take(length, composite.SIGNATURE_MAX, "the signature")
+    return head, header, signature, reader.at
+
+
+def parse(raw: bytes) -> Frame:
+    """Take a report apart. Raises `Malformed`; whatever is returned is not yet believed."""
+    head, header, signature, at = parse_head(raw)
+    reader = _Reader(raw)
+    reader.at = at
+    portions = []
+    while reader.at < len(raw):
+        if len(portions) == PORTIONS[-1]:
+            raise Malformed("bad-envelope", "too many portions")
+        portions.append(_portion(reader))
+    if not portions:
+        raise Malformed("bad-envelope", "no portion")
+    indexes = [p.index for p in portions]
+    if any(a >= b for a, b in zip(indexes, indexes[1:], strict=False)):
+        raise Malformed("bad-envelope", "portions must be in order, each once")
+    return Frame(head, header, signature, tuple(portions))
+
+
+def _portion(reader: _Reader) -> PortionFrame:
+    index = reader.number(1, "a portion")
+    descriptor = reader.take(reader.number(4, "a portion"), DESCRIPTOR_MAX, "a descriptor")
+    label, records = _descriptor(descriptor)
+    wraps: dict[int, bytes] = {}
+    last = -1
+    for _ in range(reader.number(2, "the wraps")):
+        number, length = WRAP_HEAD.unpack(reader.take(4, 4, "a wrap"))
+        if not last < number < len(records) or length != WRAP:
+            raise Malformed("bad-envelope", "a wrap is out of place or has the wrong length")
+        wraps[number] = reader.take(length, WRAP, "a wrap")
+        last = number
+    payload = reader.take(reader.number(8, "the payload"), PAYLOAD_MAX, "the payload")
+    return PortionFrame(index, descriptor, label, records, wraps, payload)
+
+
+def _descriptor(raw: bytes) -> tuple[bytes, tuple[Record, ...]]:
+    reader = _Reader(raw)
+    label = reader.take(reader.number(4, "a label"), HEADER_MAX, "a label")
+    count = reader.number(2, "the records")
+    if not 0 < count <= RECORDS_MAX:
+        raise Malformed("bad-envelope", f"a portion has 1 to {RECORDS_MAX} recipients")
+    body = reader.take(count * RECORD.size, RECORDS_MAX * RECORD.size, "the records")
+    if reader.at != len(raw):
+        raise Malformed("bad-envelope", "trailing bytes in a descriptor")
+    fields = list(RECORD.iter_unpack(body))
+    if any(a[0] >= b[0] for a, b in zip(fields, fields[1:], strict=False)):
+        raise Malformed("bad-envelope", "recipients must be in order, each once")
+    return label, tuple(
+        Record(nation.decode("latin-1"), level, epoch, kid.hex(), digest)
+        for nation, level, epoch, kid, digest in fields
+    )

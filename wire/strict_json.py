@@ -1,0 +1,174 @@
+"""The one gate through which every JSON text on the wire passes.
+
+Signed bytes are stored and forwarded as they came; nothing is ever written out again in another
+form. What two parsers could read differently is therefore refused here, before anything else looks
+at it: other encodings than UTF-8, text that is not NFC, a byte order mark, duplicate keys, floats,
+NaN, exponents, minus zero, long integers, deep nesting, lone surrogates, and characters that a
+reader cannot see (controls, bidi overrides, zero-width and other invisible characters).
+
+Refused texts raise `Malformed` with the slug "too-large" or "bad-json"; well-formed JSON that does
+not fit its model raises `Malformed("bad-fields")`.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from wire.errors import Malformed, quoted
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+Model = TypeVar("Model", bound=BaseModel)
+
+LIMIT_BYTES: Final = 65_536
+"""The longest header, label or statement: read whole, before its signer is trusted with more."""
+
+DEPTH: Final = 8
+"""The deepest object of ours nests 5; more only tries a parser's recursion."""
+
+INTEGER_DIGITS: Final = 16
+"""Enough for milliseconds and byte counts, and always inside a signed 64-bit integer."""
+
+# Fixed ranges (Unicode 16.0), not `unicodedata.category`: two organisations with different Python
+# versions must refuse the same texts. Categories Cc, Cf, Cs, Co, Zl, Zp, the noncharacters, and
+# Default_Ignorable_Code_Point. Tab, newline and return are left out: they may stand between tokens.
+_PLANE_ENDS: Final = "".join(chr(end - 1) + chr(end) for end in range(0x1FFFF, 0xF0000, 0x10000))
+_UNSEEN: Final = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891"
+    "\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ud800-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff" + _PLANE_ENDS
+)
+_FORBIDDEN: Final = re.compile(f"[{_UNSEEN}]")
+_FORBIDDEN_IN_STRINGS: Final = re.compile(f"[\t\n\r{_UNSEEN}]")
+_FORBIDDEN_IN_PROSE: Final = re.compile(f"[\r{_UNSEEN}]")
+_UNUSUAL: Final = re.compile("[^\x20-\x7e]+")
+
+# A string ends at its quote or, if it never closes, at the end: so the search stays linear.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_IRRELEVANT: Final = bytes(set(range(256)) - set(b'"[]{}'))
+
+
+def parse(data: bytes, *, limit: int = LIMIT_BYTES, prose: bool = False) -> Json:
+    """The value of one JSON text.
+
+    `limit` is in bytes. `prose` also allows newline and tab inside strings (written as escapes):
+    only for decrypted content, which people wrote for people.
+    """
+    if len(data) > limit:
+        raise Malformed("too-large", f"{len(data)} bytes; at most {limit}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("bad-json", f"not UTF-8 at byte {error.start}") from None
+    # Plain ASCII needs no look at its characters: the decoder itself refuses raw controls but DEL.
+    if not text.isascii() or "\x7f" in text:
+        _check_text(text, _FORBIDDEN)
+    _check_depth(data)
+    value = _decode(text)
+    if "\\" in text:  # only escapes can put into a string what the text itself does not show
+        forbidden = _FORBIDDEN_IN_PROSE if prose else _FORBIDDEN_IN_STRINGS
+        for string in _strings(value):
+            if not (string.isascii() and string.isprintable()):
+                _check_text(string, forbidden)
+    return value
+
+
+def load(
+    data: bytes, model: type[Model], *, limit: int = LIMIT_BYTES, prose: bool = False
+) -> Model:
+    """One JSON text as an object of `model`: through the gate first, then validated strictly."""
+    parse(data, limit=limit, prose=prose)
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise Malformed("bad-fields", _first_finding(error)) from None
+
+
+def dump(value: object, *, limit: int = LIMIT_BYTES, prose: bool = False) -> bytes:
+    """The compact UTF-8 text of `value`, which our own gate accepts."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Malformed("bad-json", "a lone surrogate") from None
+    parse(data, limit=limit, prose=prose)
+    return data
+
+
+def _check_text(text: str, forbidden: re.Pattern[str]) -> None:
+    if found := forbidden.search("".join(_UNUSUAL.findall(text))):
+        raise Malformed("bad-json", f"the character U+{ord(found[0]):04X}")
+    if not unicodedata.is_normalized("NFC", text):
+        raise Malformed("bad-json", "text that is not NFC")
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuse deep nesting before the recursive decoder runs, without a loop over characters."""
+    if b"\\" in data:
+        data = _STRING.sub(b"", data)
+    marks = data.translate(_TO_SQUARE, _IRRELEVANT)
+    brackets = b"".join(marks.split(b'"')[::2])  # every other part lies inside a string
+    for _ in range(DEPTH):  # each round takes away exactly the innermost level
+        brackets = brackets.replace(b"[]", b"")
+    if brackets:
+        raise Malformed("bad-json", f"brackets that do not match, or nest deeper than {DEPTH}")
+
+
+def _decode(text: str) -> Json:
+    try:
+        return _DECODER.decode(text)  # type: ignore[no-any-return]
+    except json.JSONDecodeError as error:
+        raise Malformed("bad-json", f"not JSON at character {error.pos}") from None
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("bad-json", "a duplicate key")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits.removeprefix("-")) > INTEGER_DIGITS:
+        raise Malformed("bad-json", f"an integer of more than {INTEGER_DIGITS} digits")
+    if digits == "-0":
+        raise Malformed("bad-json", "minus zero")
+    return int(digits)
+
+
+def _no_number(_text: str) -> NoReturn:
+    raise Malformed("bad-json", "a number that is not a plain integer")
+
+
+_DECODER: Final[Any] = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_no_number,
+    parse_constant=_no_number,
+)
+
+
+def _strings(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _strings(item)
+
+
+def _first_finding(error: ValidationError) -> str:
+    """Where and what, never the value: location and message of the first finding."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    return f"{quoted(where)} {message}" if where else message

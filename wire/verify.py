@@ -1,0 +1,171 @@
+"""Step 4, verify: from bytes to a report that may be believed.
+
+The broker verifies a submission, a reader verifies a delivery; both take these steps in this
+order, and neither trusts the other.
+
+    (1) bounds and layout        (4) commitments               (7) wraps
+    (2) the signer, valid here   (5) labels, strictly          (8) payload
+    (3) the signature over head  (6) recipients = the label's
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wire import composite, labels, strict_json
+from wire.directory import Directory
+from wire.errors import Conflict, Malformed, NotAllowed
+from wire.made import OnlyByMaker
+from wire.members import Member
+from wire.report import PORTIONS, Frame, Header, PortionFrame, PortionLabel, parse
+
+CREATED_AHEAD: Final = 300  # seconds an originator's clock may run ahead of the journal's
+
+
+@dataclass(frozen=True)
+class VerifiedPortion(metaclass=OnlyByMaker):
+    """A portion whose label, recipients, wraps and payload are what its originator signed."""
+
+    frame: PortionFrame
+    label: PortionLabel
+    level: int
+
+    @property
+    def index(self) -> int:
+        """Its place among the report's commitments."""
+        return self.frame.index
+
+    @property
+    def recipients(self) -> frozenset[str]:
+        """The nations that hold a key to it."""
+        return frozenset(r.nation for r in self.frame.records)
+
+
+@dataclass(frozen=True)
+class VerifiedReport(metaclass=OnlyByMaker):
+    """A report whose originator is known and whose bytes are what it signed."""
+
+    frame: Frame
+    header: Header
+    signer: Member
+    portions: tuple[VerifiedPortion, ...]
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the signed head, hex."""
+        return self.frame.identity
+
+    @property
+    def originator(self) -> str:
+        """The nation that says it."""
+        return self.header.originator
+
+
+def verify_submission(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
+    """Verify what a partner system posts: every portion, with every wrap, under today's terms.
+
+    `position` is where the report will stand in the journal, `time` is now, in seconds.
+    Raises `Malformed`, `NotAllowed` or `Conflict` with the slug of the first step that failed.
+    """
+    report = _verified(raw, directory, position, time)
+    if report.header.created > time + CREATED_AHEAD:
+        raise Malformed("bad-envelope", "it was created in the future")
+    for portion in report.portions:
+        if len(portion.frame.wraps) != len(portion.frame.records):
+            raise Malformed("label-recipients", "a recipient has no key wrap")
+        labels.check(portion.label, report.originator, directory.terms)
+        _not_expired(portion, time)
+    return report
+
+
+def check_fresh(report: VerifiedReport, directory: Directory, now: int) -> None:
+    """Check that every wrap is for its nation's current key.
+
+    Raises `Conflict` ("stale-epoch"): fetch the newest keys and seal again.
+    """
+    for portion in report.portions:
+        for record in portion.frame.records:
+            key = directory.epoch_key(record.nation, record.level, now)
+            if (record.epoch, record.kid) != (key.epoch, key.kid):
+                raise Conflict("stale-epoch", f"{record.nation} has opened epoch {key.epoch}")
+
+
+def verify_delivery(
+    raw: bytes, directory: Directory, position: int, time: int, nation: str
+) -> VerifiedReport:
+    """Verify what the broker delivers to a reader of `nation`: some portions, only its wraps.
+
+    `position` and `time` are those at which the journal proves the report was accepted.
+    Raises `Malformed`, `NotAllowed` or `Conflict` with the slug of the first step that failed.
+    """
+    report = _verified(raw, directory, position, time)
+    for portion in report.portions:
+        records, wraps = portion.frame.records, portion.frame.wraps
+        if any(records[i].nation != nation for i in wraps):
+            raise Malformed("label-recipients", "a wrap for another nation was delivered")
+        if nation in portion.recipients and not wraps:
+            raise Malformed("label-recipients", "the nation's own wrap is missing")
+    return report
+
+
+def _verified(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
+    frame = parse(raw)  # (1)
+    header = strict_json.load(frame.header_bytes, Header)
+    if header.mission != directory.mission or len(header.portions) not in PORTIONS:
+        raise Malformed("bad-envelope", "another mission's report, or a wrong number of portions")
+    signer = _signer(header, directory, position, time)  # (2)
+    signer.verify_key.verify(frame.signature, frame.head, composite.REPORT)  # (3)
+    exercise = directory.founded.exercise
+    portions = []
+    for portion in frame.portions:
+        index = portion.index
+        if index >= len(header.portions) or header.portions[index] != portion.commitment:  # (4)
+            raise Malformed("bad-envelope", "a portion is not the one that was signed")
+        portions.append(_portion(portion, header.originator, directory, exercise=exercise))
+    return VerifiedReport._make(frame=frame, header=header, signer=signer, portions=tuple(portions))
+
+
+def _signer(header: Header, directory: Directory, position: int, time: int) -> Member:
+    """The signer; an unknown one is the sender's fault, whatever the reason."""
+    try:
+        return directory.signer(header.signer, header.originator, position, time)
+    except NotAllowed as error:
+        raise Malformed("unknown-signer") from error
+
+
+def _portion(
+    frame: PortionFrame, originator: str, directory: Directory, *, exercise: bool
+) -> VerifiedPortion:
+    label = strict_json.load(frame.label_bytes, PortionLabel)  # (5)
+    level = directory.terms.level(label.classification)
+    if label.exercise != exercise:
+        raise Malformed("label-exercise")
+    recipients = [r.nation for r in frame.records]  # (6) ascending, each once: see the layout
+    if recipients != sorted({*label.release_to, *label.display_to, originator}):
+        raise Malformed("label-recipients")
+    if any(r.level < level for r in frame.records):
+        raise Malformed("label-recipients", "a key below the classification")
+    for i, wrap in frame.wraps.items():  # (7)
+        if hashlib.sha256(wrap).digest() != frame.records[i].wrap_sha256:
+            raise Malformed("bad-envelope", "a wrap is not the one that was signed")
+    sealed = label.payload  # (8)
+    if len(frame.payload) != sealed.len or _sha256(frame.payload) != sealed.sha256:
+        raise Malformed("bad-envelope", "the payload is not the one that was signed")
+    _once([a.id for a in label.attachments])
+    return VerifiedPortion._make(frame=frame, label=label, level=level)
+
+
+def _once(ids: Sequence[str]) -> None:
+    if len(set(ids)) != len(ids):
+        raise Malformed("bad-envelope", "an attachment stands twice")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _not_expired(portion: VerifiedPortion, time: int) -> None:
+    expires = portion.label.expires
+    if expires is not None and expires <= time:
+        raise Malformed("label-expired")
