@@ -112,6 +112,8 @@ class Crossing:
 
     def of(self, principal: Mapping[str, Value], resource: Mapping[str, Value]) -> Class:
         """Which of the tests hold."""
+        if not self._tests:
+            return ()
         sides = (principal, resource)
         return tuple(
             [

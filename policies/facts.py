@@ -5,6 +5,7 @@ Nothing here is interpreted; `policies/observe.py` flattens it into what policie
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, Self
 
 from wire.errors import Malformed
@@ -19,7 +20,7 @@ LAST_SECOND: Final = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who would receive. `clearance` is the index of a level; communities are those it is read into."""
+    """Who would receive. `clearance` is the index of a level; `communities` it is read into."""
 
     nation: str
     kind: PrincipalKind
@@ -30,8 +31,8 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What the signed label of one portion says; `level` is an index, `contributors` the originators
-    of every report that it was derived from.
+    """What the signed label of one portion says. `level` is an index; `contributors` are the
+    originators of everything that it was derived from.
     """
 
     originator: str
@@ -56,7 +57,7 @@ class ReportFacts:
         vocabulary: Vocabulary,
         contributors: frozenset[str] = frozenset(),
     ) -> Self:
-        """The facts of a label that was checked. Raises `Malformed("unknown-term")` for its level."""
+        """The facts of a checked label. Raises `Malformed("unknown-term")` for a strange level."""
         return cls(
             originator=originator,
             level=vocabulary.level(label.classification),
@@ -93,3 +94,4 @@ class Circumstances:
             raise Malformed("bad-input", "a time outside the years 1970 to 9999")
         if any(count < 0 for count in self.approvals.values()):
             raise Malformed("bad-input", "a negative count of approvals")
+        object.__setattr__(self, "approvals", MappingProxyType(dict(self.approvals)))

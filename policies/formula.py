@@ -92,9 +92,9 @@ Atom = Is | In | AtLeast | Flag | Holds | Equals | Empty | Cross
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The part does not hold."""
+    """The atom does not hold. Only atoms are negated; `negated` moves a negation down to them."""
 
-    part: "Formula"
+    part: Atom
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def evaluate(formula: Formula, scene: Scene) -> bool:
         case bool():
             return formula
         case Not(part):
-            return not evaluate(part, scene)
+            return not holds(part, scene)
         case AllOf(parts):
             return all(evaluate(part, scene) for part in parts)
         case AnyOf(parts):
@@ -161,18 +161,18 @@ CROSS_TESTS: Final[Mapping[CrossTest, Callable[[Value, Value], bool]]] = {
 }
 
 
-def occurrences(formula: Formula, *, wanted: bool = True) -> Iterator[tuple[Atom, bool]]:
+def occurrences(formula: Formula) -> Iterator[tuple[Atom, bool]]:
     """Every atom, and whether the formula wants it (True) or wants it absent (False)."""
     match formula:
         case bool():
             return
-        case Not(part):
-            yield from occurrences(part, wanted=not wanted)
+        case Not(atom):
+            yield atom, False
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
-                yield from occurrences(part, wanted=wanted)
+                yield from occurrences(part)
         case _:
-            yield formula, wanted
+            yield formula, True
 
 
 def every(*parts: Formula) -> Formula:
@@ -202,7 +202,7 @@ def some(*parts: Formula) -> Formula:
 
 
 def negated(formula: Formula) -> Formula:
-    """The formula that holds exactly where this one does not, with `Not` only in front of atoms."""
+    """The formula that holds exactly where this one does not."""
     match formula:
         case bool():
             return not formula

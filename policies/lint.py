@@ -120,9 +120,7 @@ def _plain(error: object) -> str:
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
 
 
-def _validated(
-    text: str, schema: cedarpy.Schema, explained: Iterable[str]
-) -> Iterator[Finding]:
+def _validated(text: str, schema: cedarpy.Schema, explained: Iterable[str]) -> Iterator[Finding]:
     """What Cedar's strict validator says about rules on which we have said nothing yet."""
     result = cedarpy.validate_policies(text, schema)
     names = result.id_annotations_by_policy_id
@@ -151,7 +149,9 @@ def _annotations(template: pst.Template, owner: str, seen: set[str]) -> Iterator
             "annotation", "error", f"only @id and @says are known, not {quoted(annotation)}", where
         )
     if not template.annotations.get("says"):
-        yield Finding("says-missing", "warning", 'say why in @says("…"); explanations show it', where)
+        yield Finding(
+            "says-missing", "warning", 'say why in @says("…"); explanations show it', where
+        )
 
 
 def _action(template: pst.Template, kind: str) -> Iterator[Finding]:

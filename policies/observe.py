@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from policies.facts import Circumstances, Recipient, ReportFacts
 from policies.formula import Parent, Value
-from policies.schema import PRECEDENCES
 from wire.errors import Malformed, quoted
+from wire.labels import PRECEDENCES
 from wire.vocabulary import Vocabulary
 
 
@@ -36,7 +36,7 @@ def observe_recipient(recipient: Recipient, vocabulary: Vocabulary) -> Side:
         "principal": recipient.kind,
         "principal.nation": recipient.nation,
         "principal.clearance": recipient.clearance,
-        "principal.communities": recipient.communities & vocabulary.communities.keys(),
+        "principal.communities": recipient.communities.intersection(vocabulary.communities),
         "principal.exercise": recipient.exercise,
     }
     coalitions = (
@@ -69,10 +69,9 @@ def observe_report(facts: ReportFacts, vocabulary: Vocabulary) -> Side:
 
 
 def observe_circumstances(
-    circumstances: Circumstances, kind: str, owner: str, vocabulary: Vocabulary
+    circumstances: Circumstances, kind: str, owner: str
 ) -> Mapping[str, Value]:
     """What the policies of one layer can read of the moment: only its own officers count."""
-    _known([circumstances.purpose], vocabulary.purposes)
     return {
         "context.now": circumstances.now,
         "context.age": circumstances.age,

@@ -101,9 +101,9 @@ def _expression(expr: pst.Expr, terms: Terms) -> Formula:
             )
         case pst.BinaryOp(op="in", left=pst.Var(name=variable), right=right):
             return _in(variable, _uids(right), terms)
-        case pst.Is(base=pst.Var(name=variable), entity_type=kind, in_expr=None):
-            return _is(variable, kind)
-        case pst.Is(base=pst.Var(name=variable), entity_type=kind, in_expr=pst.Expr as within):
+        case pst.Is(base=pst.Var(name=variable), entity_type=kind, in_expr=within):
+            if within is None:
+                return _is(variable, kind)
             return every(_is(variable, kind), _in(variable, _uids(within), terms))
         case _:
             return _attribute_test(expr, terms)
@@ -113,7 +113,7 @@ def _attribute_test(expr: pst.Expr, terms: Terms) -> Formula:
     match expr:
         case pst.GetAttr() if (path := _path(expr)) and ATTRIBUTES[path].form == "flag":
             return Flag(path)
-        case pst.UnaryOp(op="is_empty", arg=arg) if (path := _path(arg, "set")):
+        case pst.UnaryOp(op="is_empty", arg=arg) if path := _path(arg, "set"):
             return Empty(path)
         case pst.BinaryOp(op="contains" | "contains_all" | "contains_any" as op, left=left) if (
             path := _path(left, "set")

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from wire.labels import PRECEDENCES
 from wire.vocabulary import Vocabulary
 
 LayerKind = Literal["handle", "release", "carry", "accept"]
@@ -67,10 +68,9 @@ PARENTS: Final[Mapping[str, tuple[str, ...]]] = {
 """What a recipient or a report can be `in`. Hierarchies arrive flattened: there is no graph."""
 
 PRINCIPALS: Final = ("Gateway", "Analyst")
-PRECEDENCES: Final = ("FLASH", "IMMEDIATE", "PRIORITY", "ROUTINE")
 
 _UNUSED: Final = "(none)"
-"""Cedar refuses an empty enumeration. No vocabulary can hold this word, so no policy can name it."""
+"""Cedar refuses an empty enumeration. No vocabulary holds this word, so no policy can name it."""
 
 
 def terms(vocabulary: Vocabulary) -> Mapping[str, frozenset[str]]:

@@ -10,14 +10,14 @@ from wire.bodies import RULES
 from wire.composite import STATEMENT, VerifyKey
 from wire.directory import Directory
 from wire.errors import Conflict, NotAllowed
-from wire.members import NationState
 from wire.statements import Statement
 
 
 def authorise(directory: Directory, statement: Statement, position: int, time: int) -> None:
     """Check a statement's signatures against the table of who must sign its type.
 
-    Raises `Malformed` ("bad-signature"), `NotAllowed` or `Conflict` ("root-expired").
+    Everything a nation says rests on its root: when that has expired, only a new root can be
+    published. Raises `Malformed` ("bad-signature"), `NotAllowed` or `Conflict` ("root-expired").
     """
     head = statement.head
     signed_by = RULES[head.type].signed_by
@@ -26,6 +26,8 @@ def authorise(directory: Directory, statement: Statement, position: int, time: i
         need_nations(directory, statement, directory.order, quorum, time)
         return
     state = directory.nation(head.nation)
+    if state.root_expires <= time:
+        raise Conflict("root-expired", state.code)
     if signed_by == "self":
         _need_self(directory, statement, position, time)
     elif (delegation := state.roles.get(signed_by)) is not None:
@@ -33,7 +35,7 @@ def authorise(directory: Directory, statement: Statement, position: int, time: i
         standing = {m.kid: m.verify_key for m in members if m and m.valid_at(position, time)}
         need(statement, standing, delegation.threshold)
     else:  # a role that is not delegated stays with the root
-        need_root(statement, state, time)
+        need(statement, state.root_keys, state.root_threshold)
 
 
 def valid_signatures(statement: Statement, keys: Mapping[str, VerifyKey]) -> frozenset[str]:
@@ -44,21 +46,18 @@ def valid_signatures(statement: Statement, keys: Mapping[str, VerifyKey]) -> fro
     return good
 
 
-def need(statement: Statement, keys: Mapping[str, VerifyKey], threshold: int) -> None:
-    """Check that at least `threshold` of `keys` signed, and nobody else. Raises `NotAllowed`."""
+def need(statement: Statement, keys: Mapping[str, VerifyKey], threshold: int) -> frozenset[str]:
+    """The kids that signed: at least `threshold` of `keys`, and nobody else.
+
+    Raises `NotAllowed`, or `Malformed` if a signature is wrong.
+    """
     good = valid_signatures(statement, keys)
     if len(good) < len(statement.signatures):
         kind = statement.head.type
         raise NotAllowed("unknown-signer", f"signed by a key that may not sign {kind}")
     if len(good) < threshold:
         raise NotAllowed("not-allowed", f"{len(good)} of {threshold} signatures")
-
-
-def need_root(statement: Statement, state: NationState, time: int) -> None:
-    """Check the nation's own root threshold. Raises `Conflict` if that root has expired."""
-    if state.root_expires <= time:
-        raise Conflict("root-expired", state.code)
-    need(statement, state.root_keys, state.root_threshold)
+    return good
 
 
 def need_nations(

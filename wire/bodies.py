@@ -8,7 +8,6 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
-
 from wire.model import Hex16B, Hex32B, NationCode, Seconds, SortedSet, Strict, Token
 from wire.vocabulary import Level, RegistryBody
 

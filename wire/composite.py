@@ -31,6 +31,10 @@ SIGNATURE_MAX: Final = ML_DSA_SIGNATURE + ECDSA_SIGNATURE_MAX
 SEED: Final = 32
 SCALAR: Final = 48
 PRIVATE_KEY: Final = SEED + SCALAR
+P384_ORDER: Final = int(  # SEC 2 version 2.0, section 2.5.1
+    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    16,
+)
 
 # One key has one use, and its context says which. No two uses share a context.
 REPORT: Final = b"tearline/report"
@@ -89,15 +93,19 @@ class VerifyKey:
 
 
 class SigningKey:
-    """A private key, 80 bytes: ML-DSA-87 seed, then the P-384 scalar, big-endian."""
+    """A private key, 80 bytes: ML-DSA-87 seed, then the P-384 scalar, big-endian.
+
+    Raises `Malformed` ("bad-signature") if the bytes are no such key.
+    """
 
     def __init__(self, private: bytes) -> None:
         if len(private) != PRIVATE_KEY:
             raise Malformed("bad-signature", "the private key has the wrong length")
         self._post_quantum = mldsa.MLDSA87PrivateKey.from_seed_bytes(private[:SEED])
-        self._classical = ec.derive_private_key(
-            int.from_bytes(private[SEED:], "big"), ec.SECP384R1()
-        )
+        scalar = int.from_bytes(private[SEED:], "big")
+        if not 0 < scalar < P384_ORDER:
+            raise Malformed("bad-signature", "the private key is not valid")
+        self._classical = ec.derive_private_key(scalar, ec.SECP384R1())
 
     @cached_property
     def public(self) -> VerifyKey:
@@ -120,12 +128,6 @@ def private_key(seed: bytes, uniform: bytes) -> bytes:
     assert len(seed) == SEED
     assert len(uniform) == SCALAR + 8
     return seed + p384_scalar(uniform).to_bytes(SCALAR, "big")
-
-
-P384_ORDER: Final = int(
-    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
-    16,
-)
 
 
 def p384_scalar(uniform: bytes) -> int:

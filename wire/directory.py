@@ -83,10 +83,10 @@ class Directory:
         Raises `Conflict` ("stale-epoch") if no epoch is open now or the nation is not accredited
         to the level: the answer to a frozen directory is not to seal.
         """
-        epoch = self.nation(nation).current_epoch
-        if epoch is None or not epoch.opens <= now < epoch.expires:
+        epoch = self.nation(nation).epoch_at(now)
+        if epoch is None or epoch.expires <= now:
             raise Conflict("stale-epoch", f"{nation} has no key that is valid now")
-        if level >= len(epoch.keys):
+        if not 0 <= level < len(epoch.keys):
             raise Conflict("stale-epoch", f"{nation} has no key for this level")
         return EpochKey(nation, level, epoch.epoch, epoch.kids[level], epoch.keys[level])
 

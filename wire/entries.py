@@ -41,6 +41,9 @@ from wire.merkle import Edge, Frontier, leaf_hash
 MISSION: Final = "MISSION"
 """The channel that every member may open."""
 
+SECRET_BYTES: Final = 32
+"""From the secret come the openings that keep links and heads unguessable."""
+
 _TYPE: Final = re.compile(rf"(?:{TYPE_FORM})\Z")
 _CHANNEL: Final = re.compile(rf"[A-Z]{{3}}|{MISSION}")
 
@@ -75,7 +78,7 @@ class Event:
             raise Malformed("bad-fields", "the type of an event is dotted lower-case words")
         if not 0 < len(self.views) <= MAX_VIEWS or not all(map(_CHANNEL.fullmatch, self.views)):
             raise Malformed("bad-fields", "an event concerns 1 to 255 channels")
-        bodies = {channel: strict_json.dump(view) for channel, view in self.views.items()}
+        bodies = {channel: strict_json.dump(dict(view)) for channel, view in self.views.items()}
         object.__setattr__(self, "bodies", bodies)
 
 
@@ -143,8 +146,10 @@ def seal_batch(
     """Everything that one transaction writes; changes nothing that it is given.
 
     Raises `BrokerFault` ``journal-damaged`` if size and frontier disagree or an event concerns a
-    channel that the journal does not have.
+    channel that the journal does not have, ``bad-settings`` for a secret that could be guessed.
     """
+    if len(secret) < SECRET_BYTES:
+        raise BrokerFault("bad-settings", f"the journal's secret is at least {SECRET_BYTES} bytes")
     known = set(channels)
     if size != frontier.size or any(event.bodies.keys() - known for event in events):
         raise BrokerFault("journal-damaged", "a batch does not fit the journal")

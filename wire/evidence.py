@@ -15,7 +15,7 @@ from wire.entries import HeadEvidence
 from wire.links import Position, Slot
 from wire.merkle import MAX_PROOF
 from wire.model import Channel, Strict
-from wire.notes import MAX_NOTE_BYTES
+from wire.notes import MAX_NOTE_CHARACTERS
 
 MAX_SEGMENT_ENTRIES: Final = 1_000
 """Entries in one page: about 1.5 MB, a quarter of a second to verify."""
@@ -27,7 +27,7 @@ MAX_EVIDENCE_BYTES: Final = 1 << 19
 _Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=90_000)]
 _Hash = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z", max_length=44)]
 _Path = Annotated[tuple[_Hash, ...], Field(max_length=MAX_PROOF)]
-_Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_BYTES)]
+_Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARACTERS)]
 
 
 class Evidence(Strict):

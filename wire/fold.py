@@ -11,7 +11,8 @@ from typing import Final
 from wire import authority
 from wire.bodies import RULES
 from wire.directory import Directory
-from wire.effects import BEGINNINGS, EFFECTS, Step
+from wire.effects import BEGINNINGS, EFFECTS
+from wire.founding import Step
 from wire.entries import MISSION
 from wire.errors import Conflict, Malformed, NotAllowed
 from wire.members import NationState
@@ -43,7 +44,7 @@ def apply(directory: Directory, statement: Statement, position: int, time: int) 
         directory = BEGINNINGS[head.type](step)
     else:
         authority.authorise(directory, statement, position, time)
-        if statement.body_bytes is not None and head.type in EFFECTS:
+        if statement.body_bytes is not None:
             directory = EFFECTS[head.type](step)
     return directory.with_step(head.nation, head.seq, statement.identity, position)
 
@@ -65,6 +66,6 @@ def _continued(directory: Directory, statement: Statement) -> Directory:
         raise Conflict(
             "statement-conflict",
             f"{head.nation} stands at {state.seq} {state.prev[:16]}, "
-            f"this is {head.seq} on {head.prev[:16]}",
+            f"this is {head.seq} {statement.identity[:16]} on {head.prev[:16]}",
         )
     return directory

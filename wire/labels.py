@@ -36,6 +36,11 @@ Precedence = Literal["FLASH", "IMMEDIATE", "PRIORITY", "ROUTINE"]
 
 PRECEDENCES: Final[tuple[Precedence, ...]] = ("FLASH", "IMMEDIATE", "PRIORITY", "ROUTINE")
 
+Onward = Literal["none", "national", "release_list"]
+"""How far a reader may pass it on: not at all, inside the own nation, inside the lists."""
+
+ONWARD: Final[tuple[Onward, ...]] = ("none", "national", "release_list")
+
 
 class Source(Strict):
     """One portion that a derived portion draws on: report identity and portion commitment."""
@@ -78,8 +83,7 @@ class Label(Strict):
     """When serving stops; `None` keeps it until it is recalled."""
     obligations: Terms
     """What a client must do (watermark, no print); one that cannot is refused."""
-    onward: Literal["none", "national", "release_list"]
-    """How far a reader may pass it on: not at all, inside the own nation, inside the lists."""
+    onward: Onward
     derive: Literal["consent", "within_release"]
     """Whether the originator keeps control of what is derived from it ("consent": ORCON)."""
     derived_from: Annotated[tuple[Source, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]

@@ -10,11 +10,11 @@ that source's originator, for exactly the nations named and for that source alon
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from wire.errors import Malformed, NotAllowed, quoted
-from wire.labels import Label, Source
+from wire.labels import ONWARD, Label, Source
 from wire.vocabulary import Vocabulary
 
 
@@ -38,10 +38,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Origin:
-    """A source as the rule sees it: which portion, whose, under what label."""
+    """A source as the rule sees it: which portion, under what label."""
 
     source: Source
-    originator: str
     label: Label
 
 
@@ -103,11 +102,13 @@ def check_lineage(
     """Refuse a derived label that lets out more than its sources allow.
 
     `origins` are the sources that `derived` names, each once, in its order. `consents` says which
-    nations a source's originator added, for that source; the caller has checked those statements.
+    nations a source's originator added, for that source alone; the caller has checked the
+    statements that say so.
 
     Raises `Malformed("label-lineage")` if origins, consents and label do not name the same sources,
-    `Malformed("label-exercise")` if exercise and live are mixed, and `NotAllowed("third-party-rule")`
-    with the source's commitment, and nothing else of it, if the label is wider or lower than it.
+    `Malformed("label-exercise")` if exercise and live are mixed, and
+    `NotAllowed("third-party-rule")`, naming the source's commitment and nothing else of it, if the
+    author may not have it, or if the label is wider, lower or laxer than it allows.
     """
     if tuple(origin.source for origin in origins) != derived.derived_from:
         raise Malformed("label-lineage", "other sources than the label names")
@@ -115,29 +116,27 @@ def check_lineage(
         raise Malformed("label-lineage", "a consent for something that is not a source")
     high = point(derived, vocabulary)
     for origin in origins:
+        named = f"the source {quoted(origin.source.portion, 12)}"
         if origin.label.exercise != derived.exercise:
-            raise Malformed("label-exercise", _named(origin))
-        if author not in origin.label.release_to:
-            raise NotAllowed("third-party-rule", f"{_named(origin)} is not released to the author")
+            raise Malformed("label-exercise", named)
         low = point(origin.label, vocabulary)
         added = consents.get(origin.source, frozenset())
-        if high.release - low.release - added or high.display - low.display - added:
-            raise NotAllowed("third-party-rule", f"{_named(origin)} is not released so far")
-        if not flows_into(_as_wide_as(low, high), high):
-            raise NotAllowed("third-party-rule", f"{_named(origin)} is labelled higher")
+        allowed = replace(low, release=low.release | added, display=low.display | added)
+        if author not in allowed.release:
+            raise NotAllowed("third-party-rule", f"{named} is not released to the author")
+        if not flows_into(allowed, high):
+            raise NotAllowed("third-party-rule", f"{named} does not allow so wide or low a label")
+        if not _is_handled_as_strictly(origin.label, derived):
+            raise NotAllowed("third-party-rule", f"{named} is to be handled more strictly")
 
 
-def _as_wide_as(low: Point, high: Point) -> Point:
-    """`low` with the readers of `high`: what is left to compare once the lists are settled."""
-    return Point(
-        low.level,
-        low.caveats,
-        low.communities,
-        high.release,
-        high.display,
-        low.originator_control,
+def _is_handled_as_strictly(source: Label, derived: Label) -> bool:
+    """Whether `derived` keeps the obligations, the limit on passing on and the end of `source`."""
+    return (
+        set(source.obligations) <= set(derived.obligations)
+        and ONWARD.index(derived.onward) <= ONWARD.index(source.onward)
+        and (
+            source.expires is None
+            or (derived.expires is not None and derived.expires <= source.expires)
+        )
     )
-
-
-def _named(origin: Origin) -> str:
-    return f"the source {quoted(origin.source.portion, 12)}"

@@ -1,7 +1,7 @@
 """Who is who: members, epochs and nations as the fold of statements left them. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -41,6 +41,11 @@ class Member(metaclass=OnlyByMaker):
         """Whether the member stood at this journal position, and had not expired at that time."""
         still = self.revoked is None or position < self.revoked
         return self.added < position and still and time < self.expires
+
+    def ended(self, position: int) -> "Member":
+        """The same member, revoked by the journal entry at this position."""
+        now = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Member._make(**{**now, "revoked": position})
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,17 @@ class NationState:
     expelled: int | None = None
 
     @property
-    def current_epoch(self) -> Epoch | None:
-        """The newest epoch the nation opened."""
-        return self.epochs[max(self.epochs)] if self.epochs else None
+    def newest_epoch(self) -> int:
+        """The number of the last epoch that the nation announced; 0 if none."""
+        return max(self.epochs, default=0)
+
+    def epoch_at(self, time: int) -> Epoch | None:
+        """The newest epoch that has begun by this time (seconds), if there is one.
+
+        One announced for later does not interrupt the one before it.
+        """
+        begun = [number for number, epoch in self.epochs.items() if epoch.opens <= time]
+        return self.epochs[max(begun)] if begun else None
 
     def with_epoch(self, epoch: Epoch) -> "NationState":
         """The same nation with one more epoch."""

@@ -15,75 +15,38 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from wire import base64_strict
 from wire.errors import Malformed, quoted
 from wire.made import OnlyByMaker
 from wire.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
+from wire.note_keys import ED25519 as ED25519
+from wire.note_keys import ED25519_COSIGNATURE as ED25519_COSIGNATURE
+from wire.note_keys import MLDSA44_COSIGNATURE as MLDSA44_COSIGNATURE
+from wire.note_keys import NAME_BYTES
+from wire.note_keys import Ed25519Signer as Ed25519Signer
+from wire.note_keys import MLDSA44Signer as MLDSA44Signer
+from wire.note_keys import NoteSigner as NoteSigner
+from wire.note_keys import VKey as VKey
 
-ED25519: Final = 0x01
-ED25519_COSIGNATURE: Final = 0x04
-MLDSA44_COSIGNATURE: Final = 0x06
-
-PUBLIC_BYTES: Final = {ED25519: 32, ED25519_COSIGNATURE: 32, MLDSA44_COSIGNATURE: 1312}
 SIGNATURE_BYTES: Final = {ED25519: 64, ED25519_COSIGNATURE: 72, MLDSA44_COSIGNATURE: 2428}
 """Of the bytes after the key id; a cosignature starts with its time, eight bytes."""
 
 MAX_SIGNATURES: Final = 64
 """Four times what every C2SP client must take: both keys of thirty witnesses, and the log's own."""
-MAX_NOTE_BYTES: Final = 1 << 18
+MAX_NOTE_CHARACTERS: Final = 1 << 18
 """Room for `MAX_SIGNATURES` lines of ML-DSA-44, 3.3 kB each."""
 MAX_TIME: Final = (1 << 63) - 1
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _NOT_IN_NOTES: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
-_NAME: Final = re.compile(r"[^\s+]{1,255}")
 _SIGNATURE_LINE: Final = re.compile("\u2014 ([^\\s+]+) ([A-Za-z0-9+/=]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class VKey:
-    """A public key with its name and kind, written ``name+id+base64(kind ‖ key)``.
-
-    Raises `Malformed` ``bad-checkpoint`` for a kind, name or length that we do not use.
-    """
-
-    name: str
-    kind: int
-    public: bytes
-
-    def __post_init__(self) -> None:
-        _check_name(self.name)
-        if len(self.public) != PUBLIC_BYTES.get(self.kind):
-            raise _bad("not a kind of key that signs checkpoints here")
-
-    @classmethod
-    def parse(cls, text: str) -> "VKey":
-        """Read the written form; its key id must be the right one."""
-        name, _, rest = text.partition("+")
-        key_id, _, material = rest.partition("+")
-        raw = base64_strict.decode(material, "bad-checkpoint")
-        key = cls(name, raw[0] if raw else 0, raw[1:])
-        if key.id.hex() != key_id:
-            raise _bad("the id of a verification key is not its own")
-        return key
-
-    @property
-    def id(self) -> bytes:
-        """Four bytes that name the key in signature lines; an identifier, not a strong hash."""
-        material = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
-        return sha256(material).digest()[:4]
-
-    def __str__(self) -> str:
-        material = base64_strict.encode(bytes([self.kind]) + self.public)
-        return f"{self.name}+{self.id.hex()}+{material}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,41 +179,6 @@ def _verified_time(key: VKey, checkpoint: Checkpoint, signature: bytes) -> int:
 # -- signing
 
 
-class NoteSigner(Protocol):
-    """What signs checkpoints: a key here, or a device that holds one."""
-
-    @property
-    def vkey(self) -> VKey:
-        """Its public key, name and kind."""
-
-    def sign(self, message: bytes) -> bytes:
-        """The raw signature over the message."""
-
-
-class Ed25519Signer:
-    """A log's own key (`ED25519`), or a witness's (`ED25519_COSIGNATURE`), from a 32-byte seed."""
-
-    def __init__(self, name: str, seed: bytes, kind: int = ED25519) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.vkey = VKey(name, kind, self._key.public_key().public_bytes_raw())
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature, 64 bytes."""
-        return self._key.sign(message)
-
-
-class MLDSA44Signer:
-    """A cosigner that quantum computers do not break, from a 32-byte seed."""
-
-    def __init__(self, name: str, seed: bytes) -> None:
-        self._key = MLDSA44PrivateKey.from_seed_bytes(seed)
-        self.vkey = VKey(name, MLDSA44_COSIGNATURE, self._key.public_key().public_bytes_raw())
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature, 2,420 bytes."""
-        return self._key.sign(message)
-
-
 def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[NoteSigner], time: int = 0) -> str:
     """The note that the log publishes. `time` (Unix seconds) is for cosigning kinds of key only."""
     if not signers or any(signer.vkey.name != checkpoint.origin for signer in signers):
@@ -277,7 +205,7 @@ def _message(kind: int, name: str, checkpoint: Checkpoint, time: int) -> bytes:
     if kind == ED25519_COSIGNATURE:
         return f"cosignature/v1\ntime {time}\n{checkpoint.text()}".encode()
     signer, origin = name.encode(), checkpoint.origin.encode()
-    if len(origin) > 255:
+    if len(origin) > NAME_BYTES:
         raise _bad("the origin is too long for this kind of key")
     return b"".join((
         b"subtree/v1\n\0",
@@ -289,14 +217,8 @@ def _message(kind: int, name: str, checkpoint: Checkpoint, time: int) -> bytes:
     ))  # fmt: skip
 
 
-def _check_name(name: str) -> None:
-    _check_characters(name)
-    if not _NAME.fullmatch(name) or len(name.encode()) > 255:
-        raise _bad("the name of a key is empty, too long, or has spaces or plus signs")
-
-
 def _check_characters(text: str) -> None:
-    if len(text) > MAX_NOTE_BYTES:
+    if len(text) > MAX_NOTE_CHARACTERS:
         raise _bad("too long")
     if _NOT_IN_NOTES.search(text):
         raise _bad("a control character, or half a surrogate pair")

@@ -16,7 +16,7 @@ from wire.errors import Conflict, Malformed
 from wire.evidence import Evidence as Evidence
 from wire.evidence import HeadEvidenceModel as HeadEvidenceModel
 from wire.evidence import Segment as Segment
-from wire.links import Head, Link
+from wire.links import Link
 from wire.made import OnlyByMaker
 from wire.merkle import EMPTY_ROOT, leaf_hash, verify_consistency, verify_inclusion
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
@@ -26,14 +26,14 @@ from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 class Trust:
     """What a verifier keeps of one channel between runs.
 
-    The tree verified last, the last entry of the channel, and the size of the tree up to which
-    the channel is known to be complete: no later entry may stand before that.
+    The tree verified last, the channel's entry verified last, and how far the channel had come in
+    that tree: later pages must pass through exactly that head, and add only behind that tree.
     """
 
     size: int = 0
     root: bytes = EMPTY_ROOT
     tip: Tip = Tip()  # noqa: RUF009 - frozen
-    complete_to: int = 0
+    head: Tip | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def verify_entry(
 ) -> VerifiedEntry:
     """The entry, once it is proven to be in the signed tree and to belong to the channel.
 
-    A checkpoint opened before takes the place of the one in the evidence. Raises `Malformed`
-    ``bad-checkpoint``, ``bad-proof`` or ``broken-chain``.
+    A checkpoint opened before takes the place of the one in the evidence. Raises `Malformed`:
+    ``bad-checkpoint``, ``bad-proof``, ``broken-chain``, or what the JSON gate says.
     """
     if checkpoint is None:
         checkpoint = open_checkpoint(evidence.checkpoint or "", log_keys)
@@ -94,6 +94,8 @@ def walk(
     """
     # (1) The checkpoint is the log's, and its tree starts with the tree already trusted.
     opened = checkpoint or open_checkpoint(segment.checkpoint, log_keys)
+    if segment.channel != channel:
+        raise Malformed("broken-chain", f"a page of another channel than {channel}")
     _check_extends(trust, opened, consistency)
     # (2) The tree ends in a heads leaf that says, at the channel's own place, how far it has come.
     head = _opened_head(segment.head, opened, channel, position, channels)
@@ -102,7 +104,7 @@ def walk(
     for evidence in segment.entries:
         try:
             entry, link, commitment = _opened(evidence, channel, opened)
-            _check_follows(link, tip, trust.complete_to)
+            _check_follows(link, tip, trust)
         except Malformed as error:
             where = f"entry {tip.count} of {channel}, at index {evidence.index}"
             raise Malformed("broken-chain", f"{where}: {error.detail}") from error
@@ -113,14 +115,14 @@ def walk(
     if tip.count > head.count or (not complete and not found):
         where = f"entry {min(tip.count, head.count)} of {channel}"
         raise Malformed("broken-chain", f"{where}: {tip.count} shown, {head.count} exist")
-    if complete and (tip.index, tip.slot, tip.commitment.hex()) != (
-        head.index,
-        head.slot,
-        head.last,
-    ):
+    if complete and tip != head:
         raise Malformed("broken-chain", f"entry {tip.count - 1} of {channel}: not the newest")
+    if trust.head is not None and tip.count == trust.head.count and tip != trust.head:
+        raise Malformed(
+            "broken-chain", f"entry {tip.count - 1} of {channel}: not the one seen before"
+        )
     size, root = opened.checkpoint.size, opened.checkpoint.root
-    return Trust(size, root, tip, size if complete else trust.complete_to), tuple(found), complete
+    return Trust(size, root, tip, head), tuple(found), complete
 
 
 def _check_extends(trust: Trust, opened: OpenedCheckpoint, consistency: Sequence[bytes]) -> None:
@@ -143,7 +145,7 @@ def _opened_head(
     channel: str,
     position: int,
     channels: int | None,
-) -> Head:
+) -> Tip:
     size, root = opened.checkpoint.size, opened.checkpoint.root
     leaf = decode(evidence.leaf)
     verify_inclusion(size - 1, size, leaf_hash(leaf), _decoded(evidence.proof), root)
@@ -155,7 +157,7 @@ def _opened_head(
     verify_inclusion(position, there, hashed, _decoded(evidence.path), heads_root)
     if head.channel != channel:
         raise Malformed("broken-chain", f"the head is not that of {channel}")
-    return head
+    return Tip(head.count, head.index, head.slot, bytes.fromhex(head.last))
 
 
 def _opened(
@@ -187,12 +189,15 @@ def _opened(
     return entry, link, commitment
 
 
-def _check_follows(link: Link, tip: Tip, complete_to: int) -> None:
+def _check_follows(link: Link, tip: Tip, trust: Trust) -> None:
     if link.count != tip.count:
         raise Malformed("broken-chain", f"missing or out of order; number {link.count} is there")
     if (link.prev_index, link.prev) != (tip.index, tip.commitment.hex()):
         raise Malformed("broken-chain", "does not follow the entry before it")
-    if link.index <= tip.index or link.index < complete_to:
+    if trust.head is not None and link.count == trust.head.count and tip != trust.head:
+        raise Malformed("broken-chain", "does not follow the head seen before")
+    is_new = trust.head is not None and link.count >= trust.head.count
+    if link.index <= tip.index or (is_new and link.index < trust.size):
         raise Malformed("broken-chain", "stands before what was complete without it")
 
 

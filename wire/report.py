@@ -1,17 +1,19 @@
-"""The sealed report, format TLR1: its layout in bytes, and the words that bind its keys.
+"""The sealed report, format TLR1: its layout in bytes.
 
     report    := head | signature | portion+
     head      := "TLR1" | suite u8 | flags u8 = 0 | header_len u32 | header JSON
     signature := len u16 | composite signature over head, context "tearline/report"
     portion   := index u8 | descriptor_len u32 | descriptor
-               | wrap_count u16 | (record_index u16 | wrap_len u16 | wrap)* | payload_len u64 | payload
-    descriptor:= label_len u32 | label JSON | n u16 | n × record
-    record    := nation[3] | level u8 | epoch u32 | kid[16] | SHA-256(wrap)[32]   ascending by nation
+               | wrap_count u16 | (record_index u16 | wrap_len u16 | wrap)*
+               | payload_len u64 | payload
+    descriptor:= label_len u32 | label JSON | n u16 | record*    n records, ascending by nation
+    record    := nation[3] | level u8 | epoch u32 | kid[16] | SHA-256(wrap)[32]
 
-Integers are big-endian. commitment = SHA-256("tearline/portion\\0" ‖ descriptor) and the signature
+Integers are big-endian. commitment = SHA-256("tearline/portion" ‖ NUL ‖ descriptor); the signature
 covers the commitments, so any subset of portions still verifies. Identity = SHA-256(head).
 
-This module only takes bytes apart and puts them together. `wire.verify` decides.
+This module only takes bytes apart and puts them together. What its JSON says is in `wire.header`,
+what binds its keys in `wire.binding`; `wire.verify` decides.
 """
 
 import hashlib
@@ -19,66 +21,57 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Final, Literal
-
-from pydantic import Field, StringConstraints
+from typing import Final
 
 from wire import composite
+from wire.binding import attachment_context, payload_context, portion_context, wrap_info
 from wire.errors import Malformed
+from wire.header import (
+    ATTACHMENT_MAX,
+    ATTACHMENTS,
+    PORTIONS,
+    Attachment,
+    Header,
+    PortionLabel,
+    Sealed,
+)
 from wire.keys import SUITE, WRAP
-from wire.labels import Label
-from wire.model import Hex16B, Hex32B, NationCode, Seconds, Strict, Token
+
+__all__ = [  # with the names of `wire.header` and `wire.binding`: one format, one import
+    "ATTACHMENTS",
+    "ATTACHMENT_MAX",
+    "PAYLOAD_MAX",
+    "PORTIONS",
+    "REPORT_MAX",
+    "Attachment",
+    "Frame",
+    "Header",
+    "PortionFrame",
+    "PortionLabel",
+    "Record",
+    "Sealed",
+    "attachment_context",
+    "commitment",
+    "encode_descriptor",
+    "encode_head",
+    "encode_portion",
+    "parse",
+    "parse_head",
+    "payload_context",
+    "portion_context",
+    "signature_block",
+    "wrap_info",
+]
 
 MAGIC: Final = b"TLR1"
 PREAMBLE: Final = struct.Struct(">4sBBI")
 RECORD: Final = struct.Struct(">3sBI16s32s")
 WRAP_HEAD: Final = struct.Struct(">HH")
 HEADER_MAX: Final = 65_536  # the limit of the JSON gate
-PORTIONS: Final = (1, 2, 4, 8, 16)  # how many commitments a header may hold
 RECORDS_MAX: Final = 64  # nations of a mission
 PAYLOAD_MAX: Final = 8 * 1024 * 1024  # larger things travel as attachments
 DESCRIPTOR_MAX: Final = 4 + HEADER_MAX + 2 + RECORDS_MAX * RECORD.size
 REPORT_MAX: Final = 16 * 1024 * 1024  # one request body
-ATTACHMENT_MAX: Final = 1024 * 1024 * 1024  # ciphertext bytes of one attachment
-ATTACHMENTS: Final = 16  # in one portion
-
-MediaType = Annotated[
-    str, StringConstraints(pattern=r"^[a-z]+/[a-z0-9.+-]+(;[a-z]+=[a-z0-9.]+)?\z", max_length=96)
-]
-
-
-class Header(Strict):
-    """The signed JSON: who says it, and commitments to what is said."""
-
-    v: Literal[1]
-    mission: Token
-    id: Hex16B
-    originator: NationCode
-    signer: Hex16B
-    created: Seconds
-    portions: Annotated[tuple[Hex32B, ...], Field(min_length=1, max_length=16)]
-
-
-class Sealed(Strict):
-    """A ciphertext: what it is once opened, and the bytes by which it is known."""
-
-    sha256: Hex32B
-    len: Annotated[int, Field(ge=1, le=ATTACHMENT_MAX)]
-    media_type: MediaType
-
-
-class Attachment(Sealed):
-    """A ciphertext that travels apart from the report."""
-
-    id: Hex16B
-
-
-class PortionLabel(Label):
-    """The label JSON of one portion: salt, label, payload and attachments."""
-
-    salt: Hex16B
-    payload: Sealed
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=ATTACHMENTS)]
 
 
 @dataclass(frozen=True)
@@ -149,7 +142,7 @@ class Frame:
 
 
 def commitment(descriptor: bytes) -> str:
-    """SHA-256("tearline/portion\\0" ‖ descriptor), hex."""
+    """SHA-256("tearline/portion" ‖ NUL ‖ descriptor), hex."""
     return hashlib.sha256(b"tearline/portion\0" + descriptor).hexdigest()
 
 
@@ -177,32 +170,6 @@ def encode_portion(
     for i in sorted(wraps):
         parts += [WRAP_HEAD.pack(i, len(wraps[i])), wraps[i]]
     return b"".join((*parts, struct.pack(">Q", len(payload)), payload))
-
-
-# -- what binds keys and ciphertexts to their place
-
-
-def portion_context(originator: str, report_id: str, index: int, label: bytes) -> bytes:
-    """SHA-256 of everything that a key wrap of this portion is bound to."""
-    place = originator.encode() + bytes.fromhex(report_id) + bytes([index])
-    return hashlib.sha256(place + label).digest()
-
-
-def wrap_info(level: int, nation: str, kid: str, portion: bytes) -> bytes:
-    """HPKE info of one wrap (RFC 9180 §8.1: single-shot context goes into info)."""
-    who = bytes([SUITE, level]) + nation.encode() + bytes.fromhex(kid)
-    return b"tearline/wrap\0" + who + portion
-
-
-def payload_context(originator: str, report_id: str, index: int) -> bytes:
-    """The committed context of a portion's payload."""
-    return b"tearline/payload\0" + originator.encode() + bytes.fromhex(report_id) + bytes([index])
-
-
-def attachment_context(originator: str, report_id: str, index: int, attachment: str) -> bytes:
-    """The committed context of one attachment of a portion."""
-    place = originator.encode() + bytes.fromhex(report_id) + bytes([index])
-    return b"tearline/attachment\0" + place + bytes.fromhex(attachment)
 
 
 # -- taking apart
@@ -256,7 +223,7 @@ def parse(raw: bytes) -> Frame:
     head, header, signature, at = parse_head(raw)
     reader = _Reader(raw)
     reader.at = at
-    portions = []
+    portions: list[PortionFrame] = []
     while reader.at < len(raw):
         if len(portions) == PORTIONS[-1]:
             raise Malformed("bad-envelope", "too many portions")

@@ -53,7 +53,7 @@ class Head(Strict):
 
 @dataclass(frozen=True)
 class Statement:
-    """A parsed statement. Its signatures are NOT verified: `wire.directory` does that."""
+    """A parsed statement. Its signatures are NOT verified: `wire.fold` does that."""
 
     head: Head
     head_bytes: bytes

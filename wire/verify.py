@@ -4,12 +4,11 @@ The broker verifies a submission, a reader verifies a delivery; both take these 
 order, and neither trusts the other.
 
     (1) bounds and layout        (4) commitments               (7) wraps
-    (2) the signer, valid here   (5) labels, strictly          (8) payload
+    (2) the signer, valid here   (5) labels, strictly          (8) payload, attachments
     (3) the signature over head  (6) recipients = the label's
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +74,10 @@ def verify_submission(raw: bytes, directory: Directory, position: int, time: int
         if len(portion.frame.wraps) != len(portion.frame.records):
             raise Malformed("label-recipients", "a recipient has no key wrap")
         labels.check(portion.label, report.originator, directory.terms)
-        _not_expired(portion, time)
+        labels.check_in_force(portion.label, time)
+        for nation in sorted(portion.recipients):
+            if directory.nations[nation].expelled is not None:
+                raise Malformed("label-release-to", f"{nation} was expelled")
     return report
 
 
@@ -114,6 +116,8 @@ def _verified(raw: bytes, directory: Directory, position: int, time: int) -> Ver
     header = strict_json.load(frame.header_bytes, Header)
     if header.mission != directory.mission or len(header.portions) not in PORTIONS:
         raise Malformed("bad-envelope", "another mission's report, or a wrong number of portions")
+    if len(set(header.portions)) != len(header.portions):
+        raise Malformed("bad-envelope", "a commitment stands twice")
     signer = _signer(header, directory, position, time)  # (2)
     signer.verify_key.verify(frame.signature, frame.head, composite.REPORT)  # (3)
     exercise = directory.founded.exercise
@@ -123,6 +127,9 @@ def _verified(raw: bytes, directory: Directory, position: int, time: int) -> Ver
         if index >= len(header.portions) or header.portions[index] != portion.commitment:  # (4)
             raise Malformed("bad-envelope", "a portion is not the one that was signed")
         portions.append(_portion(portion, header.originator, directory, exercise=exercise))
+    attachments = [a.id for p in portions for a in p.label.attachments]
+    if len(set(attachments)) != len(attachments):  # one name, one ciphertext in a report
+        raise Malformed("bad-envelope", "an attachment stands twice")
     return VerifiedReport._make(frame=frame, header=header, signer=signer, portions=tuple(portions))
 
 
@@ -152,20 +159,8 @@ def _portion(
     sealed = label.payload  # (8)
     if len(frame.payload) != sealed.len or _sha256(frame.payload) != sealed.sha256:
         raise Malformed("bad-envelope", "the payload is not the one that was signed")
-    _once([a.id for a in label.attachments])
     return VerifiedPortion._make(frame=frame, label=label, level=level)
-
-
-def _once(ids: Sequence[str]) -> None:
-    if len(set(ids)) != len(ids):
-        raise Malformed("bad-envelope", "an attachment stands twice")
 
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _not_expired(portion: VerifiedPortion, time: int) -> None:
-    expires = portion.label.expires
-    if expires is not None and expires <= time:
-        raise Malformed("label-expired")

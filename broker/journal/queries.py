@@ -7,6 +7,7 @@ from typing import Final
 
 _REPORT: Final = "SELECT idx, id, identity, originator, signer, created, raw FROM report"
 _STATEMENT: Final = "SELECT idx, identity, nation, seq, raw FROM statement"
+_SUBSCRIPTION: Final = "SELECT member, name, body, idx FROM subscription"
 _ATTACHMENT: Final = "SELECT identity, portion, id, sha256, length, received FROM attachment"
 
 QUERIES: Final[dict[str, str]] = {
@@ -15,20 +16,22 @@ QUERIES: Final[dict[str, str]] = {
     "report_by_identity": f"{_REPORT} WHERE identity = ?",
     "report_by_id": f"{_REPORT} WHERE id = ?",
     # report index, nation -> portion, index of the release entry
-    "releases_of": "SELECT portion, idx FROM release WHERE report_idx = ? AND nation = ? ORDER BY portion",
+    "releases_of": """SELECT portion, idx FROM release
+        WHERE report_idx = ? AND nation = ? ORDER BY portion""",
     # nation, first and last report index -> report index, portion, index of the release entry
     "releases_between": """SELECT report_idx, portion, idx FROM release
         WHERE nation = ? AND report_idx BETWEEN ? AND ? ORDER BY report_idx, portion""",
     "statements": f"{_STATEMENT} ORDER BY idx",
     "statements_after": f"{_STATEMENT} WHERE idx > ? ORDER BY idx LIMIT ?",
     "statement_by_identity": f"{_STATEMENT} WHERE identity = ?",
-    "subscriptions": "SELECT member, name, body, idx FROM subscription ORDER BY member, name",
-    "subscriptions_of": "SELECT member, name, body, idx FROM subscription WHERE member = ? ORDER BY name",
+    "subscriptions": f"{_SUBSCRIPTION} ORDER BY member, name",
+    "subscriptions_of": f"{_SUBSCRIPTION} WHERE member = ? ORDER BY name",
     "cursor": "SELECT position FROM cursor WHERE member = ? AND name = ?",
     "cursors": "SELECT member, name, position FROM cursor ORDER BY member, name",
     "attachments_of": f"{_ATTACHMENT} WHERE identity = ? ORDER BY portion, id",
     "attachment": f"{_ATTACHMENT} WHERE identity = ? AND portion = ? AND id = ?",
     # -> reports, statements, releases, subscriptions, attachments
     "counts": """SELECT (SELECT count(*) FROM report), (SELECT count(*) FROM statement),
-        (SELECT count(*) FROM release), (SELECT count(*) FROM subscription), (SELECT count(*) FROM attachment)""",
+        (SELECT count(*) FROM release), (SELECT count(*) FROM subscription),
+        (SELECT count(*) FROM attachment)""",
 }  # fmt: skip

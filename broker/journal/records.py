@@ -8,44 +8,61 @@ or not at all, so no row can exist whose event is not in the log.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from broker.journal.schema import CHANGES, TABLES
+from broker.journal.binding import INDEX_COLUMN
+from broker.journal.schema import CHANGES, PROGRESS, TABLES, place
 from wire.entries import Event
-from wire.prove import Evidence
+from wire.evidence import Evidence
 
 
-class _ThisIndex(Enum):
+class _Place(Enum):
     THIS_INDEX = "the index of the entry that this row belongs to"
 
 
-THIS_INDEX: Final = _ThisIndex.THIS_INDEX
+THIS_INDEX: Final = _Place.THIS_INDEX
 """Stands for the index that the journal gives the entry when it writes the row."""
 
 Value: TypeAlias = str | bytes | int | None
 """What a column of ours holds; never a float."""
 
+Stated: TypeAlias = Value | Literal[_Place.THIS_INDEX]
+"""What a caller may state for a column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A new row of a table in `TABLES`, all columns in their order. An existing key is an error."""
+    """A new row of a table in `schema.TABLES`, all columns in their order.
+
+    An existing key is an error that stops the journal, so look before you append. The column
+    `idx` is always `THIS_INDEX`.
+    """
 
     table: str
-    values: tuple[Value | _ThisIndex, ...]
+    values: tuple[Stated, ...]
 
     def __post_init__(self) -> None:
-        assert len(self.values) == len(TABLES[self.table]), self.table
+        if len(self.values) != len(TABLES[self.table]):
+            raise ValueError(f"a row of {self.table} has {len(TABLES[self.table])} values")
+        own = INDEX_COLUMN.get(self.table)
+        if own is not None and self.values[own] is not THIS_INDEX:
+            raise ValueError(f"a row of {self.table} belongs to the entry that writes it")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One of the fixed statements in `CHANGES`, with its parameters."""
+    """One of the fixed statements in `schema.CHANGES` or `schema.PROGRESS`, with its parameters.
+
+    A record takes only the former, `Journal.note_progress` only the latter.
+    """
 
     key: str
-    params: tuple[Value | _ThisIndex, ...]
+    params: tuple[Stated, ...]
 
     def __post_init__(self) -> None:
-        assert CHANGES[self.key].count("?") == len(self.params), self.key
+        statement = CHANGES.get(self.key) or PROGRESS[self.key]
+        if statement.count("?") != len(self.params):
+            raise ValueError(f"{self.key} has {statement.count('?')} parameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,10 @@ class Record:
     rows: tuple[Row, ...] = ()
     changes: tuple[Change, ...] = ()
 
+    def __post_init__(self) -> None:
+        if any(change.key not in CHANGES for change in self.changes):
+            raise ValueError("progress is not part of a record")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -65,3 +86,11 @@ class Entry:
     time_ms: int
     type: str
     evidence: Mapping[str, Evidence]
+
+
+def erase_view(index: int, slot: int) -> Change:
+    """Erase what one channel may read of an entry; its link and every proof stay valid.
+
+    Goes with the record of the erasure itself.
+    """
+    return Change("view.erase", (THIS_INDEX, place(index, slot)))

@@ -3,37 +3,41 @@
     (1) the last checkpoint is signed by our keys and is that of the stored tree
     (2) the newest `RECHECKED` entries are replayed: leaves, hashes, chains, heads, rows
     (3) the anchor is a prefix of the journal; if it is ahead, the journal was rolled back
-    (4) what was read is made durable, and then the anchor catches up
+    (4) what was read is made durable, and only then does the anchor catch up
 
 A crash between commit and anchor leaves the journal ahead of its anchor: allowed, and proved.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from broker.journal.anchor import Anchor
 from broker.journal.binding import BOUND, INDEX_COLUMN
-from broker.journal.nodes import node_getter
+from broker.journal.nodes import read_nodes, with_nodes
 from broker.journal.replay import EntryRow, Page, Replay, SlotRow, damaged
 from broker.journal.schema import SLOTS
+from broker.journal.state import Seals, State
 from broker.journal.store import Store
 from wire.entries import Tip
 from wire.errors import BrokerFault, Malformed
-from wire.merkle import Frontier, consistency_proof, range_nodes, root_at, verify_consistency
-from wire.notes import VKey, open_checkpoint
+from wire.merkle import Frontier, consistency_proof, range_nodes, verify_consistency
+from wire.notes import open_checkpoint
 
 RECHECKED: Final = 1024
-"""Entries replayed at every start: what one bad shutdown could have hurt, in about a tenth of a
-second. `scrub` replays all of them."""
+"""Entries replayed at every start: far more than one bad stop can hurt, in about a tenth of a
+second. A scrub replays all of them."""
 PAGE: Final = 64
-"""Entries read at a time; with a report of a few megabytes in each it still fits in memory."""
+"""Entries read at a time; with a report of a few megabytes in each they still fit in memory."""
 
 _FAR: Final = 1 << 54
-"""Beyond every index (the formats stop at 2^53)."""
+"""Beyond every index: the formats stop at 2^53."""
 
-_ENTRIES: Final = "SELECT idx, leaf, hashes, rows FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+_ENTRIES: Final = (
+    "SELECT idx, leaf, hashes, rows FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+)
 _SLOTS: Final = """SELECT link.at, channel, count, link.body, view.at, opening, view.body, erased
-    FROM link LEFT JOIN view ON view.at = link.at WHERE link.at >= ? AND link.at < ? ORDER BY link.at"""
+    FROM link LEFT JOIN view ON view.at = link.at
+    WHERE link.at >= ? AND link.at < ? ORDER BY link.at"""
 _VIEWS: Final = "SELECT count(*) FROM view WHERE at >= ? AND at < ?"
 _HEADS: Final = "SELECT size, note FROM head WHERE size > ? AND size <= ? ORDER BY size"
 _ROWS: Final = {
@@ -48,3 +52,111 @@ _TIPS: Final = """SELECT channel.name, link.count, link.at, entry.leaf
         SELECT before.count FROM link AS before
         WHERE before.channel = channel.name AND before.at < ? ORDER BY before.count DESC LIMIT 1)
     JOIN entry ON entry.idx = link.at / 256"""
+
+
+async def recover(store: Store, seals: Seals) -> State | None:
+    """The state that the stored rows add up to, steps (1) and (2); None if there are none.
+
+    Raises `BrokerFault` "journal-damaged".
+    """
+    heads = await store.read(_LAST_HEAD)
+    size, note = heads[0] if heads else (0, "")
+    try:
+        start = max(0, size - RECHECKED)
+        stack = await read_nodes(store, range_nodes(0, start))
+        frontier = Frontier(start, stack.values())
+        channels = await _read_channels(store, size)
+        replay = Replay(seals, channels, frontier, await _tips_before(store, start))
+        await _replay(store, replay, size, _FAR, lambda _done: None)
+    except Malformed as error:
+        raise BrokerFault("journal-damaged", error.detail) from error
+    if replay.note != note:
+        raise damaged(size, "the log does not end in its last checkpoint")
+    if not size:
+        return None
+    names = tuple(name for name, _ in channels)
+    return State(replay.frontier, dict(replay.tips), names, replay.time_ms, note)
+
+
+async def scrub(store: Store, seals: Seals, state: State, progress: Callable[[int], None]) -> None:
+    """Replay all rows up to the state. Raises `BrokerFault` "journal-damaged"."""
+    if await store.read("PRAGMA integrity_check(1)") != [("ok",)]:
+        raise BrokerFault("journal-damaged", "SQLite's own integrity check fails")
+    channels = await _read_channels(store, state.size)
+    replay = Replay(seals, channels, Frontier(), {})
+    await _replay(store, replay, state.size, state.size, progress)
+    if (replay.note, replay.tips) != (state.checkpoint if state.size else "", state.tips):
+        raise damaged(state.size, "the rows are not what was written")
+
+
+async def compare_anchor(
+    store: Store, anchor: Anchor, state: State, seals: Seals, *, accept_missing: bool
+) -> None:
+    """Step (3). Raises `BrokerFault` "rollback-detected" unless the anchor is a prefix."""
+    note, size = anchor.read(), state.size
+    if note is None:
+        if size and not accept_missing:
+            raise BrokerFault("rollback-detected", "the anchor is missing; restore it first")
+        return
+    try:
+        anchored = open_checkpoint(note, seals.log_keys).checkpoint
+    except Malformed as error:
+        raise BrokerFault("rollback-detected", f"the anchor is not ours: {error.detail}") from error
+    if anchored.size > size:
+        raise BrokerFault(
+            "rollback-detected", f"{size} entries, but the anchor has {anchored.size}"
+        )
+    if anchored.size:
+        proof = await with_nodes(store, lambda get: consistency_proof(anchored.size, size, get))
+        try:
+            verify_consistency(anchored.size, size, proof, anchored.root, state.frontier.root())
+        except Malformed as error:
+            raise BrokerFault("rollback-detected", "the anchor is of another history") from error
+
+
+async def _replay(
+    store: Store, replay: Replay, size: int, upper: int, progress: Callable[[int], None]
+) -> None:
+    """Feed everything from the replay's frontier up to `size`; rows up to `upper` must fit in."""
+    for first in range(replay.frontier.size, max(size, 1), PAGE):
+        end = min(first + PAGE, size)
+        replay.feed(await _read_page(store, first, end, upper if end == size else end))
+        progress(end)
+
+
+async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
+    lowest = first or -_FAR
+    slots = (lowest * SLOTS, upper * SLOTS)
+    rows: dict[int, list[tuple[str, Sequence[Any]]]] = {}
+    for table, sql in _ROWS.items():
+        for values in await store.read(sql, (lowest, upper)):
+            rows.setdefault(values[INDEX_COLUMN[table]], []).append((table, values))
+    return Page(
+        first=first,
+        end=end,
+        entries=[EntryRow(*row) for row in await store.read(_ENTRIES, (lowest, upper))],
+        slots=[SlotRow(*row) for row in await store.read(_SLOTS, slots)],
+        views=(await store.read(_VIEWS, slots))[0][0],
+        heads=await store.read(_HEADS, (first or -_FAR, upper)),
+        rows=rows,
+    )
+
+
+async def _read_channels(store: Store, size: int) -> list[tuple[str, int]]:
+    """Every channel with the index from which it counts, in order of admission."""
+    rows = await store.read(_CHANNELS)
+    since = [row[2] for row in rows]
+    if [row[0] for row in rows] != list(range(len(rows))) or since != sorted(since):
+        raise BrokerFault("journal-damaged", "channels are missing or out of order")
+    if since and not 0 <= since[-1] < size:
+        raise BrokerFault("journal-damaged", "a channel was admitted by no entry")
+    return [(name, first) for _, name, first in rows]
+
+
+async def _tips_before(store: Store, start: int) -> dict[str, Tip]:
+    """Each channel's last entry before `start`. What is wrong here no heads leaf will confirm."""
+    tips = {}
+    for name, count, at, leaf in await store.read(_TIPS, (start * SLOTS,)):
+        index, slot = divmod(at, SLOTS)
+        tips[name] = Tip(count + 1, index, slot, leaf[2 + 32 * slot : 34 + 32 * slot])
+    return tips

@@ -9,20 +9,23 @@ every entry to the rows it wrote. Nothing here reads a file.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from broker.journal.binding import bind
 from broker.journal.schema import SLOTS, place
-from wire import entries
-from wire.entries import Link, Tip
+from broker.journal.state import Seals
+from wire import entries, links
+from wire.entries import Tip
 from wire.errors import BrokerFault, Malformed
+from wire.links import Link
 from wire.merkle import Frontier, leaf_hash
-from wire.notes import VKey, open_checkpoint
+from wire.notes import open_checkpoint
 
 ENTRY_LEAF: Final = 0x01
 
 
-class EntryRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EntryRow:
     """A row of the table `entry`."""
 
     index: int
@@ -31,7 +34,8 @@ class EntryRow(NamedTuple):
     rows: bytes
 
 
-class SlotRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SlotRow:
     """A row of `link` with its row of `view`; `viewed` is None if there is none."""
 
     at: int
@@ -65,14 +69,13 @@ class Replay:
 
     def __init__(
         self,
-        secret: bytes,
-        log_keys: Sequence[VKey],
+        seals: Seals,
         channels: Sequence[tuple[str, int]],
         frontier: Frontier,
         tips: Mapping[str, Tip],
     ) -> None:
-        self._secret = secret
-        self._log_keys = log_keys
+        self._secret = seals.secret
+        self._log_keys = seals.log_keys
         self._channels = channels
         self.frontier = frontier
         self.tips: defaultdict[str, Tip] = defaultdict(Tip, tips)
@@ -112,7 +115,7 @@ class Replay:
     def _follow_chain(self, row: EntryRow, slot: SlotRow) -> None:
         number = slot.at % SLOTS
         opening = entries.link_opening(self._secret, row.index, number)
-        link, commitment = entries.open_link(row.leaf, number, opening, slot.link)
+        link, commitment = links.open_link(row.leaf, number, opening, slot.link)
         tip = self.tips[link.channel]
         follows = Tip(link.count, link.prev_index, tip.slot, bytes.fromhex(link.prev))
         named = (link.channel, link.count, place(link.index, link.slot))
@@ -122,7 +125,7 @@ class Replay:
         _check_view(row.index, link, slot)
 
     def _follow_heads(self, row: EntryRow, note: str) -> None:
-        time_ms, _, _ = entries.open_heads(row.leaf)
+        time_ms, _, _ = links.open_heads(row.leaf)
         names = [name for name, since in self._channels if since <= row.index]
         leaf = entries.heads_leaf(row.index, time_ms, names, self.tips, self._secret)
         if leaf != row.leaf or self.tips.keys() - set(names) or time_ms < self.time_ms:
@@ -142,7 +145,7 @@ def _check_view(index: int, link: Link, slot: SlotRow) -> None:
     if slot.viewed is None:
         raise damaged(index, "a view is missing that was never erased")
     if slot.opening is not None and slot.view is not None:
-        entries.open_view(link, slot.opening, slot.view)
+        links.open_view(link, slot.opening, slot.view)
     elif slot.erased is None or slot.erased <= index:
         raise damaged(index, "a view was erased by no later entry")
 

@@ -20,26 +20,29 @@ SLOTS: Final = 256
 DDL: Final = (
     # -- the log
     """CREATE TABLE entry(
-        idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, hashes BLOB NOT NULL, rows BLOB NOT NULL) STRICT""",
+        idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, hashes BLOB NOT NULL,
+        rows BLOB NOT NULL) STRICT""",
     """CREATE TABLE link(
         at INTEGER PRIMARY KEY, channel TEXT NOT NULL, count INTEGER NOT NULL, body BLOB NOT NULL,
         UNIQUE(channel, count)) STRICT""",
     """CREATE TABLE view(
         at INTEGER PRIMARY KEY, opening BLOB, body BLOB, erased INTEGER,
-        CHECK ((opening IS NULL) = (erased IS NOT NULL)), CHECK ((body IS NULL) = (erased IS NOT NULL))) STRICT""",
+        CHECK ((opening IS NULL) = (erased IS NOT NULL)),
+        CHECK ((body IS NULL) = (erased IS NOT NULL))) STRICT""",
     "CREATE TABLE head(size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
     """CREATE TABLE channel(
         position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL) STRICT""",
     # -- what the broker serves from
     """CREATE TABLE report(
         idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, identity TEXT NOT NULL UNIQUE,
-        originator TEXT NOT NULL, signer TEXT NOT NULL, created INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",
+        originator TEXT NOT NULL, signer TEXT NOT NULL, created INTEGER NOT NULL,
+        raw BLOB NOT NULL) STRICT""",
     """CREATE TABLE statement(
         idx INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, nation TEXT NOT NULL,
         seq INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",
     """CREATE TABLE release(
-        report_idx INTEGER NOT NULL, nation TEXT NOT NULL, portion INTEGER NOT NULL, idx INTEGER NOT NULL,
-        PRIMARY KEY(report_idx, nation, portion)) STRICT, WITHOUT ROWID""",
+        report_idx INTEGER NOT NULL, nation TEXT NOT NULL, portion INTEGER NOT NULL,
+        idx INTEGER NOT NULL, PRIMARY KEY(report_idx, nation, portion)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX release_by_entry ON release(idx)",
     """CREATE TABLE attachment(
         identity TEXT NOT NULL, portion INTEGER NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL,

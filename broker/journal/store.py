@@ -7,10 +7,11 @@ transaction back, and no fsync that failed is ever repeated and believed.
 """
 
 import asyncio
+import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
@@ -64,13 +65,13 @@ class Store:
             writer = await undo.enter_async_context(_connected(path, "rw"))
             store = cls(path, writer)
             for pragma in _WRITER:
-                await writer.execute(pragma)
+                await writer.execute_fetchall(pragma)
             await store._create_tables()
             for _ in range(READERS):
                 reader = await undo.enter_async_context(_connected(path, "ro"))
                 for pragma in _READER:
-                    await reader.execute(pragma)
-                await reader.execute("SELECT 1 FROM head LIMIT 1")  # now it holds the file open
+                    await reader.execute_fetchall(pragma)
+                await reader.execute_fetchall("SELECT 1 FROM head")  # now it holds the file open
                 store._readers.append(reader)
                 store._idle.put_nowait(reader)
             undo.pop_all()
@@ -107,7 +108,7 @@ class Store:
         """Fold the write-ahead log into the database once it has `at_least` bytes.
 
         A reader in the middle of a query only puts it off, until the log has `most` bytes: then
-        the readers wait instead.
+        the readers wait instead, and it is folded when this returns.
         """
         size = self._wal.stat().st_size if self._wal.exists() else 0
         if size < max(at_least, 1):
@@ -117,10 +118,12 @@ class Store:
             return
         taken = [await self._idle.get() for _ in self._readers]
         try:
-            await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            rows = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             for reader in taken:
                 self._idle.put_nowait(reader)
+        if next(iter(rows))[0]:
+            raise BrokerFault("journal-stopped", "the write-ahead log cannot be folded back")
 
     # -- reading
 
@@ -165,8 +168,22 @@ def _create_private(path: Path) -> None:
         sync_folder(path.parent)
 
 
-def failure_name(error: Exception) -> str:
-    """SQLite's or the system's short name of an error, fit for a detail; never its text."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", "SQLITE")
-    return type(error).__name__
+@contextmanager
+def faults() -> Iterator[None]:
+    """Turns errors of SQLite and the system into `BrokerFault`; of theirs it keeps a code word."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        raise _as_fault(error) from error
+
+
+def _as_fault(error: sqlite3.Error | OSError) -> BrokerFault:
+    word: str = getattr(error, "sqlite_errorname", type(error).__name__)
+    number = error.errno if isinstance(error, OSError) else None
+    if word == "SQLITE_FULL" or number in {errno.ENOSPC, errno.EDQUOT}:
+        return BrokerFault("disk-full")
+    if word == "SQLITE_NOTADB" or word.startswith("SQLITE_CORRUPT"):
+        return BrokerFault("journal-damaged", word)
+    return BrokerFault("journal-stopped", word)

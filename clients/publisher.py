@@ -1,0 +1,192 @@
+"""Step 2, submit: seal a draft, post it, and hold the proof that the journal has it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import anyio
+
+from clients.draft import Draft
+from clients.seal import SealedReport, seal
+from clients.session import Session
+from clients.transport import JSON, REPORT
+from wire import strict_json
+from wire.errors import BrokerFault, Conflict, Malformed
+from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
+from wire.model import Hex32B, Strict
+
+T = TypeVar("T")
+
+CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
+ATTEMPTS: Final = 5  # tries of one request over a link that breaks
+PAUSE: Final = 0.5  # seconds before the second try; each further pause is twice as long
+PREVIEW_MAX: Final = 4 * 1024 * 1024  # bytes of a preview: 16 portions, 64 nations, their reasons
+
+Progress = Callable[[str, int, int], None]
+"""Called with (attachment name, bytes sent, bytes in all)."""
+
+
+class Accepted(Strict):
+    """What `POST /v1/reports` answers."""
+
+    report: Hex32B
+    index: int
+    duplicate: bool
+    evidence: Evidence
+
+
+class Offset(Strict):
+    """What the attachment endpoint answers."""
+
+    received: int
+    complete: bool
+
+
+class NationPreview(Strict):
+    """What one nation would get of one portion, and why."""
+
+    outcome: str
+    lines: tuple[str, ...]
+
+
+class PortionPreview(Strict):
+    """What every nation named would get of one portion."""
+
+    nations: dict[str, NationPreview]
+
+
+class Preview(Strict):
+    """Who will be able to read a draft, who not and why; portion by portion."""
+
+    portions: tuple[PortionPreview, ...]
+
+    def __str__(self) -> str:
+        rows = []
+        for number, portion in enumerate(self.portions, 1):
+            for nation, says in sorted(portion.nations.items()):
+                why = f"  {'; '.join(says.lines)}" if says.lines else ""
+                rows.append(f"portion {number}  {nation}  {says.outcome}{why}")
+        return "\n".join(rows)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that the journal holds the report: entry `index` of a tree of `size` entries."""
+
+    report: str
+    index: int
+    size: int
+    duplicate: bool
+    recipients: Mapping[str, str]
+    evidence: Evidence
+
+
+class Publisher(Session):
+    """A partner system's way to share: preview, publish, receipt.
+
+        async with Publisher(identity) as publisher:
+            receipt = await publisher.publish(draft)
+    """
+
+    async def preview(self, draft: Draft) -> Preview:
+        """What the policies of today would do with the draft; nothing is sent but its labels."""
+        directory = await self.follower.sync()
+        now, charter = self.transport.now(), directory.founded
+        labels = [
+            label.model_dump(mode="json")
+            for label in draft.labels(
+                self.identity.nation, now, directory.terms, exercise=charter.exercise
+            )
+        ]
+        body = strict_json.dump({"labels": labels}, limit=PREVIEW_MAX)
+        answer = await self.transport.send("POST", "/v1/preview", body, JSON)
+        return strict_json.load(answer.body, Preview, limit=PREVIEW_MAX, prose=True)
+
+    async def publish(self, draft: Draft, progress: Progress | None = None) -> Receipt:
+        """Seal, post, prove, and upload the attachments.
+
+        Raises `NotAllowed` ("withheld", with the explanation) if a policy refuses, `Conflict` if
+        keys are stale even after fetching them anew, `BrokerFault` if the link does not hold.
+        Calling it again after a fault makes a new report; to repeat the same one, keep the
+        sealed report and call `submit`.
+        """
+        try:
+            sealed = await self.seal(draft)
+            receipt = await self.submit(sealed)
+        except Conflict as error:
+            if error.slug != "stale-epoch":
+                raise
+            sealed = await self.seal(draft)
+            receipt = await self.submit(sealed)
+        await self.upload(sealed, progress)
+        return receipt
+
+    async def seal(self, draft: Draft) -> SealedReport:
+        """The sealed report, to the newest keys of every nation named."""
+        directory = await self.follower.sync()
+        return seal(
+            draft, self.identity, directory, now=self.transport.now(), random=self.random
+        )
+
+    async def submit(self, sealed: SealedReport) -> Receipt:
+        """Post sealed bytes and check the proof; the same bytes give the same receipt again."""
+        answer = await _persist(
+            lambda: self.transport.send("POST", "/v1/reports", sealed.raw, REPORT)
+        )
+        accepted = strict_json.load(answer.body, Accepted, limit=MAX_EVIDENCE_BYTES, prose=True)
+        entry = await self.proven(accepted.evidence, "report.accepted", self.identity.nation)
+        view = entry.view or {}
+        if view.get("report") != sealed.identity or accepted.report != sealed.identity:
+            raise Malformed("bad-proof", "the receipt is for another report")
+        return Receipt(
+            report=sealed.identity,
+            index=entry.index,
+            size=entry.checkpoint.checkpoint.size,
+            duplicate=accepted.duplicate,
+            recipients=_recipients(view.get("portions")),
+            evidence=accepted.evidence,
+        )
+
+    async def upload(self, sealed: SealedReport, progress: Progress | None = None) -> None:
+        """Send what the broker does not have yet of each attachment; resumes after any break."""
+        for attachment in sealed.attachments:
+            path = f"/v1/attachments/{sealed.identity}/{attachment.id}"
+            total = attachment.length
+            at = (await self._put(path, b"", f"bytes */{total}")).received
+            while at < total:
+                chunk = attachment.read(at, min(CHUNK, total - at))
+                last = at + len(chunk) - 1
+                at = (await self._put(path, chunk, f"bytes {at}-{last}/{total}")).received
+                if progress:
+                    progress(attachment.name, at, total)
+
+    async def _put(self, path: str, chunk: bytes, span: str) -> Offset:
+        media = "application/octet-stream"
+        answer = await _persist(
+            lambda: self.transport.send("PUT", path, chunk, media, {"content-range": span})
+        )
+        return strict_json.load(answer.body, Offset)
+
+
+async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try a request that is harmless to repeat until the link holds or patience ends."""
+    pause = PAUSE
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except BrokerFault as error:
+            if error.slug not in {"unreachable", "busy"}:
+                raise
+        await anyio.sleep(pause)
+        pause *= 2
+    return await attempt()
+
+
+def _recipients(portions: object) -> dict[str, str]:
+    """Nation -> the least that was decided for it over the portions it is named in."""
+    found: dict[str, str] = {}
+    for portion in portions if isinstance(portions, list) else []:
+        nations = portion.get("nations") if isinstance(portion, dict) else None
+        for nation, outcome in (nations if isinstance(nations, dict) else {}).items():
+            found[nation] = min(found.get(nation, "RELEASE"), str(outcome))
+    return found

@@ -1,0 +1,246 @@
+"""The one place where a client touches the network: signed requests, problems, event streams.
+
+The broker is trusted for nothing here: what comes back are bytes for the checks elsewhere.
+"""
+
+import email.utils
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from clients.identity import Identity
+from wire import request_signature, strict_json
+from wire.errors import (
+    SLUGS,
+    BrokerFault,
+    Conflict,
+    Malformed,
+    NotAllowed,
+    TearlineError,
+)
+
+TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)  # seconds; field links are slow
+STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is gone
+ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
+EVENT_MAX: Final = 24 * 1024 * 1024  # bytes of one event: one report and its proof
+PROBLEM_MAX: Final = 1024 * 1024  # bytes: a refusal with its explanation
+OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
+
+REPORT: Final = "application/vnd.tearline.report"
+STATEMENT: Final = "application/vnd.tearline.statement"
+JSON: Final = "application/json"
+
+
+class Withheld(NotAllowed):
+    """A policy withholds it; `explanation` is what the broker may tell this nation."""
+
+    def __init__(self, detail: str, explanation: Mapping[str, strict_json.Json]) -> None:
+        super().__init__("withheld", detail)
+        self.explanation = explanation
+
+
+@dataclass(frozen=True)
+class ServerEvent:
+    """One event of a stream."""
+
+    kind: str
+    id: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer."""
+
+    status: int
+    body: bytes
+    headers: httpx.Headers
+
+
+class Transport:
+    """A connection to the broker of an identity. Use it as an async context."""
+
+    def __init__(
+        self, identity: Identity, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> None:
+        self._identity, self._clock, self._random = identity, clock, random
+        self._url = httpx.URL(identity.broker_url)
+        self._offset = 0.0
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        verify: ssl.SSLContext | bool = True
+        if self._identity.ca_file is not None:
+            verify = ssl.create_default_context(cafile=str(self._identity.ca_file))
+        self._client = httpx.AsyncClient(
+            base_url=self._url, timeout=TIMEOUT, trust_env=False, verify=verify
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def now(self) -> int:
+        """This client's time in seconds, put right by the broker's where it was told."""
+        return int(self._clock() + self._offset)
+
+    # -- requests
+
+    async def get(self, path: str, **query: str | int | list[str] | None) -> Answer:
+        """A signed GET. Raises what the broker refused with, or `BrokerFault` "unreachable"."""
+        return await self._ask("GET", path, _query(query), b"", {})
+
+    async def send(
+        self, method: str, path: str, body: bytes, media: str, headers: Mapping[str, str] = {}
+    ) -> Answer:
+        """A signed write. Raises like `get`."""
+        return await self._ask(method, path, "", body, {"content-type": media, **headers})
+
+    async def download(self, path: str, start: int) -> Answer:
+        """Bytes of a large object from `start` on, as many as the broker likes to give."""
+        return await self._ask("GET", path, "", b"", {"range": f"bytes={start}-"})
+
+    async def events(self, path: str, last: str | None) -> AsyncIterator[ServerEvent]:
+        """The events of one stream until it breaks or ends. Raises like `get`."""
+        headers = {"accept": "text/event-stream"} | ({"last-event-id": last} if last else {})
+        request = self._request("GET", path, "", b"", headers)
+        request.extensions["timeout"]["read"] = STREAM_SILENCE
+        assert self._client is not None
+        try:
+            response = await self._client.send(request, stream=True)
+            try:
+                if response.status_code != 200:
+                    raise _refusal(response.status_code, await response.aread())
+                async for event in _events(response.aiter_bytes()):
+                    yield event
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise BrokerFault("unreachable", "the stream broke") from error
+
+    async def _ask(
+        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        answer = await self._once(method, path, query, body, headers)
+        if answer.status == 401 and self._learn_offset(answer.headers):
+            answer = await self._once(method, path, query, body, headers)
+        if answer.status >= 300:
+            raise _refusal(answer.status, answer.body)
+        return answer
+
+    async def _once(
+        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        request = self._request(method, path, query, body, headers)
+        assert self._client is not None, "use the transport as an async context"
+        try:
+            response = await self._client.send(request, stream=True)
+            try:
+                body = await _bounded(response)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise BrokerFault("unreachable", type(error).__name__) from error
+        return Answer(response.status_code, body, response.headers)
+
+    def _request(
+        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        assert self._client is not None, "use the transport as an async context"
+        target = f"{path}?{query}" if query else path
+        request = self._client.build_request(method, target, content=body, headers=headers)
+        url = request.url
+        seen = request_signature.Target(
+            method, request.headers["host"], url.raw_path.partition(b"?")[0].decode(), url.query.decode()
+        )
+        signed = request_signature.sign(
+            seen,
+            body,
+            self._identity.request_key,
+            self._identity.kid,
+            created=self.now(),
+            nonce=self._random(request_signature.NONCE_BYTES),
+        )
+        request.headers.update(signed)
+        return request
+
+    def _learn_offset(self, headers: httpx.Headers) -> bool:
+        """Take the broker's time once, where ours is more than a moment off."""
+        told = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else None
+        if told is None or self._offset:
+            return False
+        offset = told.timestamp() - self._clock()
+        if abs(offset) > OFFSET_MAX:
+            raise Malformed("bad-input", "this machine's clock is more than a day wrong; set it")
+        self._offset = offset
+        return abs(offset) > 5
+
+
+def _query(fields: Mapping[str, str | int | list[str] | None]) -> str:
+    pairs = [
+        (name, str(value))
+        for name, values in fields.items()
+        for value in (values if isinstance(values, list) else [values])
+        if value is not None
+    ]
+    return urlencode(pairs, quote_via=quote)
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > ANSWER_MAX:
+            raise BrokerFault("too-large", "the broker's answer")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refusal(status: int, body: bytes) -> TearlineError:
+    """The refusal that a problem document carries; a strange one means an unreachable broker."""
+    try:
+        problem = strict_json.parse(body, limit=PROBLEM_MAX, prose=True)
+    except Malformed:
+        problem = None
+    if not isinstance(problem, dict) or problem.get("type") not in SLUGS:
+        return BrokerFault("unreachable", f"an answer that is not the broker's, status {status}")
+    slug, detail = str(problem["type"]), problem.get("detail")
+    words = detail if isinstance(detail, str) else ""
+    if slug == "withheld":
+        explanation = problem.get("explanation")
+        return Withheld(words, explanation if isinstance(explanation, dict) else {})
+    if status in {401, 403, 404}:
+        return NotAllowed(slug, words)
+    if status in {409, 429}:
+        return Conflict(slug, words)
+    return BrokerFault(slug, words) if status >= 500 else Malformed(slug, words)
+
+
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
+    """Server-sent events (WHATWG HTML §9.2), as our broker writes them: one line a field."""
+    pending = b""
+    async for chunk in chunks:
+        pending += chunk
+        if len(pending) > EVENT_MAX:
+            raise BrokerFault("too-large", "an event")
+        *blocks, pending = pending.split(b"\n\n")
+        for block in blocks:
+            fields: dict[bytes, bytes] = {}
+            for line in block.split(b"\n"):
+                name, _, value = line.partition(b": ")
+                fields[name] = value
+            if b"event" in fields:
+                kind, last = fields[b"event"].decode("latin-1"), fields.get(b"id", b"")
+                yield ServerEvent(kind, last.decode("latin-1"), fields.get(b"data", b""))
