@@ -159,6 +159,8 @@ class Settings(Strict):
         fields = _read_toml(folder / FILE)
         if "folder" in fields:
             raise BrokerFault("bad-settings", "`folder` is not a setting")
+        if port is not None:
+            fields["port"] = port
         try:
             text = json.dumps({**fields, "folder": str(folder.resolve())}, allow_nan=False)
             settings = cls.model_validate_json(text)

@@ -93,7 +93,7 @@ class Auditor(Session):
             trust, found, complete = walk(
                 trust,
                 page.segment,
-                self.identity.log_keys,
+                self.follower.log_keys,
                 channel,
                 directory.channels.index(channel),
                 len(directory.channels),

@@ -66,7 +66,9 @@ class Content(Strict):
     source_grade: Literal["A", "B", "C", "D", "E", "F"] | None = None
     information_grade: Literal["1", "2", "3", "4", "5", "6"] | None = None
     confidence: Annotated[int, Field(ge=0, le=100)] | None = None
-    attachments: Annotated[dict[Hex16B, FileName], Field(max_length=ATTACHMENTS)] = {}
+    attachments: Annotated[dict[Hex16B, FileName], Field(max_length=ATTACHMENTS)] = Field(
+        default_factory=dict
+    )
     """File names, by the id of the attachment."""
 
 

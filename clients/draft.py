@@ -23,6 +23,8 @@ from wire.vocabulary import Vocabulary
 Moment = int | datetime
 """Unix seconds, or a datetime that knows its zone."""
 
+_USUAL = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
@@ -51,7 +53,11 @@ class Label:
     supersedes: str | None = None
 
     def fixed(
-        self, originator: str, now: int, vocabulary: Vocabulary, exercise: bool
+        self,
+        originator: str,
+        now: int,
+        vocabulary: Vocabulary,
+        exercise: bool,  # noqa: FBT001 - the mission's own setting, passed on
     ) -> labels.Label:
         """The label as it will be signed, checked against the mission's vocabulary.
 
@@ -97,8 +103,9 @@ class AttachmentFile:
         path = Path(path)
         if not path.is_file():
             raise Malformed("bad-input", "an attachment is not a file")
-        guess = media_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return cls(path.name, path.stat().st_size, lambda: path.open("rb"), guess)
+        guess = mimetypes.guess_type(path.name)[0] or ""
+        usual = guess if _USUAL.fullmatch(guess) else "application/octet-stream"
+        return cls(path.name, path.stat().st_size, lambda: path.open("rb"), media_type or usual)
 
     @classmethod
     def of_bytes(

@@ -23,7 +23,7 @@ from wire.entries import MISSION, Tip
 from wire.errors import Conflict, Malformed
 from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
-from wire.notes import OpenedCheckpoint, open_checkpoint
+from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.prove import Trust, VerifiedEntry, walk
 
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
@@ -55,7 +55,6 @@ class History(Strict):
     index: int
     slot: int
     commitment: str
-    complete_to: int
     statements: tuple[Kept, ...]
 
 
@@ -80,7 +79,8 @@ class Follower:
     def __init__(self, identity: Identity, transport: Transport, store: Store) -> None:
         self._identity, self._transport, self._store = identity, transport, store
         self.directory = Directory(identity.mission, identity.charter)
-        self._trust, self.seen = Trust(), Seen()
+        self.log_keys = tuple(VKey.parse(key) for key in identity.log_keys)
+        self._trust, self._complete_to, self.seen = Trust(), 0, Seen()
         self._kept: list[Kept] = []
         self._grants: list[EpochGrant] = []
         self._ring: EpochKeyring | None = None
@@ -91,12 +91,13 @@ class Follower:
 
         Raises what fails to verify; nothing unverified is ever kept.
         """
-        if 0 <= at_least < self._trust.complete_to:
+        if 0 <= at_least < self._complete_to:
             return self.directory
         complete, moved = False, False
         while not complete:
             complete, changed = await self._page()
             moved |= changed
+        self._complete_to = self._trust.size
         if moved:
             self._save()
         return self.directory
@@ -105,9 +106,7 @@ class Follower:
         """What this member can open: the epochs that its nation granted to it."""
         if self._ring is None:
             keys, nation = self._identity.keys, self._identity.nation
-            self._ring = EpochKeyring.from_grants(
-                keys, nation, self._grants, self.directory.terms
-            )
+            self._ring = EpochKeyring.from_grants(keys, nation, self._grants, self.directory.terms)
         return self._ring
 
     def keep_seen(self) -> None:
@@ -120,7 +119,7 @@ class Follower:
 
         Raises `Malformed`, or `Conflict` ("fork-detected") after writing both sides down.
         """
-        opened = open_checkpoint(note, self._identity.log_keys)
+        opened = open_checkpoint(note, self.log_keys)
         size, root = opened.checkpoint.size, opened.checkpoint.root
         if size == self.seen.size or not self.seen.size:
             same = root == self.seen.root or not self.seen.size
@@ -128,9 +127,7 @@ class Follower:
                 raise self._fork(note, f"two different trees of {size} entries")
         else:
             old, new = sorted(((self.seen.size, self.seen.root), (size, root)))
-            answer = await self._transport.get(
-                "/v1/log/proof/consistency", old=old[0], new=new[0]
-            )
+            answer = await self._transport.get("/v1/log/proof/consistency", old=old[0], new=new[0])
             try:
                 merkle.verify_consistency(old[0], new[0], _proof(answer.body), old[1], new[1])
             except Malformed as error:
@@ -148,7 +145,7 @@ class Follower:
         trust, entries, complete = walk(
             trust,
             page.segment,
-            self._identity.log_keys,
+            self.log_keys,
             MISSION,
             0,
             None,
@@ -189,7 +186,6 @@ class Follower:
             index=trust.tip.index,
             slot=trust.tip.slot,
             commitment=trust.tip.commitment.hex(),
-            complete_to=trust.complete_to,
             statements=tuple(self._kept),
         )
         self._store.put("history", history.model_dump_json().encode())
@@ -204,7 +200,8 @@ class Follower:
             return
         history = History.model_validate_json(data)
         tip = Tip(history.count, history.index, history.slot, bytes.fromhex(history.commitment))
-        self._trust = Trust(history.size, bytes.fromhex(history.root), tip, history.complete_to)
+        self._trust = Trust(history.size, bytes.fromhex(history.root), tip, tip)
+        self._complete_to = history.size
         self._take(list(history.statements))
         for item in self._kept:
             self.directory = _folded(self.directory, item)

@@ -1,7 +1,4 @@
-r"""The private keys of a member, a root and an epoch, and the only home of HPKE.
-
-A member has three keys for three uses: it signs (composite), it opens what is sealed to it (HPKE),
-it signs its requests (Ed25519); and one more that never leaves it, for its own store.
+r"""Keys that open what is sealed: the only home of HPKE, and the keys of a nation's epochs.
 
 A nation's reports are sealed to the keys of an epoch, one a level. All of them come from one seed:
 
@@ -18,11 +15,10 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final, NoReturn
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.hpke import (
     AEAD,
@@ -37,7 +33,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from wire import base64_strict, composite
 from wire.bodies import EpochGrant
-from wire.composite import SigningKey
 from wire.errors import Malformed, NotAllowed
 from wire.keys import SEAL_KEY, SUITE, seal_kid
 from wire.vocabulary import Vocabulary
@@ -49,8 +44,6 @@ ML_KEM_KEY: Final = 1_568
 UNIFORM_SCALAR: Final = 56
 SEAL_MATERIAL: Final = ML_KEM_SEED + UNIFORM_SCALAR
 LEVEL_SEED: Final = 48
-REQUEST_SEED: Final = 32
-STORE_KEY: Final = 32
 OVERHEAD: Final = ML_KEM_KEY + 97 + 16  # what HPKE adds: KEM ciphertext, point, tag
 
 _HPKE: Final = Suite(KEM.MLKEM1024_P384, KDF.HKDF_SHA384, AEAD.AES_256_GCM)
@@ -62,7 +55,7 @@ _HPKE: Final = Suite(KEM.MLKEM1024_P384, KDF.HKDF_SHA384, AEAD.AES_256_GCM)
 def seal_to(public: bytes, secret: bytes, info: bytes) -> bytes:
     """`secret` wrapped so that only the holder of the key behind `public` opens it, with `info`.
 
-    Raises `Malformed` ("undecryptable") if `public` is no key.
+    Raises `Malformed` ("bad-statement") if `public` is no key.
     """
     return _HPKE.encrypt(secret, _parsed(public), info=info)
 
@@ -105,122 +98,16 @@ class SealKey:
 @lru_cache(maxsize=1_024)
 def _parsed(public: bytes) -> MLKEM1024P384PublicKey:
     """A sender seals to the same few nations again and again."""
+    post_quantum, point = public[:ML_KEM_KEY], public[ML_KEM_KEY:SEAL_KEY]
+    if len(public) != SEAL_KEY:
+        raise Malformed("bad-statement", "a recipient's key has the wrong length")
     try:
-        if len(public) != SEAL_KEY:
-            _no_key()
         return MLKEM1024P384PublicKey(
-            mlkem.MLKEM1024PublicKey.from_public_bytes(public[:ML_KEM_KEY]),
-            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), public[ML_KEM_KEY:]),
+            mlkem.MLKEM1024PublicKey.from_public_bytes(post_quantum),
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), point),
         )
     except ValueError as error:
-        raise Malformed("undecryptable", "a recipient's key is not a key") from error
-
-
-def _no_key() -> NoReturn:
-    raise ValueError
-
-
-# -- members and roots
-
-
-@dataclass(frozen=True)
-class MemberCard:
-    """The public halves of a member's keys: what an officer signs into the directory."""
-
-    kid: str
-    sign_key: bytes
-    seal_key: bytes
-    request_key: bytes
-
-
-class MemberKeys:
-    """The private keys of one member. They are never shown, not even by `repr`."""
-
-    def __init__(self, sign: bytes, seal: bytes, request: bytes, store: bytes) -> None:
-        if len(request) != REQUEST_SEED or len(store) != STORE_KEY:
-            raise Malformed("bad-identity", "a key has the wrong length")
-        self._private = (sign, seal, request, store)
-        self.sign = SigningKey(sign)
-        self.seal = SealKey(seal)
-        self.request = Ed25519PrivateKey.from_private_bytes(request)
-        self.store = store
-
-    @classmethod
-    def generate(cls, random: Random) -> "MemberKeys":
-        """New keys."""
-        return cls(
-            _signing_private(random), random(SEAL_MATERIAL), random(REQUEST_SEED), random(STORE_KEY)
-        )
-
-    @classmethod
-    def from_private(cls, fields: dict[str, str]) -> "MemberKeys":
-        """From what `private` gave. Raises `Malformed` ("bad-identity")."""
-        return cls(*(_private_field(fields, name) for name in _MEMBER_FIELDS))
-
-    def private(self) -> dict[str, str]:
-        """The private bytes as base64, for the key store alone."""
-        pairs = zip(_MEMBER_FIELDS, self._private, strict=True)
-        return {name: base64_strict.encode(raw) for name, raw in pairs}
-
-    @property
-    def kid(self) -> str:
-        """The member's name: that of its signing key."""
-        return self.sign.public.kid
-
-    @property
-    def card(self) -> MemberCard:
-        """The public halves."""
-        request = self.request.public_key().public_bytes_raw()
-        return MemberCard(self.kid, self.sign.public.raw, self.seal.public, request)
-
-    def __repr__(self) -> str:
-        return f"MemberKeys({self.kid})"
-
-
-_MEMBER_FIELDS: Final = ("sign", "seal", "request", "store")
-
-
-class RootKeys:
-    """The root signing keys of a nation that are held in one place.
-
-    A pilot keeps all in one folder; in real use each officer holds one.
-    """
-
-    def __init__(self, *private: bytes) -> None:
-        self._private = private
-        self.keys = tuple(SigningKey(p) for p in private)
-
-    @classmethod
-    def generate(cls, count: int, random: Random) -> "RootKeys":
-        """`count` new keys."""
-        return cls(*(_signing_private(random) for _ in range(count)))
-
-    @classmethod
-    def from_private(cls, fields: dict[str, str]) -> "RootKeys":
-        """From what `private` gave. Raises `Malformed` ("bad-identity")."""
-        return cls(*(_private_field(fields, name) for name in sorted(fields)))
-
-    def private(self) -> dict[str, str]:
-        """The private bytes as base64, for the key store alone."""
-        return {f"root-{i:02}": base64_strict.encode(raw) for i, raw in enumerate(self._private)}
-
-    @property
-    def kid(self) -> str:
-        """The name of the first key."""
-        return self.keys[0].public.kid
-
-    def __repr__(self) -> str:
-        return f"RootKeys({len(self.keys)} keys)"
-
-
-def _signing_private(random: Random) -> bytes:
-    return composite.private_key(random(composite.SEED), random(UNIFORM_SCALAR))
-
-
-def _private_field(fields: dict[str, str], name: str) -> bytes:
-    if name not in fields:
-        raise Malformed("bad-identity", f"the key `{name}` is missing")
-    return base64_strict.decode(fields[name], "bad-identity")
+        raise Malformed("bad-statement", "a recipient's key is not a key") from error
 
 
 # -- epochs
@@ -266,13 +153,23 @@ def grant(seed: EpochSeed, member: str, seal_public: bytes) -> bytes:
     return seal_to(seal_public, seed.seed, info)
 
 
+class Holder(Protocol):
+    """A member as far as grants concern it: its name, and the key they are wrapped to."""
+
+    seal: SealKey
+
+    @property
+    def kid(self) -> str:
+        """The member's name."""
+
+
 class EpochKeyring:
     """What a member can open: the seeds it was granted, and every key that follows from them.
 
     Grants are opened, and keys derived, when they are first needed (milliseconds), then kept.
     """
 
-    def __init__(self, keys: MemberKeys, nation: str) -> None:
+    def __init__(self, keys: Holder, nation: str) -> None:
         self._keys, self._nation = keys, nation
         self._grants: dict[int, tuple[int, str]] = {}
         self._seeds: dict[int, EpochSeed] = {}
@@ -280,7 +177,7 @@ class EpochKeyring:
 
     @classmethod
     def from_grants(
-        cls, keys: MemberKeys, nation: str, grants: Iterable[EpochGrant], vocabulary: Vocabulary
+        cls, keys: Holder, nation: str, grants: Iterable[EpochGrant], vocabulary: Vocabulary
     ) -> "EpochKeyring":
         """A keyring from the nation's grants; those to other members are passed over."""
         ring = cls(keys, nation)

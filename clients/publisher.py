@@ -1,25 +1,19 @@
 """Step 2, submit: seal a draft, post it, and hold the proof that the journal has it."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeVar
-
-import anyio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from clients.draft import Draft
-from clients.seal import SealedReport, seal
+from clients.seal import SealedReport, fixed_labels, seal
 from clients.session import Session
-from clients.transport import JSON, REPORT
+from clients.transport import JSON, REPORT, persist
 from wire import strict_json
-from wire.errors import BrokerFault, Conflict, Malformed
+from wire.errors import Conflict, Malformed
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
 
-T = TypeVar("T")
-
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
-ATTEMPTS: Final = 5  # tries of one request over a link that breaks
-PAUSE: Final = 0.5  # seconds before the second try; each further pause is twice as long
 PREVIEW_MAX: Final = 4 * 1024 * 1024  # bytes of a preview: 16 portions, 64 nations, their reasons
 
 Progress = Callable[[str, int, int], None]
@@ -79,25 +73,21 @@ class Receipt:
     duplicate: bool
     recipients: Mapping[str, str]
     evidence: Evidence
+    raw: bytes = field(repr=False)
 
 
 class Publisher(Session):
     """A partner system's way to share: preview, publish, receipt.
 
-        async with Publisher(identity) as publisher:
-            receipt = await publisher.publish(draft)
+    async with Publisher(identity) as publisher:
+        receipt = await publisher.publish(draft)
     """
 
     async def preview(self, draft: Draft) -> Preview:
         """What the policies of today would do with the draft; nothing is sent but its labels."""
         directory = await self.follower.sync()
-        now, charter = self.transport.now(), directory.founded
-        labels = [
-            label.model_dump(mode="json")
-            for label in draft.labels(
-                self.identity.nation, now, directory.terms, exercise=charter.exercise
-            )
-        ]
+        fixed = fixed_labels(draft, self.identity.nation, directory, self.transport.now())
+        labels = [label.model_dump(mode="json") for label in fixed]
         body = strict_json.dump({"labels": labels}, limit=PREVIEW_MAX)
         answer = await self.transport.send("POST", "/v1/preview", body, JSON)
         return strict_json.load(answer.body, Preview, limit=PREVIEW_MAX, prose=True)
@@ -125,12 +115,12 @@ class Publisher(Session):
         """The sealed report, to the newest keys of every nation named."""
         directory = await self.follower.sync()
         return seal(
-            draft, self.identity, directory, now=self.transport.now(), random=self.random
+            draft, self.identity.keys, directory, now=self.transport.now(), random=self.random
         )
 
     async def submit(self, sealed: SealedReport) -> Receipt:
         """Post sealed bytes and check the proof; the same bytes give the same receipt again."""
-        answer = await _persist(
+        answer = await persist(
             lambda: self.transport.send("POST", "/v1/reports", sealed.raw, REPORT)
         )
         accepted = strict_json.load(answer.body, Accepted, limit=MAX_EVIDENCE_BYTES, prose=True)
@@ -145,16 +135,18 @@ class Publisher(Session):
             duplicate=accepted.duplicate,
             recipients=_recipients(view.get("portions")),
             evidence=accepted.evidence,
+            raw=sealed.raw,
         )
 
     async def upload(self, sealed: SealedReport, progress: Progress | None = None) -> None:
         """Send what the broker does not have yet of each attachment; resumes after any break."""
         for attachment in sealed.attachments:
             path = f"/v1/attachments/{sealed.identity}/{attachment.id}"
-            total = attachment.length
+            total = attachment.len
             at = (await self._put(path, b"", f"bytes */{total}")).received
             while at < total:
-                chunk = attachment.read(at, min(CHUNK, total - at))
+                attachment.ciphertext.seek(at)
+                chunk = attachment.ciphertext.read(min(CHUNK, total - at))
                 last = at + len(chunk) - 1
                 at = (await self._put(path, chunk, f"bytes {at}-{last}/{total}")).received
                 if progress:
@@ -162,24 +154,10 @@ class Publisher(Session):
 
     async def _put(self, path: str, chunk: bytes, span: str) -> Offset:
         media = "application/octet-stream"
-        answer = await _persist(
+        answer = await persist(
             lambda: self.transport.send("PUT", path, chunk, media, {"content-range": span})
         )
         return strict_json.load(answer.body, Offset)
-
-
-async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try a request that is harmless to repeat until the link holds or patience ends."""
-    pause = PAUSE
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return await attempt()
-        except BrokerFault as error:
-            if error.slug not in {"unreachable", "busy"}:
-                raise
-        await anyio.sleep(pause)
-        pause *= 2
-    return await attempt()
 
 
 def _recipients(portions: object) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Session:
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.identity, self.random = identity, random
-        self.store = Store(identity.state, identity.store_key, random)
+        self.store = Store(identity.state, identity.keys.store, random)
         self.transport = Transport(identity, clock=clock, random=random)
         self.follower = Follower(identity, self.transport, self.store)
 
@@ -61,7 +61,7 @@ class Session:
         if evidence.checkpoint is None:
             raise Malformed("bad-proof", "evidence without a checkpoint")
         opened = await self.follower.observe(evidence.checkpoint)
-        entry = verify_entry(evidence, self.identity.log_keys, channel, checkpoint=opened)
+        entry = verify_entry(evidence, self.follower.log_keys, channel, checkpoint=opened)
         if entry.type != kind or entry.view is None:
             raise Malformed("bad-proof", f"the entry is not a {kind}")
         return entry

@@ -7,17 +7,20 @@ stored before it is shown and shown once, whatever breaks in between.
 """
 
 import hashlib
+import tempfile
 from collections.abc import AsyncIterator, Iterable
-from typing import Annotated, Final, Literal
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, BinaryIO, Final, Literal
 
 import anyio
 from pydantic import Field
 
-from clients.open import OpenedReport, open_report
+from clients.open import OpenedAttachment, OpenedReport, open_report
 from clients.session import Session
-from clients.transport import JSON, ServerEvent
+from clients.transport import JSON, ServerEvent, persist
 from wire import base64_strict, labels, strict_json
-from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
+from wire.errors import BrokerFault, Malformed, NotAllowed
 from wire.evidence import Evidence
 from wire.model import Strict
 from wire.report import REPORT_MAX
@@ -59,12 +62,65 @@ class End(Strict):
     reason: str
 
 
+@dataclass(frozen=True)
+class ReleaseProof:
+    """Where the journal proves the release: entry `index` of a signed tree of `size` entries."""
+
+    index: int
+    size: int
+    root: str
+    accepted: int
+    accepted_time: int
+    use: str
+
+
+@dataclass(frozen=True)
+class Received:
+    """An opened report together with the proof that it was released to this nation."""
+
+    report: OpenedReport
+    proof: ReleaseProof
+    raw: bytes = field(repr=False)
+    """The sealed bytes as delivered: what a `.tlr` file holds."""
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the report's signed head, hex."""
+        return self.report.identity
+
+    @property
+    def originator(self) -> str:
+        """The nation that says it."""
+        return self.report.originator
+
+    @property
+    def banner(self) -> str:
+        """The marking of all its opened portions together."""
+        return self.report.banner
+
+    @property
+    def title(self) -> str:
+        """The title of the most highly classified portion."""
+        return self.report.title
+
+    @property
+    def body(self) -> str:
+        """The text of the most highly classified portion."""
+        return self.report.body
+
+    @property
+    def precedence(self) -> labels.Precedence:
+        """The most urgent precedence of its portions."""
+        urgent = min(labels.PRECEDENCES.index(p.label.precedence) for p in self.report.portions)
+        return labels.PRECEDENCES[urgent]
+
+
 class Subscriber(Session):
     """An analyst's way to the reports that matter.
 
-        async with Subscriber(identity) as subscriber:
-            async for report in subscriber.watch(regions={"014"}, threats={"explosive"}):
-                print(report.banner, report.title)
+    async with Subscriber(identity) as subscriber:
+        async for report in subscriber.watch(regions={"014"}, threats={"explosive"}):
+            print(report.banner, report.title)
     """
 
     async def watch(
@@ -75,17 +131,16 @@ class Subscriber(Session):
         precedence: Iterable[str] = (),
         purpose: str | None = None,
         name: str | None = None,
-    ) -> AsyncIterator[OpenedReport]:
+    ) -> AsyncIterator[Received]:
         """Every matching report, from the first that this member may have, then live.
 
         The subscription is durable: the next `watch` with the same words (or `name`) goes on
         where this one stopped. A broken link is tried again for ever; what fails to verify
         raises, and so does the end of this member's own right to listen.
         """
-        wanted = _filter(regions, threats, precedence, purpose)
-        name = name or "w-" + hashlib.sha256(strict_json.dump(wanted)).hexdigest()[:16]
+        body = Wanted.of(regions, threats, precedence, purpose).encode()
+        name = name or "w-" + hashlib.sha256(body).hexdigest()[:16]
         await self.follower.sync()
-        body = strict_json.dump(wanted)
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
         failures = 0
         while True:
@@ -111,21 +166,21 @@ class Subscriber(Session):
         threats: Iterable[str] = (),
         precedence: Iterable[str] = (),
         again: bool = False,
-    ) -> AsyncIterator[OpenedReport]:
+    ) -> AsyncIterator[Received]:
         """Every matching report that this member may have now and has not been shown yet.
 
         `again` gives also what was shown before. FLASH comes first within a page.
         """
         await self.follower.sync()
-        wanted = _filter(regions, threats, precedence, None)
+        wanted = Wanted.of(regions, threats, precedence)
         cursor: str | None = None
         more = True
         while more:
             answer = await self.transport.get(
                 "/v1/reports",
-                region=list(wanted["regions"]),
-                threat=list(wanted["threats"]),
-                precedence=list(wanted["precedence"]),
+                region=list(wanted.regions),
+                threat=list(wanted.threats),
+                precedence=list(wanted.precedence),
                 after=cursor,
                 limit=PAGE,
             )
@@ -135,7 +190,7 @@ class Subscriber(Session):
                 yield report
             cursor, more = page.cursor, page.more
 
-    async def fetch_one(self, identity: str) -> OpenedReport:
+    async def fetch_one(self, identity: str) -> Received:
         """One report by its identity. Raises `NotAllowed` ("not-found") for whatever reason."""
         await self.follower.sync()
         answer = await self.transport.get(f"/v1/reports/{identity}")
@@ -144,34 +199,42 @@ class Subscriber(Session):
         assert report is not None
         return report
 
-    async def attachment(self, report: OpenedReport, attachment: str) -> AsyncIterator[bytes]:
-        """The ciphertext of an attachment, piece by piece; resumes where a link broke."""
-        path = f"/v1/attachments/{report.identity}/{attachment}"
-        at, total = 0, report.attachment(attachment).len
-        while at < total:
-            answer = await self.transport.download(path, at)
-            if not answer.body:
-                raise BrokerFault("unreachable", "an empty piece of an attachment")
-            yield answer.body
-            at += len(answer.body)
+    async def attachment(
+        self, report: Received, attachment: OpenedAttachment, into: BinaryIO
+    ) -> int:
+        """Fetch an attachment, decrypt it into an empty file nobody reads yet; gives its length.
+
+        Resumes where the link breaks. Raises `Malformed` ("undecryptable") and leaves `into`
+        empty unless everything is right to the last byte.
+        """
+        path = f"/v1/attachments/{report.identity}/{attachment.id}"
+        with tempfile.TemporaryFile() as ciphertext:
+            while (at := ciphertext.tell()) < attachment.len:
+                answer = await persist(partial(self.transport.download, path, at))
+                if not answer.body:
+                    raise BrokerFault("unreachable", "an empty piece of an attachment")
+                ciphertext.write(answer.body)
+            ciphertext.seek(0)
+            return attachment.decrypt(ciphertext, into)
 
     # -- one release
 
-    async def _received(self, release: Release, *, again: bool = False) -> OpenedReport | None:
+    async def _received(self, release: Release, *, again: bool = False) -> Received | None:
         """Verify, store, open; None if it was shown before."""
-        verified = await self._verified(release)
+        verified, proof = await self._verified(release)
         shown = [f"shown:{verified.identity}:{p.index}" for p in verified.portions]
         if not again and all(name in self.store for name in shown):
             return None
         keyring = self.follower.keyring()
-        report = open_report(verified, self.identity.nation, keyring, self.directory)
+        report = open_report(verified, self.identity.nation, keyring, self.directory.terms)
+        raw = base64_strict.decode(release.report)
         if release.use == "release":  # what may only be displayed leaves no copy behind
-            self.store.put(f"report:{verified.identity}", base64_strict.decode(release.report))
+            self.store.put(f"report:{verified.identity}", raw)
         for name in shown:
             self.store.put(name, b"")
-        return report
+        return Received(report, proof, raw)
 
-    async def _verified(self, release: Release) -> VerifiedReport:
+    async def _verified(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
         entry = await self.proven(release.evidence, "release", self.identity.nation)
         view = entry.view or {}
         accepted, time = view.get("accepted"), view.get("accepted_time")
@@ -188,7 +251,9 @@ class Subscriber(Session):
             raise Malformed("bad-proof", "more was sent than the journal says was released")
         if view.get("use") != release.use:
             raise Malformed("bad-proof", "released for another use than it was sent for")
-        return verified
+        tree = entry.checkpoint.checkpoint
+        proof = ReleaseProof(entry.index, tree.size, tree.root.hex(), accepted, time, release.use)
+        return verified, proof
 
     # -- the stream
 
@@ -220,22 +285,34 @@ def _check_end(event: ServerEvent) -> None:
     raise NotAllowed(reason if reason in {"not-allowed", "unknown-signer"} else "not-allowed")
 
 
-def _filter(
-    regions: Iterable[str],
-    threats: Iterable[str],
-    precedence: Iterable[str],
-    purpose: str | None,
-) -> dict[str, list[str] | str | None]:
-    return {
-        "regions": sorted(set(regions)),
-        "threats": sorted(set(threats)),
-        "precedence": sorted(set(precedence)),
-        "purpose": purpose,
-    }
+class Wanted(Strict):
+    """What a subscription asks for; empty means any."""
+
+    regions: tuple[str, ...]
+    threats: tuple[str, ...]
+    precedence: tuple[str, ...]
+    purpose: str | None
+
+    @classmethod
+    def of(
+        cls,
+        regions: Iterable[str],
+        threats: Iterable[str],
+        precedence: Iterable[str],
+        purpose: str | None = None,
+    ) -> "Wanted":
+        """From an analyst's words."""
+        return cls(
+            regions=tuple(sorted(set(regions))),
+            threats=tuple(sorted(set(threats))),
+            precedence=tuple(sorted(set(precedence))),
+            purpose=purpose,
+        )
+
+    def encode(self) -> bytes:
+        """Its JSON."""
+        return strict_json.dump(self.model_dump(mode="json"))
 
 
-def _urgency(report: OpenedReport) -> int:
-    return labels.PRECEDENCES.index(report.precedence)
-
-
-__all__ = ["OpenedReport", "Page", "Release", "Subscriber", "TearlineError"]
+def _urgency(received: Received) -> int:
+    return labels.PRECEDENCES.index(received.precedence)

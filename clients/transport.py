@@ -5,12 +5,13 @@ The broker is trusted for nothing here: what comes back are bytes for the checks
 
 import email.utils
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
+import anyio
 import httpx
 
 from clients.identity import Identity
@@ -29,7 +30,11 @@ STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is go
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
 EVENT_MAX: Final = 24 * 1024 * 1024  # bytes of one event: one report and its proof
 PROBLEM_MAX: Final = 1024 * 1024  # bytes: a refusal with its explanation
+ATTEMPTS: Final = 5  # tries of one request over a link that breaks
+PAUSE: Final = 0.5  # seconds before the second try; each further pause is twice as long
 OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
+
+T = TypeVar("T")
 
 REPORT: Final = "application/vnd.tearline.report"
 STATEMENT: Final = "application/vnd.tearline.statement"
@@ -69,7 +74,7 @@ class Transport:
         self, identity: Identity, *, clock: Callable[[], float], random: Callable[[int], bytes]
     ) -> None:
         self._identity, self._clock, self._random = identity, clock, random
-        self._url = httpx.URL(identity.broker_url)
+        self._url = httpx.URL(identity.broker)
         self._offset = 0.0
         self._client: httpx.AsyncClient | None = None
 
@@ -163,12 +168,15 @@ class Transport:
         request = self._client.build_request(method, target, content=body, headers=headers)
         url = request.url
         seen = request_signature.Target(
-            method, request.headers["host"], url.raw_path.partition(b"?")[0].decode(), url.query.decode()
+            method,
+            request.headers["host"],
+            url.raw_path.partition(b"?")[0].decode(),
+            url.query.decode(),
         )
         signed = request_signature.sign(
             seen,
             body,
-            self._identity.request_key,
+            self._identity.keys.request,
             self._identity.kid,
             created=self.now(),
             nonce=self._random(request_signature.NONCE_BYTES),
@@ -244,3 +252,17 @@ async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
             if b"event" in fields:
                 kind, last = fields[b"event"].decode("latin-1"), fields.get(b"id", b"")
                 yield ServerEvent(kind, last.decode("latin-1"), fields.get(b"data", b""))
+
+
+async def persist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try a request that is harmless to repeat until the link holds or patience ends."""
+    pause = PAUSE
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except BrokerFault as error:
+            if error.slug not in {"unreachable", "busy"}:
+                raise
+        await anyio.sleep(pause)
+        pause *= 2
+    return await attempt()

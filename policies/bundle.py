@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from policies import lint
 from policies.decide import PolicyBook
 from policies.schema import FLOOR_OWNER
 from wire.errors import Malformed, quoted
@@ -92,7 +93,7 @@ def starter(nation: str, partners: Iterable[str], *, up_to: str = "SECRET") -> t
         "up_to": _checked(up_to, _WORD),
     }
     grant = _GRANT % codes if named else "// No partner is named yet: nothing is released.\n"
-    return grant + _OFFICER % codes, _ACCEPT % codes
+    return lint.format(grant + _OFFICER % codes), lint.format(_ACCEPT % codes)
 
 
 def _checked(code: str, form: re.Pattern[str]) -> str:

@@ -3,10 +3,12 @@
 Nations ship cases with their policies, so that a change that breaks a promise is seen before it is
 signed. Words, not numbers, name levels; times and spans are written as in policies:
 
-    {"name": "…", "recipient": {"nation": "FRA", "kind": "Gateway", "clearance": "SECRET",
-     "communities": [], "exercise": false}, "report": {"originator": "KEN", "classification": …},
+    {"name": "…",
+     "recipient": {"nation": "FRA", "kind": "Gateway", "clearance": "SECRET"},
+     "report": {"originator": "KEN", "classification": "SECRET", "release_to": ["FRA", "KEN"], …},
      "circumstances": {"now": "2026-06-01", "age": "2h", "purpose": "PLANNING",
-     "approvals": {"release/KEN": 1}}, "outcome": "RELEASE", "rules": ["KEN/partners"]}
+                       "approvals": {"release/KEN": 1}},
+     "outcome": "RELEASE", "rules": ["KEN/partners", …]}
 
 `rules` are the @ids that determined the layers with the worst outcome.
 """

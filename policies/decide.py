@@ -277,6 +277,9 @@ def _digest(vocabulary: Vocabulary, layers: Mapping[LayerName, Layer]) -> str:
 
 def _refusal(errors: tuple[Finding, ...]) -> str:
     """The first findings in short: where and which rule, none of Cedar's own words."""
-    named = [f"{finding.rule} at {quoted(finding.where)}" for finding in errors[:FINDINGS_SHOWN]]
+    named = [
+        f"{finding.rule} at {quoted(finding.where)}" if finding.where else finding.rule
+        for finding in errors[:FINDINGS_SHOWN]
+    ]
     more = len(errors) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")

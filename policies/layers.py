@@ -175,10 +175,10 @@ class Layer:
         return [self._read(result) for result in results]
 
     def _read(self, result: cedarpy.AuthzResult) -> Answer:
-        if result.diagnostics.errors:
-            return Answer(allowed=False, rules=(), alarm="cedar-error")
         if result.decision is cedarpy.Decision.NoDecision:
             return Answer(allowed=False, rules=(), alarm="no-decision")
+        if result.diagnostics.errors:
+            return Answer(allowed=False, rules=(), alarm="cedar-error")
         rules = sorted(self._ids[position] for position in result.diagnostics.reasons)
         return Answer(result.allowed, tuple(rules))
 

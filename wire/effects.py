@@ -35,11 +35,8 @@ def _role(step: Step) -> Directory:
 
 
 def _member_add(step: Step) -> Directory:
-    body, head, directory = (
-        step.statement.body(bodies.MemberAdd),
-        step.statement.head,
-        step.directory,
-    )
+    body, directory = step.statement.body(bodies.MemberAdd), step.directory
+    head = step.statement.head
     key = VerifyKey(key_bytes(body.sign_key))
     if key.kid != body.kid or body.kid in directory.members:
         raise Malformed("bad-statement", "the key has another name, or is already a member's")
@@ -121,10 +118,8 @@ def _policy(step: Step) -> Directory:
 
 def _report_release(step: Step) -> Directory:
     body, directory = step.statement.body(bodies.ReportRelease), step.directory
-    level, epoch = (
-        directory.terms.level(body.level),
-        directory.nation(body.to).epochs.get(body.epoch),
-    )
+    level = directory.terms.level(body.level)
+    epoch = directory.nation(body.to).epochs.get(body.epoch)
     if len(key_bytes(body.wrap)) != WRAP:
         raise Malformed("bad-statement", "a wrap has the wrong length")
     if epoch is None or body.kid not in epoch.kids[level : level + 1]:

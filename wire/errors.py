@@ -70,8 +70,10 @@ SLUGS: Final[dict[str, Slug]] = {
     "unsupported-media": Slug(415, "this content type or coding is not accepted", "send it plain, as the API describes"),
     "header-too-large": Slug(431, "the request head is too large", "send fewer or shorter headers"),
     "too-slow": Slug(408, "the request came too slowly", "try again on a better link"),
+    "rate-limited": Slug(429, "too many requests or connections from this address", "wait a moment; use one connection"),
     # -- the broker
     "busy": Slug(503, "the broker is busy", "try again after a moment"),
+    "internal": Slug(500, "the broker failed", "try again; tell the operator if it stays"),
     "stopping": Slug(503, "the broker is stopping", "try again after a moment"),
     "journal-stopped": Slug(503, "the journal cannot be written", "tell the operator: nothing is accepted or released"),
     "locked": Slug(503, "another process holds this journal", "stop the other broker first"),

@@ -12,18 +12,27 @@ from wire import authority
 from wire.bodies import RULES
 from wire.directory import Directory
 from wire.effects import BEGINNINGS, EFFECTS
-from wire.founding import Step
 from wire.entries import MISSION
 from wire.errors import Conflict, Malformed, NotAllowed
+from wire.founding import Step
 from wire.members import NationState
 from wire.statements import GENESIS, Statement
 
 ISSUED_AHEAD: Final = 300  # seconds a statement's own clock may run ahead of the journal's
 
 
-def apply(directory: Directory, statement: Statement, position: int, time: int) -> Directory:
+def apply(
+    directory: Directory,
+    statement: Statement,
+    position: int,
+    time: int,
+    *,
+    viewer: str | None = None,
+) -> Directory:
     """The directory after this statement at this journal position and time (seconds).
 
+    `viewer` is whose eyes these are: a nation must be shown every body of its own chain, the
+    broker (`MISSION`) every body at all; `None` asks only for what everybody must be shown.
     Raises `Malformed`, `NotAllowed` or `Conflict`; then nothing of it counts.
     """
     head = statement.head
@@ -36,8 +45,10 @@ def apply(directory: Directory, statement: Statement, position: int, time: int) 
     rule = RULES.get(head.type)
     if rule is None or head.scope not in rule.scopes:
         raise Malformed("bad-statement", "unknown type, or a scope that its type cannot have")
-    if statement.body_bytes is None and head.scope == "mission":
-        raise Malformed("bad-statement", "a body that everybody must see is withheld")
+    if statement.body_bytes is None and (
+        head.scope == "mission" or viewer in {MISSION, head.nation}
+    ):
+        raise Malformed("bad-statement", "a body that must be seen here is withheld")
     directory = _continued(directory, statement)
     step = Step(directory, statement, position, time)
     if head.type in BEGINNINGS:

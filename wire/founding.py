@@ -74,7 +74,10 @@ def _root_keys(body: bodies.RootPublish) -> Mapping[str, VerifyKey]:
 
 
 def charter(step: Step) -> Directory:
-    """The mission is founded, by every nation that stands here. Raises `Malformed`, `Conflict` or `NotAllowed`."""
+    """The mission is founded, by every nation that stands here.
+
+    Raises `Malformed`, `NotAllowed` or `Conflict`.
+    """
     directory, body = step.directory, step.statement.body(bodies.MissionCharter)
     if directory.charter is not None or step.statement.identity != directory.pinned_charter:
         raise Conflict("statement-conflict", "not the charter that is pinned")
@@ -98,14 +101,14 @@ def charter(step: Step) -> Directory:
 
 def registry(step: Step) -> Directory:
     """The next version of the reference data. Raises `Malformed`, `NotAllowed` or `Conflict`."""
-    registry = step.statement.body(bodies.RegistryPublish).registry
+    reference = step.statement.body(bodies.RegistryPublish).registry
     directory = step.directory
     current = directory.vocabulary
-    if registry.version != (1 if current is None else current.version + 1):
+    if reference.version != (1 if current is None else current.version + 1):
         raise Conflict("statement-conflict", "registry versions go up by one")
     levels = directory.founded.levels
     digest = step.statement.head.body
-    terms = vocabulary(directory.mission, directory.order, levels, registry, digest)
+    terms = vocabulary(directory.mission, directory.order, levels, reference, digest)
     return replace(directory, vocabulary=terms)
 
 

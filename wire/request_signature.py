@@ -14,7 +14,6 @@ that outsiders cannot fill the memory. Method, authority, path and query are giv
 the wire: upper-case method, lower-case authority, path and query without decoding.
 """
 
-import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
@@ -131,10 +130,10 @@ def verify(
         raise _refused("not this API's signature profile")
     if not claim.created - SKEW_S <= now <= claim.expires + SKEW_S:
         raise _refused("too early or too late by this broker's clock")
-    if not hmac.compare_digest(digest, _content_digest(body)):
+    if digest != _content_digest(body):
         raise _refused("the content digest is not that of the body")
-    public = resolve(claim.keyid)
     message = _base(target, digest, match[1])
+    public = resolve(claim.keyid)
     try:
         raw = base64_strict.decode(encoded[1])
         Ed25519PublicKey.from_public_bytes(public or _NOBODY).verify(raw, message)

@@ -43,9 +43,14 @@ _UNSEEN: Final = (
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff\U000f0000-\U0010ffff" + _PLANE_ENDS
 )
+# What people write needs joiners (Bengali, Persian) and variation selectors (emoji).
+_UNSEEN_IN_PROSE: Final = _UNSEEN.replace("\u200b-\u200f", "\u200b\u200e\u200f").replace(
+    "\ufe00-\ufe0f", "\ufe00-\ufe0d"
+)
 _FORBIDDEN: Final = re.compile(f"[{_UNSEEN}]")
 _FORBIDDEN_IN_STRINGS: Final = re.compile(f"[\t\n\r{_UNSEEN}]")
-_FORBIDDEN_IN_PROSE: Final = re.compile(f"[\r{_UNSEEN}]")
+_FORBIDDEN_PROSE: Final = re.compile(f"[{_UNSEEN_IN_PROSE}]")
+_FORBIDDEN_IN_PROSE: Final = re.compile(f"[\r{_UNSEEN_IN_PROSE}]")
 _UNUSUAL: Final = re.compile("[^\x20-\x7e]+")
 
 # A string ends at its quote or, if it never closes, at the end: so the search stays linear.
@@ -57,8 +62,8 @@ _IRRELEVANT: Final = bytes(set(range(256)) - set(b'"[]{}'))
 def parse(data: bytes, *, limit: int = LIMIT_BYTES, prose: bool = False) -> Json:
     """The value of one JSON text.
 
-    `limit` is in bytes. `prose` also allows newline and tab inside strings (written as escapes):
-    only for decrypted content, which people wrote for people.
+    `limit` is in bytes. `prose` also allows newline and tab inside strings (written as escapes),
+    joiners and variation selectors: only for decrypted content, which people wrote for people.
     """
     if len(data) > limit:
         raise Malformed("too-large", f"{len(data)} bytes; at most {limit}")
@@ -68,7 +73,7 @@ def parse(data: bytes, *, limit: int = LIMIT_BYTES, prose: bool = False) -> Json
         raise Malformed("bad-json", f"not UTF-8 at byte {error.start}") from None
     # Plain ASCII needs no look at its characters: the decoder itself refuses raw controls but DEL.
     if not text.isascii() or "\x7f" in text:
-        _check_text(text, _FORBIDDEN)
+        _check_text(text, _FORBIDDEN_PROSE if prose else _FORBIDDEN)
     _check_depth(data)
     value = _decode(text)
     if "\\" in text:  # only escapes can put into a string what the text itself does not show

@@ -26,7 +26,7 @@ from broker.journal.state import Seals, State
 from broker.journal.store import Store, faults
 from wire.entries import Random
 from wire.errors import BrokerFault, NotAllowed
-from wire.evidence import Segment
+from wire.evidence import Evidence, Segment
 from wire.merkle import EMPTY_ROOT, Frontier, consistency_proof
 from wire.notes import Checkpoint, NoteSigner, sign_checkpoint
 
@@ -205,6 +205,17 @@ class Journal:
         with faults():
             return await evidence.read_segment(
                 self._store, self._state, self._seals, channel, after, limit
+            )
+
+    async def prove(self, channel: str, indices: Sequence[int]) -> list[Evidence]:
+        """Proof of entries of one channel under the newest checkpoint, in ascending order.
+
+        Raises `NotAllowed` "not-found" if one of them is none of this channel's.
+        """
+        self._check_running()
+        with faults():
+            return await evidence.read_entries(
+                self._store, self._state, self._seals, channel, indices
             )
 
     async def inclusion(self, index: int, size: int) -> list[bytes]:

@@ -3,7 +3,8 @@
 Everything stays below the newest checkpoint in memory, which is never newer than what is durable.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from broker.journal.nodes import inclusion_proofs, read_nodes
@@ -28,6 +29,11 @@ TILE_LEVEL: Final = 8
 _CHAIN: Final = """SELECT link.at, link.body, view.opening, view.body, entry.leaf
     FROM link LEFT JOIN view ON view.at = link.at JOIN entry ON entry.idx = link.at / 256
     WHERE link.channel = ? AND link.count >= ? AND link.at < ? ORDER BY link.count LIMIT ?"""
+_NAMED: Final = """SELECT link.at, link.body, view.opening, view.body, entry.leaf
+    FROM json_each(?) AS wanted
+    JOIN link ON link.at >= wanted.value * 256 AND link.at < wanted.value * 256 + 256
+    LEFT JOIN view ON view.at = link.at JOIN entry ON entry.idx = link.at / 256
+    WHERE link.channel = ? ORDER BY link.at"""
 _LEAVES: Final = "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
 
 
@@ -78,16 +84,41 @@ async def read_segment(
     page = _within_bytes(rows)
     indices = [row[0] // SLOTS for row in page]
     *proofs, last = await inclusion_proofs(store, [*indices, size - 1], size)
-    shown = []
-    for (at, link, opening, view, leaf), proof in zip(page, proofs, strict=True):
-        index, slot = divmod(at, SLOTS)
-        seal = entries.link_opening(seals.secret, index, slot)
-        stored = None if opening is None or view is None else (opening, view)
-        shown.append(forms.evidence(index, slot, leaf, link, seal, stored, proof))
+    pairs = zip(page, proofs, strict=True)
+    shown = [_opened(row, proof, seals) for row, proof in pairs]
     head = entries.head_evidence(
         channel, size - 1, state.time_ms, state.channels, state.tips, seals.secret
     )
     return forms.segment(state.checkpoint, channel, shown, head, last)
+
+
+async def read_entries(
+    store: Store, state: State, seals: Seals, channel: str, indices: Sequence[int]
+) -> list[Evidence]:
+    """Entries of one channel, each proven under the newest checkpoint, in ascending order.
+
+    Raises `NotAllowed` "not-found" if one of them is none of this channel's.
+    """
+    wanted = sorted(set(indices))
+    rows = await store.read(_NAMED, (json.dumps(wanted), channel))
+    if [row[0] // SLOTS for row in rows] != wanted or (wanted and wanted[-1] >= state.size):
+        raise NotAllowed("not-found")
+    proofs = await inclusion_proofs(store, wanted, state.size)
+    pairs = zip(rows, proofs, strict=True)
+    return [_opened(row, proof, seals, state.checkpoint) for row, proof in pairs]
+
+
+def _opened(
+    row: tuple[int, bytes, bytes | None, bytes | None, bytes],
+    proof: Sequence[bytes],
+    seals: Seals,
+    checkpoint: str | None = None,
+) -> Evidence:
+    at, link, opening, view, leaf = row
+    index, slot = divmod(at, SLOTS)
+    seal = entries.link_opening(seals.secret, index, slot)
+    stored = None if opening is None or view is None else (opening, view)
+    return forms.evidence(index, slot, leaf, link, seal, stored, proof, checkpoint)
 
 
 def _within_bytes(

@@ -12,6 +12,12 @@ _ATTACHMENT: Final = "SELECT identity, portion, id, sha256, length, received FRO
 
 QUERIES: Final[dict[str, str]] = {
     "reports_after": f"{_REPORT} WHERE idx > ? ORDER BY idx LIMIT ?",
+    # -> report index, raw, and the link of its entry, which has the time; after, how many
+    "reports_dated": """SELECT report.idx, raw, link.body FROM report
+        JOIN link ON link.at = report.idx * 256
+        WHERE report.idx > ? ORDER BY report.idx LIMIT ?""",
+    # JSON list of report indices -> report index, raw
+    "reports_at": "SELECT idx, raw FROM report WHERE idx IN (SELECT value FROM json_each(?))",
     "report_by_index": f"{_REPORT} WHERE idx = ?",
     "report_by_identity": f"{_REPORT} WHERE identity = ?",
     "report_by_id": f"{_REPORT} WHERE id = ?",
@@ -21,7 +27,14 @@ QUERIES: Final[dict[str, str]] = {
     # nation, first and last report index -> report index, portion, index of the release entry
     "releases_between": """SELECT report_idx, portion, idx FROM release
         WHERE nation = ? AND report_idx BETWEEN ? AND ? ORDER BY report_idx, portion""",
+    # -> report index, nation, portions as a bit set, index of the release entry; after, how many
+    "releases_after": """SELECT report_idx, nation, portion, idx FROM release
+        WHERE idx > ? ORDER BY idx LIMIT ?""",
     "statements": f"{_STATEMENT} ORDER BY idx",
+    # -> statement index, raw, and the link of its entry, which has the time; after, how many
+    "statements_dated": """SELECT statement.idx, raw, link.body FROM statement
+        JOIN link ON link.at = statement.idx * 256
+        WHERE statement.idx > ? ORDER BY statement.idx LIMIT ?""",
     "statements_after": f"{_STATEMENT} WHERE idx > ? ORDER BY idx LIMIT ?",
     "statement_by_identity": f"{_STATEMENT} WHERE identity = ?",
     "subscriptions": f"{_SUBSCRIPTION} ORDER BY member, name",

@@ -10,8 +10,8 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
@@ -62,13 +62,13 @@ class Store:
         path = (folder / DATABASE_FILE).resolve()
         _create_private(path)
         async with AsyncExitStack() as undo:
-            writer = await undo.enter_async_context(_connected(path, "rw"))
+            writer = await _connect(path, "rw", undo)
             store = cls(path, writer)
             for pragma in _WRITER:
                 await writer.execute_fetchall(pragma)
             await store._create_tables()
             for _ in range(READERS):
-                reader = await undo.enter_async_context(_connected(path, "ro"))
+                reader = await _connect(path, "ro", undo)
                 for pragma in _READER:
                     await reader.execute_fetchall(pragma)
                 await reader.execute_fetchall("SELECT 1 FROM head")  # now it holds the file open
@@ -150,15 +150,11 @@ class Store:
                 closing.push_async_callback(connection.close)
 
 
-@asynccontextmanager
-async def _connected(path: Path, mode: str) -> AsyncIterator[aiosqlite.Connection]:
-    """A connection that is closed if what follows fails."""
+async def _connect(path: Path, mode: str, undo: AsyncExitStack) -> aiosqlite.Connection:
     uri = f"{path.as_uri()}?mode={mode}"
     connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=0)
-    try:
-        yield connection
-    finally:
-        await connection.close()
+    undo.push_async_callback(connection.close)
+    return connection
 
 
 def _create_private(path: Path) -> None:

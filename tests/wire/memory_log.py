@@ -80,6 +80,9 @@ class MemoryLog:
     def consistency(self, old: int) -> list[bytes]:
         return merkle.consistency_proof(old, self.tree.size, self.nodes)
 
+    def proof(self, index: int) -> list[bytes]:
+        return merkle.inclusion_proof(index, self.tree.size, self.nodes)
+
     def evidence(self, channel: str, count: int, note: str | None = None) -> Evidence:
         """The entry that stands at `count` in what the channel is shown."""
         entry = self.entries[channel][count]
@@ -91,7 +94,7 @@ class MemoryLog:
             row.link,
             entries.link_opening(SECRET, entry.index, row.slot),
             None if (channel, count) in self.erased else entry.views[channel],
-            merkle.inclusion_proof(entry.index, self.tree.size, self.nodes),
+            self.proof(entry.index),
             note,
         )
 
@@ -105,7 +108,7 @@ class MemoryLog:
             channel,
             [self.evidence(channel, count) for count in counts],
             head,
-            merkle.inclusion_proof(last, self.tree.size, self.nodes),
+            self.proof(last),
         )
 
 

@@ -82,6 +82,12 @@ def test_there_is_no_wildcard_and_no_empty_release(everyone: object) -> None:
         strict_json.load(strict_json.dump(raw(release_to=everyone)), Label)
 
 
+@pytest.mark.parametrize("field", ["regions", "threats"])
+def test_a_label_names_a_place_and_a_threat_type(field: str) -> None:
+    with pytest.raises(Malformed, match="bad-fields"):
+        strict_json.load(strict_json.dump(raw(**{field: []})), Label)
+
+
 def test_a_word_for_everyone_in_the_form_of_a_code_is_just_an_unknown_nation() -> None:
     refused("unknown-term", release_to=("ALL", "FRA"))
     refused("unknown-term", originator="ALL", release_to=("ALL",))

@@ -340,3 +340,19 @@ def test_every_invisible_category_is_in_the_fixed_ranges() -> None:
     assert not any(
         strict_json._FORBIDDEN_IN_STRINGS.match(chr(point)) for point in range(0x20, 0x7F)
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0995\u09cd\u200d\u09b7", "\u0645\u06cc\u200c\u0631\u0648\u062f", "\u2764\ufe0f"]
+)
+def test_prose_may_be_written_as_people_write(text: str) -> None:
+    """Bengali and Persian need joiners; refusing them would refuse an author's own language."""
+    assert strict_json.parse(strict_json.dump(text, prose=True), prose=True) == text
+    with pytest.raises(Malformed):
+        strict_json.dump(text)
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u200e", "\u202e", "\ufe00", "\ufeff"])
+def test_prose_still_has_no_invisible_direction_marks(hidden: str) -> None:
+    with pytest.raises(Malformed):
+        strict_json.dump(f"a{hidden}b", prose=True)

@@ -1,0 +1,148 @@
+"""What the broker core gives back: plain values, for the HTTP shell and for tests.
+
+Nothing here reaches a caller before the journal entry that allows it is durable.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from policies.explain import Line, OutcomeWord
+from wire.base64_strict import encode
+from wire.errors import NotAllowed
+from wire.evidence import Evidence, Segment
+from wire.model import NationCode, Strict
+
+Use = Literal["release", "display"]
+"""Whether a reader may keep what it gets, or only look at it."""
+
+EventKind = Literal["report", "heartbeat", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a report is in the journal; `evidence` is of its originator's channel."""
+
+    report: str
+    index: int
+    duplicate: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class StatementReceipt:
+    """That a statement is in the journal; `evidence` is of the mission's channel."""
+
+    identity: str
+    index: int
+    duplicate: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Release:
+    """What one reader gets of one report, and the proof that it was journalled for his nation."""
+
+    report: bytes
+    use: Use
+    evidence: Evidence
+
+    @cached_property
+    def json(self) -> bytes:
+        """The JSON in which it travels; made once for all readers of one nation."""
+        proof = self.evidence.model_dump_json()
+        return (
+            f'{{"report":"{encode(self.report)}","use":"{self.use}","evidence":{proof}}}'.encode()
+        )
+
+    @property
+    def size(self) -> int:
+        """Roughly the bytes it holds in memory: the report, and its JSON in base64."""
+        return len(self.report) * 3
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a pull. `more` says whether a next page has anything for this reader."""
+
+    releases: tuple[Release, ...]
+    cursor: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a live stream; `id` is the cursor from which a reader can go on."""
+
+    kind: EventKind
+    id: str | None
+    data: bytes
+
+
+class NationPreview(Strict):
+    """What one nation would get, explained as far as the asking nation may know."""
+
+    outcome: OutcomeWord
+    lines: tuple[Line, ...]
+
+
+class PortionPreview(Strict):
+    """What each recipient nation of one portion would get."""
+
+    nations: dict[NationCode, NationPreview]
+
+
+class Preview(Strict):
+    """Who would be able to read a report with these labels, who not, and why."""
+
+    portions: tuple[PortionPreview, ...]
+
+
+class Withheld(NotAllowed):
+    """A report was refused because a policy withholds it from a nation on its own list."""
+
+    def __init__(self, detail: str, explanation: Preview) -> None:
+        super().__init__("withheld", detail)
+        self.explanation: Mapping[str, object] = explanation.model_dump(mode="json")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """A page of the mission's channel, with the statements that it names.
+
+    `statements` is by identity; bodies that the viewer may not see are withheld.
+    """
+
+    segment: Segment
+    consistency: tuple[bytes, ...]
+    statements: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPage:
+    """A page of the channel of the viewer's own nation."""
+
+    segment: Segment
+    consistency: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of an attachment is stored, in bytes."""
+
+    received: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Bytes `start` up to `end` of an attachment's ciphertext of `total` bytes.
+
+    Who iterates asks the policies again for every chunk; the iteration then ends with the refusal.
+    """
+
+    total: int
+    start: int
+    end: int
+    chunks: AsyncIterator[bytes]

@@ -1,0 +1,120 @@
+"""The public log: what anybody may fetch, mirror and cosign. It says nothing about anybody.
+
+Checkpoint, tiles and leaves as in C2SP tlog-tiles; proofs for those who do not want tiles.
+"""
+
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query as QueryIn, Response
+
+from broker.api.common import Query, Served, Whole, answer_value, gives, refusals
+from broker.api.models import Proof
+from wire.base64_strict import encode
+from wire.errors import NotAllowed
+
+TILE_WIDTH: Final = 256
+"""Hashes of a full tile, and leaves of a full bundle."""
+
+CHECKPOINT_MEDIA: Final = "text/plain; charset=utf-8"
+BYTES_MEDIA: Final = "application/octet-stream"
+FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
+"""A full tile never changes."""
+
+_NUMBER: Final = r"(?:x[0-9]{3}/)*[0-9]{3}"
+_TILE: Final = re.compile(
+    rf"(?P<level>entries|[0-9]|[1-5][0-9]|6[0-3])/(?P<number>{_NUMBER})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
+PATH_DIGITS: Final = 18
+"""Digits of a tile's number: more leaves than any tree of ours has."""
+
+router = APIRouter(tags=["log"])
+
+
+@router.get(
+    "/v1/log/checkpoint",
+    summary="The newest signed checkpoint (C2SP tlog-checkpoint)",
+    responses={200: gives("text/plain", "a signed note")},
+)
+async def checkpoint(broker: Served) -> Response:
+    """Origin, size and root of the tree, signed by the log."""
+    return Response(broker.journal.checkpoint, media_type=CHECKPOINT_MEDIA)
+
+
+@router.get(
+    "/v1/log/tile/{tile:path}",
+    summary="A tile of hashes, or a bundle of leaves (C2SP tlog-tiles)",
+    responses={200: gives(BYTES_MEDIA, "hashes, or leaves with a u16 length each"), **refusals("not-found")},
+)
+async def tile(tile: str, broker: Served) -> Response:
+    """`<L>/<N>` or `entries/<N>`, where N stands in groups of three digits as `x001/x234/067`; a
+    tile that is not full yet ends in `.p/<W>`.
+    """
+    level, number, width = _parse(tile)
+    read = broker.journal.bundle(number, width) if level is None else None
+    data = await (read or broker.journal.tile(level or 0, number, width))
+    headers = FOR_EVER if width == TILE_WIDTH else None
+    return Response(data, media_type=BYTES_MEDIA, headers=headers)
+
+
+class Inclusion(Query):
+    """Which entry, in the tree of which size."""
+
+    index: Whole
+    size: Whole
+
+
+class Consistency(Query):
+    """Two sizes of the tree, the older first."""
+
+    old: Whole
+    new: Whole
+
+
+_PROOF: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": Proof},
+    **refusals("bad-fields", "not-found"),
+}
+
+
+@router.get(
+    "/v1/log/proof/inclusion",
+    summary="That an entry is in the tree of a size (RFC 9162, 2.1.3)",
+    responses=_PROOF,
+)
+async def inclusion(asked: Annotated[Inclusion, QueryIn()], broker: Served) -> Response:
+    """Hashes from the leaf up."""
+    return _proof(await broker.journal.inclusion(asked.index, asked.size))
+
+
+@router.get(
+    "/v1/log/proof/consistency",
+    summary="That the tree of one size starts with that of another (RFC 9162, 2.1.4)",
+    responses=_PROOF,
+)
+async def consistency(asked: Annotated[Consistency, QueryIn()], broker: Served) -> Response:
+    """Hashes in the order the verification takes them."""
+    return _proof(await broker.journal.consistency(asked.old, asked.new))
+
+
+def _proof(hashes: list[bytes]) -> Response:
+    return answer_value({"proof": [encode(one) for one in hashes]})
+
+
+def _parse(path: str) -> tuple[int | None, int, int]:
+    """(level, number, width) of a tile's path; level None is a bundle of leaves.
+
+    Raises `NotAllowed` ("not-found") for any other spelling than the one of the specification.
+    """
+    match = _TILE.fullmatch(path)
+    if match is None:
+        raise NotAllowed("not-found")
+    groups = match["number"].replace("x", "").split("/")
+    if (len(groups) > 1 and groups[0] == "000") or len(groups) * 3 > PATH_DIGITS:
+        raise NotAllowed("not-found")
+    width = int(match["width"]) if match["width"] else TILE_WIDTH
+    if match["width"] and width >= TILE_WIDTH:
+        raise NotAllowed("not-found")
+    level = None if match["level"] == "entries" else int(match["level"])
+    return level, int("".join(groups)), width

@@ -1,0 +1,100 @@
+"""The JSON forms of requests and answers, for the description and for reading bodies."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from broker.api.common import Cursor
+from wire.bodies import Base64
+from wire.evidence import Evidence, Segment
+from wire.labels import Label
+from wire.model import Hex32B, Strict
+from wire.report import PORTIONS
+
+HashText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z")]
+
+
+class ReceiptModel(Strict):
+    """That a report is in the journal, with the proof for its originator."""
+
+    report: Hex32B
+    index: int
+    duplicate: bool
+    evidence: Evidence
+
+
+class ReleaseModel(Strict):
+    """What one reader gets of a report: sealed bytes (base64), and the proof of the release."""
+
+    report: str
+    use: Literal["release", "display"]
+    evidence: Evidence
+
+
+class ReleasePage(Strict):
+    """A page of releases. `cursor` goes on after it; `more` says whether to ask again at once."""
+
+    releases: tuple[ReleaseModel, ...]
+    cursor: str
+    more: bool
+
+
+class SubscriptionNames(Strict):
+    """The caller's subscriptions by name."""
+
+    subscriptions: dict[str, object]
+
+
+class CursorBody(Strict):
+    """How far the reader has come with a subscription."""
+
+    cursor: Cursor
+
+
+class PreviewBody(Strict):
+    """The labels of a report that is not sealed yet, portion by portion."""
+
+    labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=PORTIONS[-1])]
+
+
+class StatementReceiptModel(Strict):
+    """That a statement is in the journal, with the proof for everybody."""
+
+    identity: Hex32B
+    index: int
+    duplicate: bool
+    evidence: Evidence
+
+
+class StatementPageModel(Strict):
+    """A page of the mission's channel and the statements it names; some without their body."""
+
+    segment: Segment
+    consistency: tuple[HashText, ...]
+    statements: dict[Hex32B, Base64]
+
+
+class ViewPageModel(Strict):
+    """A page of the channel of the caller's nation."""
+
+    segment: Segment
+    consistency: tuple[HashText, ...]
+
+
+class Proof(Strict):
+    """A Merkle proof: hashes in base64, in the order RFC 9162 verifies them."""
+
+    proof: tuple[HashText, ...]
+
+
+class AttachmentProgress(Strict):
+    """Bytes stored of an attachment, and whether that is all and the digest is right."""
+
+    received: int
+    complete: bool
+
+
+class Health(Strict):
+    """That the process answers."""
+
+    status: Literal["ok"]

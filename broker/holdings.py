@@ -1,0 +1,206 @@
+"""What the broker remembers of every report: enough to match, decide and page without its bytes.
+
+The bytes stay in the journal and are read only for what is sent. All of this follows from the
+journal and is built again at every start. Equal facts and topics are shared, so a report costs
+less than a kilobyte.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
+
+from broker.matching import Topic
+from policies.facts import ReportFacts
+from wire.labels import PRECEDENCES
+from wire.report import Frame, Header, PortionFrame, PortionLabel
+from wire.vocabulary import Vocabulary
+
+LANES: Final = len(PRECEDENCES)
+"""One lane a precedence, most urgent first."""
+
+_RANK: Final = {word: rank for rank, word in enumerate(PRECEDENCES)}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAttachment:
+    """An attachment that a portion's label names; `length` in bytes of ciphertext."""
+
+    id: str
+    sha256: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldPortion:
+    """One portion; `size` is roughly what a reader of it gets, in bytes."""
+
+    index: int
+    facts: ReportFacts
+    topic: Topic
+    commitment: str
+    recipients: frozenset[str]
+    expires: int | None
+    attachments: tuple[HeldAttachment, ...]
+    size: int
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One accepted report. `released` says under which entry which set of portions went where."""
+
+    position: int
+    accepted: int
+    identity: str
+    id: str
+    originator: str
+    created: int
+    portions: tuple[HeldPortion, ...]
+    recalled: bool = False
+    released: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    @property
+    def nations(self) -> frozenset[str]:
+        """Every nation that holds a key to some portion."""
+        return frozenset().union(*(portion.recipients for portion in self.portions))
+
+    def lane(self, nation: str) -> int:
+        """How urgent it is for a nation: the most urgent portion that it has a key to."""
+        ours = (p.topic.precedence for p in self.portions if nation in p.recipients)
+        return min((_RANK[precedence] for precedence in ours), default=LANES - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """That at this journal position a report was there to be had, or had again."""
+
+    position: int
+    held: Held
+
+
+_position = attrgetter("position")
+
+
+class Lanes:
+    """What was ever offered to one nation, in journal order: all of it, and by precedence."""
+
+    def __init__(self) -> None:
+        self.all: list[Offer] = []
+        self.lanes: tuple[list[Offer], ...] = tuple([] for _ in range(LANES))
+
+    def add(self, offer: Offer, lane: int) -> None:
+        """Offer it; positions only grow."""
+        self.all.append(offer)
+        self.lanes[lane].append(offer)
+
+    @staticmethod
+    def start(lane: Sequence[Offer], position: int) -> int:
+        """Where in a lane the offers after this journal position begin."""
+        return bisect_right(lane, position, key=_position)
+
+
+class Holdings:
+    """All accepted reports, by name and by what is offered to whom."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[str, Held] = {}
+        self._by_id: dict[str, Held] = {}
+        self._by_position: dict[int, Held] = {}
+        self._lanes: dict[str, Lanes] = {}
+        self._facts: dict[ReportFacts, ReportFacts] = {}
+        self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_identity)
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(self._by_identity.values())
+
+    def by_identity(self, identity: str) -> Held | None:
+        """The report with this identity, recalled or not."""
+        return self._by_identity.get(identity)
+
+    def by_id(self, report_id: str) -> Held | None:
+        """The report with the id that its author chose."""
+        return self._by_id.get(report_id)
+
+    def at(self, position: int) -> Held:
+        """The report accepted at this position. Raises `KeyError`."""
+        return self._by_position[position]
+
+    def lanes(self, nation: str) -> Lanes:
+        """What is offered to this nation."""
+        return self._lanes.setdefault(nation, Lanes())
+
+    def add(self, held: Held) -> None:
+        """Hold an accepted report and offer it to its nations."""
+        self._by_identity[held.identity] = held
+        self._by_id[held.id] = held
+        self._by_position[held.position] = held
+        offer = Offer(held.position, held)
+        for nation in held.nations:
+            self.lanes(nation).add(offer, held.lane(nation))
+
+    def offer_again(self, held: Held, nation: str, position: int) -> None:
+        """Something at this later position may have opened it to a nation: offer it once more."""
+        self.lanes(nation).add(Offer(position, held), held.lane(nation))
+
+    def contributors(self, label: PortionLabel) -> frozenset[str]:
+        """The originators of everything that a derived portion draws on, sources of sources too."""
+        found: set[str] = set()
+        for source in label.derived_from:
+            held = self._by_identity.get(source.report)
+            if held is not None:
+                found.add(held.originator)
+                found.update(
+                    nation
+                    for portion in held.portions
+                    if portion.commitment == source.portion
+                    for nation in portion.facts.contributors
+                )
+        return frozenset(found)
+
+    def portion(
+        self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
+    ) -> HeldPortion:
+        """What is remembered of one verified portion."""
+        facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
+        about = (facts.regions, facts.threats, label.precedence)
+        topic = self._topics.get(about)
+        if topic is None:
+            topic = self._topics[about] = Topic(facts.regions, facts.threats, label.precedence)
+        return HeldPortion(
+            index=frame.index,
+            facts=self._facts.setdefault(facts, facts),
+            topic=topic,
+            commitment=frame.commitment,
+            recipients=label.recipients | {originator},
+            expires=label.expires,
+            attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
+            size=len(frame.descriptor) + len(frame.payload),
+        )
+
+    def hold(
+        self,
+        frame: Frame,
+        header: Header,
+        labels: Mapping[int, PortionLabel],
+        position: int,
+        accepted: int,
+        vocabulary: Vocabulary,
+    ) -> Held:
+        """A report as it would be held at this position; nothing is changed yet."""
+        portions = [
+            self.portion(portion, labels[portion.index], header.originator, vocabulary)
+            for portion in frame.portions
+        ]
+        return Held(
+            position=position,
+            accepted=accepted,
+            identity=frame.identity,
+            id=header.id,
+            originator=header.originator,
+            created=header.created,
+            portions=tuple(portions),
+        )

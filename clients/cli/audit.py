@@ -1,0 +1,72 @@
+"""`tearline audit …`: what the journal proves to a nation's auditor."""
+
+import datetime as dt
+from typing import Any
+
+import typer
+
+from clients.auditor import Auditor, Verdict
+from clients.cli import output
+from clients.cli.common import As, Json, load, run_async
+
+app = typer.Typer(no_args_is_help=True, help="Verify and read your nation's history.")
+
+
+@app.callback()
+def group() -> None:
+    """Verify and read your nation's history."""
+
+
+@app.command()
+def verify(identity: As, json: Json = False) -> None:
+    """Walk your nation's whole chain: complete, unaltered, in the tree that everybody sees.
+
+    Example: tearline audit verify --as kit/KEN/auditor
+    """
+    loaded = load(identity)
+
+    async def work() -> Verdict:
+        async with Auditor(loaded) as auditor:
+            with output.errors.status("verifying", spinner="dots") as status:
+                return await auditor.verify(lambda n: status.update(f"{n} entries verified"))
+
+    verdict = run_async(work)
+    if json:
+        output.line(fields(verdict))
+        return
+    show(verdict)
+
+
+def fields(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as `--json` shows it."""
+    return {
+        "nation": verdict.nation,
+        "complete": verdict.complete,
+        "entries": verdict.entries,
+        "erased": verdict.erased,
+        "size": verdict.size,
+        "root": verdict.root,
+        "newest": verdict.newest_ms,
+        "by_type": dict(verdict.by_type),
+        "shared": [
+            {"originator": a, "to": b, "reports": n} for (a, b), n in sorted(verdict.shared.items())
+        ],
+    }
+
+
+def show(verdict: Verdict) -> None:
+    """A verdict as people read it."""
+    output.say(
+        f"[green]complete and unaltered[/green]: {verdict.entries} entries concern "
+        f"{verdict.nation}, in a journal of {verdict.size}"
+    )
+    if verdict.newest_ms is not None:
+        moment = dt.datetime.fromtimestamp(verdict.newest_ms / 1000, dt.UTC)
+        output.say(f"  newest entry {moment:%Y-%m-%d %H:%M:%SZ}, root {verdict.root[:16]}")
+    if verdict.erased:
+        output.say(f"  {verdict.erased} views were erased; their proofs hold")
+    rows = [(kind, str(count)) for kind, count in sorted(verdict.by_type.items())]
+    output.table("What happened", ("entry", "count"), rows)
+    shared = [(a, b, str(n)) for (a, b), n in sorted(verdict.shared.items())]
+    if shared:
+        output.table("Who shared what with whom", ("originator", "recipient", "reports"), shared)

@@ -1,0 +1,62 @@
+"""What the commands share: opening an identity, running async work, the one edge for errors."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import anyio
+import typer
+
+from clients.cli.output import errors, line
+from clients.identity import Identity
+from wire.errors import SLUGS, TearlineError
+
+T = TypeVar("T")
+
+As = Annotated[Path, typer.Option("--as", help="Identity folder, such as KIT/KEN/system.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+REFUSED = 1
+"""Exit code of every refusal; 2 is a wrong command line, 130 an interruption."""
+
+
+def load(folder: Path) -> Identity:
+    """Open an identity folder; the passphrase comes from the environment or a prompt."""
+    return Identity.load(folder, ask)
+
+
+def ask() -> str:
+    """The passphrase, typed unseen."""
+    return str(typer.prompt("Passphrase", hide_input=True, err=True))
+
+
+def new_passphrase() -> str:
+    """A passphrase for new keys, typed twice."""
+    return str(typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run async work to its end."""
+    return anyio.run(work)
+
+
+def refuse(error: TearlineError, *, json: bool) -> NoReturn:
+    """Say what was refused and what to do, then leave with an exit code that is not zero."""
+    if json:
+        meaning = SLUGS[error.slug]
+        line(
+            {
+                "error": error.slug,
+                "title": meaning.title,
+                "detail": error.detail,
+                "advice": meaning.advice,
+            }
+        )
+    else:
+        errors.print(f"[bold red]refused:[/bold red] {error!s}", markup=True, soft_wrap=True)
+    explanation = getattr(error, "explanation", None)
+    if explanation and not json:
+        errors.print_json(data=explanation)
+    sys.exit(REFUSED)

@@ -1,0 +1,141 @@
+"""`tearline policy lint|format|test|why`: a nation's rules, offline, before anybody signs them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients import policy_folder
+from clients.cli import output
+from clients.cli.common import REFUSED, Json
+from policies import cases, explain, lint
+from policies.decide import PolicyBook
+from wire.errors import Malformed
+
+app = typer.Typer(no_args_is_help=True, help="Write and check release policies.")
+
+Folder = Annotated[Path, typer.Argument(help="A folder with <NATION>/release and <NATION>/accept.")]
+Mission = Annotated[str, typer.Option("--mission", help="The mission's code.")]
+Registry = Annotated[
+    Path | None,
+    typer.Option("--registry", help="registry.json of the mission; the standard one otherwise."),
+]
+
+
+@app.command("lint")
+def lint_(
+    folder: Folder, mission: Mission = "MINUSX", registry: Registry = None, json: Json = False
+) -> None:
+    """Check every rule against the release profile; says what to write instead.
+
+    Example: tearline policy lint policies/examples
+    """
+    bad = 0
+    world = policy_folder.World.read(folder, mission, registry)
+    for layer in world.layers:
+        for finding in lint.lint(layer.text, layer.kind, layer.owner, world.vocabulary):
+            bad += finding.severity == "error"
+            where = f"{layer.owner}/{layer.kind}"
+            if json:
+                output.line(
+                    {
+                        "layer": where,
+                        "rule": finding.where,
+                        "finding": finding.rule,
+                        "severity": finding.severity,
+                        "message": finding.message,
+                    }
+                )
+            else:
+                colour = "red" if finding.severity == "error" else "yellow"
+                text = f"{where} {finding.where} [{colour}]{finding.rule}[/]"
+                output.say(f"{text}: {output.clean(finding.message)}")
+    if not json and not bad:
+        output.say(f"[green]{len(world.layers)} layers keep the release profile[/green]")
+    if bad:
+        raise typer.Exit(REFUSED)
+
+
+@app.command("format")
+def format_(folder: Folder) -> None:
+    """Rewrite every .cedar file in Cedar's canonical layout.
+
+    Example: tearline policy format my-policies
+    """
+    for path in policy_folder.cedar_files(folder):
+        text = path.read_text(encoding="ascii")
+        neat = lint.format(text)
+        if neat != text:
+            path.write_text(neat, encoding="ascii")
+            output.say(f"formatted {path.relative_to(folder)}")
+
+
+@app.command()
+def test(
+    folder: Folder,
+    case_files: Annotated[list[Path], typer.Option("--cases", help="Files of cases.")] = [],
+    mission: Mission = "MINUSX",
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Run cases against the policies: outcome, rules and alarms must be as they say.
+
+    Example: tearline policy test policies/examples --cases policies/cases/kenya.json
+    """
+    world = policy_folder.World.read(folder, mission, registry)
+    book = world.book()
+    files = case_files or sorted(folder.rglob("*.json"))
+    passed = failed = 0
+    for case in _cases(files):
+        mismatches = cases.run(book, case)
+        passed, failed = passed + (not mismatches), failed + bool(mismatches)
+        for mismatch in mismatches:
+            if not json:
+                output.say(f"[red]failed[/red] {output.clean(str(mismatch))}")
+        if json:
+            output.line(
+                {"case": case.name, "passed": not mismatches, "why": [str(m) for m in mismatches]}
+            )
+    if not passed + failed:
+        raise Malformed("bad-input", "no cases found; name files with --cases")
+    if not json:
+        output.say(f"{passed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def why(
+    folder: Folder,
+    case_file: Annotated[Path, typer.Option("--case", help="A file of cases.")],
+    viewer: Annotated[
+        str, typer.Option("--viewer", help="A nation, or AUDITOR.")
+    ] = explain.AUDITOR,
+    mission: Mission = "MINUSX",
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Explain the decision of each case as one nation may see it.
+
+    Example: tearline policy why policies/examples --case case.json --viewer KEN
+    """
+    world = policy_folder.World.read(folder, mission, registry)
+    book: PolicyBook = world.book()
+    for case in _cases([case_file]):
+        recipient, facts, circumstances = cases.request(case, world.vocabulary)
+        decision = book.decide(recipient, facts, circumstances)
+        told = explain.explain(book, decision, recipient, facts, circumstances, viewer)
+        if json:
+            output.line({"case": case.name, **told.model_dump(mode="json")})
+        else:
+            output.say(f"[bold]{output.clean(case.name)}[/bold]\n{output.clean(told.text)}")
+
+
+def _cases(files: Iterable[Path]) -> Iterable[cases.Case]:
+    for path in files:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise Malformed("bad-input", f"{path.name} cannot be read") from error
+        yield from cases.parse(data)

@@ -1,0 +1,332 @@
+"""`tearline preview | publish | fetch | watch | open`: reports, out and in."""
+
+import tomllib
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from clients.cli import output
+from clients.cli.common import As, Json, load, run_async
+from clients.draft import AttachmentFile, Draft, Label, Portion
+from clients.offline import open_file
+from clients.publisher import Preview, Publisher
+from clients.subscriber import Received, Subscriber
+from wire.errors import Malformed
+
+app = typer.Typer()
+
+Many = list[str]
+Title = Annotated[str, typer.Option("--title", help="One line.")]
+Text = Annotated[str | None, typer.Option("--text", help="The text itself.")]
+File = Annotated[Path | None, typer.Option("--file", help="A file with the text.")]
+Classification = Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")]
+ReleaseTo = Annotated[
+    Many, typer.Option("--release-to", help="Nations or coalitions: GBR,FRA. You are added.")
+]
+Region = Annotated[Many, typer.Option("--region", help="Place code: KE, 014, mission:north.")]
+Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.ied_emplaced.")]
+DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
+Caveat = Annotated[Many, typer.Option("--caveat", help="Such as SOURCE SENSITIVE.")]
+Community = Annotated[Many, typer.Option("--community", help="Readers must belong to it.")]
+Precedence = Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")]
+Expires = Annotated[
+    int | None, typer.Option("--expires-hours", help="Serving stops after so long.")
+]
+Attach = Annotated[list[Path], typer.Option("--attach", help="A file to send along, sealed.")]
+PortionFile = Annotated[
+    list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
+]
+
+
+@app.command()
+def preview(
+    identity: As,
+    title: Title,
+    classification: Classification,
+    release_to: ReleaseTo,
+    region: Region,
+    threat: Threat,
+    text: Text = None,
+    file: File = None,
+    display_to: DisplayTo = [],
+    caveat: Caveat = [],
+    community: Community = [],
+    precedence: Precedence = "ROUTINE",
+    expires_hours: Expires = None,
+    attach: Attach = [],
+    portion: PortionFile = [],
+    json: Json = False,
+) -> None:
+    """Who would be able to read this, who not and why. Nothing is sent but the labels.
+
+    Example: tearline preview --as kit/KEN/system --title "Road closed" --text "…"
+    --classification RESTRICTED --release-to GBR,FRA --region KE --threat infrastructure.transport
+    """
+    draft = _draft(locals())
+    loaded = load(identity)
+
+    async def work() -> Preview:
+        async with Publisher(loaded) as publisher:
+            return await publisher.preview(draft)
+
+    found = run_async(work)
+    if json:
+        for number, part in enumerate(found.portions):
+            output.line({"portion": number, **part.model_dump(mode="json")})
+        return
+    rows = [
+        (
+            str(number + 1),
+            nation,
+            f"[{output.OUTCOMES.get(says.outcome, 'white')}]{says.outcome}[/]",
+            output.clean("\n".join(says.lines)),
+        )
+        for number, part in enumerate(found.portions)
+        for nation, says in sorted(part.nations.items())
+    ]
+    output.table("What today's policies would do", ("portion", "nation", "outcome", "why"), rows)
+
+
+@app.command()
+def publish(
+    identity: As,
+    title: Title,
+    classification: Classification,
+    release_to: ReleaseTo,
+    region: Region,
+    threat: Threat,
+    text: Text = None,
+    file: File = None,
+    display_to: DisplayTo = [],
+    caveat: Caveat = [],
+    community: Community = [],
+    precedence: Precedence = "ROUTINE",
+    expires_hours: Expires = None,
+    attach: Attach = [],
+    portion: PortionFile = [],
+    save: Annotated[Path | None, typer.Option("--save", help="Keep the sealed .tlr here.")] = None,
+    json: Json = False,
+) -> None:
+    """Seal a report, post it, and print the receipt that the journal proves.
+
+    Example: tearline publish --as kit/KEN/system --title "IED found" --file report.txt
+    --classification SECRET --release-to GBR --region KE --threat explosive.ied_emplaced
+    --precedence FLASH --attach photo.jpg --portion source.toml
+    """
+    draft = _draft(locals())
+    loaded = load(identity)
+
+    async def work() -> dict[str, Any]:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        with Progress(*columns, console=output.errors, transient=True, disable=json) as bars:
+            tasks: dict[str, Any] = {}
+
+            def progress(name: str, sent: int, total: int) -> None:
+                if name not in tasks:
+                    tasks[name] = bars.add_task(output.clean(name), total=total)
+                bars.update(tasks[name], completed=sent)
+
+            async with Publisher(loaded) as publisher:
+                receipt = await publisher.publish(draft, progress)
+        if save is not None:
+            await anyio.Path(save).write_bytes(receipt.raw)
+        return {
+            "report": receipt.report,
+            "index": receipt.index,
+            "size": receipt.size,
+            "duplicate": receipt.duplicate,
+            "recipients": dict(receipt.recipients),
+            "proof": receipt.evidence.model_dump(mode="json"),
+        }
+
+    receipt = run_async(work)
+    if json:
+        output.line(receipt)
+        return
+    output.say(f"[green]accepted[/green] report [bold]{receipt['report']}[/bold]")
+    output.say(f"proven in the journal at {receipt['index']}, tree of {receipt['size']} entries")
+    for nation, outcome in sorted(receipt["recipients"].items()):
+        output.say(f"  {nation}  [{output.OUTCOMES.get(outcome, 'white')}]{outcome}[/]")
+
+
+@app.command()
+def fetch(
+    identity: As,
+    region: Region = [],
+    threat: Threat = [],
+    precedence: Annotated[Many, typer.Option("--precedence")] = [],
+    again: Annotated[bool, typer.Option("--again", help="Also what was shown before.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Save .tlr files and attachments here.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Every matching report that you may have and have not been shown yet, FLASH first.
+
+    Example: tearline fetch --as kit/GBR/analyst --region 014 --threat explosive
+    """
+    loaded = load(identity)
+
+    async def work() -> int:
+        count = 0
+        async with Subscriber(loaded) as subscriber:
+            async for received in subscriber.fetch(
+                regions=_split(region),
+                threats=_split(threat),
+                precedence=_split(precedence),
+                again=again,
+            ):
+                _show(received, json=json)
+                if save is not None:
+                    await _save(subscriber, received, save)
+                count += 1
+        return count
+
+    count = run_async(work)
+    if not json:
+        output.say(f"[dim]{count} reports[/dim]")
+
+
+@app.command()
+def watch(
+    identity: As,
+    region: Region = [],
+    threat: Threat = [],
+    precedence: Annotated[Many, typer.Option("--precedence")] = [],
+    name: Annotated[str | None, typer.Option("--name", help="Of the subscription.")] = None,
+    json: Json = False,
+) -> None:
+    """Reports as they come; goes on where it stopped, whatever broke in between.
+
+    Example: tearline watch --as kit/GBR/analyst --region 014 --threat explosive
+    """
+    loaded = load(identity)
+
+    async def work() -> None:
+        async with Subscriber(loaded) as subscriber:
+            async for received in subscriber.watch(
+                regions=_split(region),
+                threats=_split(threat),
+                precedence=_split(precedence),
+                name=name,
+            ):
+                _show(received, json=json)
+
+    if not json:
+        output.say("[dim]watching; Ctrl-C ends it, the place is kept[/dim]")
+    with suppress(KeyboardInterrupt):
+        run_async(work)
+
+
+@app.command(name="open")
+def open_(
+    path: Annotated[Path, typer.Argument(help="A .tlr file.")],
+    identity: As,
+    json: Json = False,
+) -> None:
+    """Open a sealed report from a file, without any network.
+
+    The keys that were known when this identity last followed the mission are used.
+    Example: tearline open report.tlr --as kit/GBR/analyst
+    """
+    report = open_file(load(identity), path.read_bytes() if path.is_file() else b"")
+    proof = {"offline": True}
+    if json:
+        output.line(output.report_fields(report, proof))
+    else:
+        output.show_report(report, proof)
+
+
+def _show(received: Received, *, json: bool) -> None:
+    if json:
+        output.line(output.report_fields(received.report, asdict(received.proof)))
+    else:
+        output.show_report(received.report, asdict(received.proof))
+
+
+async def _save(subscriber: Subscriber, received: Received, folder: Path) -> None:
+    """Save the sealed report and its attachments; nothing appears before it verifies."""
+    if received.proof.use != "release":
+        output.say("[yellow]for display only: nothing is saved[/yellow]")
+        return
+    await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
+    await anyio.Path(folder / f"{received.identity[:16]}.tlr").write_bytes(received.raw)
+    for portion in received.report.portions:
+        for attachment in portion.attachments:
+            target = folder / received.identity[:16] / attachment.name
+            await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(target.name + ".new")
+            with fresh.open("w+b") as into:
+                await subscriber.attachment(received, attachment, into)
+            fresh.replace(target)
+
+
+# -- from options to a draft
+
+
+def _draft(given: dict[str, Any]) -> Draft:
+    """The draft that the options describe. Raises `Malformed` ("bad-input")."""
+    text, file = given["text"], given["file"]
+    if (text is None) == (file is None):
+        raise Malformed("bad-input", "give the text with --text or --file, one of them")
+    hours = given["expires_hours"]
+    label = Label(
+        classification=given["classification"],
+        release_to=_split(given["release_to"]),
+        regions=_split(given["region"]),
+        threats=_split(given["threat"]),
+        display_to=_split(given["display_to"]),
+        caveats=_split(given["caveat"]),
+        communities=_split(given["community"]),
+        precedence=given["precedence"],
+        expires=None if hours is None else timedelta(hours=hours),
+    )
+    return Draft(
+        label=label,
+        title=given["title"],
+        body=text if file is None else _read(file),
+        attachments=[AttachmentFile.of(p) for p in given["attach"]],
+        portions=[_portion(p, label) for p in given["portion"]],
+    )
+
+
+LABEL_KEYS = ("classification", "release_to", "regions", "threats", "caveats", "display_to")
+LABEL_KEYS_MORE = ("communities", "precedence", "obligations")
+CONTENT_KEYS = ("title", "body", "place", "mgrs", "dtg", "source_grade", "information_grade")
+
+
+def _portion(path: Path, first: Label) -> Portion:
+    """A further portion from TOML: what it does not say of the label it shares with the first."""
+    try:
+        fields = tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed("bad-input", f"{path.name} is not TOML: {error}") from error
+    text = fields.pop("text", fields.pop("body", ""))
+    attach = [AttachmentFile.of(path.parent / name) for name in fields.pop("attach", [])]
+    known = {*LABEL_KEYS, *LABEL_KEYS_MORE, *CONTENT_KEYS}
+    if unknown := set(fields) - known:
+        raise Malformed("bad-input", f"{path.name}: unknown key {min(unknown)}")
+    if not {"classification", "release_to"} <= set(fields):
+        raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
+    label = {k: v for k, v in fields.items() if k in {*LABEL_KEYS, *LABEL_KEYS_MORE}}
+    content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
+    shared = {"regions": first.regions, "threats": first.threats, "precedence": first.precedence}
+    return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Malformed("bad-input", f"{path.name} cannot be read as text") from error
+
+
+def _split(values: list[str]) -> list[str]:
+    """`--release-to GBR,FRA --release-to SEN` is three nations."""
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]

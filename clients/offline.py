@@ -1,0 +1,30 @@
+"""Open a sealed report from a file, with nothing but what this identity has proven before."""
+
+import os
+import time
+
+from clients.identity import Identity
+from clients.open import OpenedReport, open_report
+from clients.session import Session
+from wire.errors import NotAllowed
+from wire.report import parse
+from wire.verify import verify_delivery
+
+
+def open_file(identity: Identity, raw: bytes) -> OpenedReport:
+    """Verify and open the bytes of a `.tlr` file.
+
+    There is no journal to ask, so the signer must be valid by the newest directory that this
+    identity has followed; the caller knows where the file comes from.
+    Raises `Malformed` or `NotAllowed` ("no-key", "unknown-signer") in words.
+    """
+    session = Session(identity, clock=time.time, random=os.urandom)
+    directory = session.directory
+    nation = identity.nation
+    frame = parse(raw)
+    ours = [p.index for p in frame.portions if any(r.nation == nation for r in p.records)]
+    if not ours:
+        raise NotAllowed("no-key", f"no portion of this file is for {nation}")
+    raw = frame.redacted(ours, nation)
+    verified = verify_delivery(raw, directory, directory.position + 1, int(time.time()), nation)
+    return open_report(verified, nation, session.follower.keyring(), directory.terms)

@@ -1,0 +1,113 @@
+"""A folder of policy text as an officer keeps it, read for the offline commands.
+
+FOLDER/<NATION>/release/*.cedar     what leaves
+FOLDER/<NATION>/accept/*.cedar      what comes in
+FOLDER/floor.cedar, carry.cedar     optional: the coalition's floor and the mission's layer;
+                                    the ready ones of the library otherwise
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from clients import standard
+from policies import bundle
+from policies.decide import PolicyBook
+from policies.schema import FLOOR_OWNER
+from wire import strict_json
+from wire.errors import Malformed
+from wire.vocabulary import RegistryBody, Vocabulary, vocabulary
+
+FILE_MAX: Final = 65_536  # bytes of one policy file: what the prescan would refuse anyway
+NO_DIGEST: Final = "0" * 64
+
+
+@dataclass(frozen=True)
+class LayerText:
+    """The text of one layer and whose it is."""
+
+    kind: str
+    owner: str
+    text: str
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything the offline commands need: words and layers."""
+
+    vocabulary: Vocabulary
+    layers: tuple[LayerText, ...]
+
+    @classmethod
+    def read(cls, folder: Path, mission: str, registry: Path | None) -> "World":
+        """Read a policy folder. Raises `Malformed` for what is missing or misplaced."""
+        nations = sorted(p.name for p in _folders(folder) if len(p.name) == 3 and p.name.isupper())
+        if not nations:
+            raise Malformed("bad-input", f"no folder of a nation, such as KEN, in {folder.name}")
+        words = vocabulary(mission, nations, standard.levels(), _registry(registry), NO_DIGEST)
+        layers = [
+            LayerText("handle", FLOOR_OWNER, _or_library(folder / "floor.cedar", mission)),
+            LayerText("carry", mission, _or_library(folder / "carry.cedar", mission)),
+        ]
+        for nation in nations:
+            texts = nation_texts(folder / nation)
+            layers += [LayerText(kind, nation, text) for kind, text in texts.items()]
+        return cls(words, tuple(layers))
+
+    def book(self) -> PolicyBook:
+        """The layers as a book that decides. Raises `Malformed` ("policy-refused")."""
+        book = PolicyBook.empty(self.vocabulary)
+        for layer in self.layers:
+            book = book.with_layer(layer.kind, layer.owner, layer.text)
+        return book
+
+
+def nation_texts(folder: Path) -> dict[str, str]:
+    """The two layers of one nation's folder. Raises `Malformed` for a misplaced file."""
+    texts = {p.relative_to(folder).as_posix(): read(p) for p in cedar_files(folder)}
+    return dict(bundle.assemble(texts))
+
+
+def cedar_files(folder: Path) -> Iterable[Path]:
+    """Every policy file below a folder, in order. Raises `Malformed` if there is none."""
+    found = sorted(p for p in folder.rglob("*.cedar") if p.is_file())
+    if not found:
+        raise Malformed("bad-input", f"no .cedar files in {folder.name}")
+    return found
+
+
+def library(name: str, *, mission: str, nation: str = "") -> str:
+    """A ready text of the library with its places filled in."""
+    text = files("policies").joinpath("library", f"{name}.cedar").read_text(encoding="ascii")
+    return bundle.fill(text, nation=nation, mission=mission)
+
+
+def read(path: Path) -> str:
+    """One policy file. Raises `Malformed` if it is not short ASCII text."""
+    data = path.read_bytes()
+    if len(data) > FILE_MAX:
+        raise Malformed("too-large", f"{path.name} has more than {FILE_MAX} bytes")
+    if not data.isascii():
+        raise Malformed("policy-refused", f"{path.name} is not plain ASCII")
+    return data.decode("ascii")
+
+
+def _folders(folder: Path) -> Iterable[Path]:
+    if not folder.is_dir():
+        raise Malformed("bad-input", f"no folder {folder.name}")
+    return (p for p in folder.iterdir() if p.is_dir())
+
+
+def _or_library(path: Path, mission: str) -> str:
+    if path.is_file():
+        return read(path)
+    ready = {"floor": "coalition-baseline", "carry": "mission-carry"}[path.stem]
+    return library(ready, mission=mission)
+
+
+def _registry(path: Path | None) -> RegistryBody:
+    if path is None:
+        return standard.registry()
+    return strict_json.load(path.read_bytes(), RegistryBody)

@@ -1,0 +1,142 @@
+"""What a nation of the test world seals, signs, opens and releases further."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clients.keys import seal_to
+from tests import sealing
+from tests.people import Person, epoch_seed
+from tests.speaker import Speaker, Words, words
+from wire import binding, report
+from wire.base64_strict import encode
+from wire.members import EpochKey
+from wire.report import Frame, PortionFrame
+from wire.statements import Statement
+
+
+@dataclass(frozen=True)
+class Portion:
+    """One portion that an author wants to seal; fields not given are those of the report."""
+
+    text: str
+    classification: str | None = None
+    release_to: Words | None = None
+    display_to: Words | None = None
+    label: Mapping[str, Any] | None = None
+
+
+class Author(Speaker):
+    """A nation, as far as reports go."""
+
+    def label(
+        self, classification: str, release_to: Words = (), display_to: Words = (), **fields: Any
+    ) -> dict[str, Any]:
+        """A label of this nation, honest unless fields are changed."""
+        return {
+            **sealing.LABEL,
+            "classification": classification,
+            "release_to": words({self.code, *words(release_to)}),
+            "display_to": words(display_to),
+            "occurred": self.world.clock.now - 3_600,
+            "exercise": self.world.directory.founded.exercise,
+            **fields,
+        }
+
+    def keys_for(self, label: Mapping[str, Any]) -> list[EpochKey]:
+        """The current keys of everybody whom a label names."""
+        directory, now = self.world.directory, self.world.clock.now
+        level = directory.terms.level(label["classification"])
+        nations = {self.code, *label["release_to"], *label["display_to"]}
+        return [directory.epoch_key(n, level, now) for n in sorted(nations)]
+
+    def place(self, index: int = 0, report_id: str | None = None) -> sealing.Place:
+        """The place of a portion in a new report, or in a given one."""
+        return sealing.Place(self.code, report_id or self.world.random(16).hex(), index)
+
+    def seals(
+        self,
+        text: str = "An ambush on the road.",
+        classification: str = "SECRET",
+        *,
+        release_to: Words = (),
+        display_to: Words = (),
+        portions: Sequence[Portion] = (),
+        signer: Person | None = None,
+        report_id: str | None = None,
+        **label: Any,
+    ) -> bytes:
+        """A report of this nation: `text` as portion 0, then further portions."""
+        place = self.place(0, report_id)
+        wanted = (Portion(text), *portions)
+        frames = []
+        for i, p in enumerate(wanted):
+            fields = self.label(
+                p.classification or classification,
+                release_to if p.release_to is None else p.release_to,
+                display_to if p.display_to is None else p.display_to,
+                **{**label, **(p.label or {})},
+            )
+            at = sealing.Place(place.originator, place.report_id, i)
+            keys = self.keys_for(fields)
+            frames.append(sealing.portion(at, fields, p.text.encode(), keys, self.world.random))
+        return self.assembles(place, frames, signer)
+
+    def assembles(
+        self, place: sealing.Place, frames: Sequence[PortionFrame], signer: Person | None = None
+    ) -> bytes:
+        """Put portions together and sign, as this nation's system."""
+        return sealing.encode(self.signs(place, frames, signer))
+
+    def signs(
+        self,
+        place: sealing.Place,
+        frames: Sequence[PortionFrame],
+        signer: Person | None = None,
+        **changes: Any,
+    ) -> Frame:
+        """The same before it is bytes; `changes` are to fields of the header."""
+        who = signer or self.world.people[self.code, "system"]
+        commitments = [f.commitment for f in frames]
+        now, random = self.world.clock.now, self.world.random
+        fields = sealing.header(self.world.directory, place, who.kid, now, commitments, random)
+        return sealing.signed({**fields, **changes}, frames, who.sign)
+
+    def opens(self, delivery: bytes) -> dict[int, str]:
+        """Verify a delivery, and read every portion that this nation holds a key to."""
+        read = self.world.reads(delivery, self.code)
+        opened = {}
+        for p in read.portions:
+            for record in p.frame.records:
+                if record.nation == self.code:
+                    place = sealing.Place(read.originator, read.header.id, p.index)
+                    seed = epoch_seed(self.code, record.epoch, record.level)
+                    plain = sealing.open_portion(p.frame, place, self.code, seed)
+                    opened[p.index] = plain.decode()
+        return opened
+
+    def consents(self, raw: bytes, to: str, index: int = 0, **how: Any) -> Statement:
+        """Release one portion of an own report to one more nation, with a wrap of its key."""
+        return self.says("report.release", self.consent_body(raw, to, index), **how)
+
+    def consent_body(self, raw: bytes, to: str, index: int = 0) -> dict[str, Any]:
+        """What releases one portion of an own report to one more nation."""
+        frame = report.parse(raw)
+        portion = next(p for p in frame.portions if p.index == index)
+        fields = sealing.fields(frame.header_bytes)
+        place = sealing.Place(self.code, fields["id"], index)
+        record = next(r for r in portion.records if r.nation == self.code)
+        seed = epoch_seed(self.code, record.epoch, record.level)
+        content_key = sealing.content_key(portion, place, self.code, seed)
+        key = self.world.directory.epoch_key(to, record.level, self.world.clock.now)
+        bound = binding.portion_context(self.code, place.report_id, index, portion.label_bytes)
+        info = binding.wrap_info(key.level, to, key.kid, bound)
+        return {
+            "report": frame.identity,
+            "portion": portion.commitment,
+            "to": to,
+            "level": self.world.directory.founded.levels[key.level].token,
+            "epoch": key.epoch,
+            "kid": key.kid,
+            "wrap": encode(seal_to(key.public, content_key, info)),
+        }
