@@ -76,8 +76,12 @@ class BatchClock:
     def __call__(self) -> float:
         return self._now
 
+    def now(self) -> int:
+        """Unix seconds by the real clock; time never goes backwards here."""
+        return int(max(self._now, self._clock()) * 1000) // 1000
+
     def tick(self) -> int:
-        """Look at the real clock; gives whole seconds. Time never goes backwards here."""
+        """Set the journal's clock to now; gives Unix seconds."""
         self._now = max(self._now, self._clock())
         return int(self._now * 1000) // 1000
 
@@ -103,6 +107,8 @@ class Sequencer:
         self._task: asyncio.Task[None] | None = None
         self.failed: BrokerFault | None = None
         """Why the journal stopped, if it did: nothing is accepted or released any more."""
+        self.on_stop: Callable[[], None] = lambda: None
+        """Called once when it stops."""
 
     def start(self) -> None:
         """Begin to write."""
@@ -156,6 +162,7 @@ class Sequencer:
         if self.failed is None:
             self.failed = fault
             logs.event("journal.stopped", slug=fault.slug)
+            self.on_stop()
         while self._waiting:
             _fail(self._waiting.popleft(), BrokerFault("journal-stopped"))
 
@@ -207,12 +214,20 @@ class Sequencer:
 
 
 def _settle(planned: list[tuple[_Waiting, int]], entries: Sequence[Entry]) -> None:
+    """Draw the consequences, in order. Should one fail, nobody is left waiting for the rest."""
+    left = deque(planned)
     at = 0
-    for waiting, count in planned:
-        result = waiting.act.settle(entries[at : at + count])
-        at += count
-        if not waiting.done.done():
-            waiting.done.set_result(result)
+    try:
+        while left:
+            waiting, count = left[0]
+            result = waiting.act.settle(entries[at : at + count])
+            at += count
+            left.popleft()
+            if not waiting.done.done():
+                waiting.done.set_result(result)
+    finally:
+        for waiting, _ in left:
+            _fail(waiting, BrokerFault("journal-stopped"))
 
 
 def _fail(waiting: _Waiting, error: TearlineError) -> None:

@@ -201,7 +201,10 @@ class Settings(Strict):
     @property
     def url(self) -> str:
         """Where clients on this machine reach it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        address = ipaddress.ip_address(self.host)
+        loopback = "127.0.0.1" if address.version == 4 else "::1"
+        host = loopback if address.is_unspecified else self.host
+        host = f"[{host}]" if ":" in host else host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     @property

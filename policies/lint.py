@@ -103,7 +103,7 @@ def examine(text: str, kind: str, owner: str, known: Terms, schema: cedarpy.Sche
     findings += _validated(text, schema, explained)
     if not any(rule.effect == "permit" for rule in rules.values()):
         findings.append(Finding("no-grant", "warning", "no rule permits: everything is withheld"))
-    return Examined(tuple(findings), tuple(rules.values()), policies)
+    return Examined(tuple(dict.fromkeys(findings)), tuple(rules.values()), policies)
 
 
 def _rule(position: str, template: pst.Template, known: Terms) -> Rule:

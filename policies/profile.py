@@ -274,6 +274,10 @@ def _uids(expr: pst.Expr) -> list[pst.EntityUid]:
     uids = [element.value for element in elements if isinstance(element, pst.EntityLit)]
     if not uids or len(uids) != len(elements):
         raise _outside()
+    if len({uid.type for uid in uids}) > 1:
+        raise OutsideProfileError(
+            "mixed-list", "a list holds one kind of words: write two tests, joined with ||"
+        )
     return uids
 
 

@@ -12,7 +12,7 @@ starts. A founding is made once for each set of nations, and every test gets its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -140,9 +140,17 @@ class Coalition:
         self.history.append(Filed(statement, position, now))
         return statement
 
+    def blank(self) -> Directory:
+        """What a client knows before the first statement: the mission and its pinned charter."""
+        return Directory(self.mission, self.directory.pinned_charter)
+
+    def registry(self, version: int = 1) -> dict[str, Any]:
+        """A version of the mission's reference data."""
+        return standard.registry(areas=AREAS, version=version).model_dump(mode="json")
+
     def as_seen_by(self, nation: str) -> Directory:
         """The directory that a client of this nation folds from what the broker shows it."""
-        directory = Directory(self.mission, self.directory.pinned_charter)
+        directory = self.blank()
         for filed in self.history:
             shown, head = filed.statement, filed.statement.head
             if head.scope != "mission" and head.nation != nation:
@@ -150,9 +158,11 @@ class Coalition:
             directory = fold.apply(directory, shown, filed.position, filed.time, viewer=nation)
         return directory
 
-    def founds(self, nations: Sequence[str], clearances: Mapping[str, str], **charter: Any) -> None:
+    def founds(
+        self, codes: Sequence[str], clearances: Mapping[str, str], /, **charter: Any
+    ) -> None:
         """Let the nations publish their roots, sign the charter, and publish the registry."""
-        roots = {code: self[code].publishes_root().identity for code in nations}
+        roots = {code: self[code].publishes_root().identity for code in codes}
         body = {
             "name": "United Nations Mission in Sable",
             "exercise": False,
@@ -164,24 +174,21 @@ class Coalition:
                     "root": roots[code],
                     "clearance": clearances.get(code, "SECRET"),
                 }
-                for code in nations
+                for code in codes
             ],
             "origin": ORIGIN,
             "log_keys": [str(Ed25519Signer(ORIGIN, self.log_seed).vkey)],
             "witnesses": [],
             "witness_quorum": 0,
-            "admission_quorum": (len(nations) + 1) // 2,
+            "admission_quorum": (len(codes) + 1) // 2,
             "floor": _library("coalition-baseline.cedar"),
             "carry": _library("mission-carry.cedar", MISSION=self.mission),
             **charter,
         }
-        draft = self.together.drafts("mission.charter", body, by=self.root_signers(nations))
-        self.directory = Directory(
-            self.mission, draft.identity, self.directory.position, nations=self.directory.nations
-        )
+        draft = self.together.drafts("mission.charter", body, by=self.root_signers(codes))
+        self.directory = replace(self.directory, pinned_charter=draft.identity)
         self.applies(draft)
-        registry = standard.registry(areas=AREAS).model_dump(mode="json")
-        self.together.says("registry.publish", {"registry": registry})
+        self.together.says("registry.publish", {"registry": self.registry()})
 
     def root_signers(self, nations: Iterable[str]) -> list[Any]:
         """As many root keys of each nation as its threshold asks for."""

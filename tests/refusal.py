@@ -4,16 +4,15 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from wire.errors import TearlineError
 
 
 @contextmanager
 def refused(slug: str, detail: str = "") -> Iterator[None]:
     """Expect a refusal with this slug, and with a detail that matches."""
-    try:
+    with pytest.raises(TearlineError) as caught:
         yield
-    except TearlineError as error:
-        assert error.slug == slug, str(error)
-        assert re.search(detail, error.detail), str(error)
-    else:
-        raise AssertionError(f"nothing was refused; expected {slug}")
+    assert caught.value.slug == slug, str(caught.value)
+    assert re.search(detail, caught.value.detail), str(caught.value)

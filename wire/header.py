@@ -1,11 +1,11 @@
 """The two JSON texts of a sealed report: its signed header, and the label of each portion."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
 from wire.labels import Label
-from wire.model import Hex16B, Hex32B, NationCode, Seconds, Strict, Token
+from wire.model import Hex16B, Hex32B, NationCode, Seconds, Strict, Token, Version1
 
 PORTIONS: Final = (1, 2, 4, 8, 16)  # how many commitments a header may hold
 ATTACHMENT_MAX: Final = 1024 * 1024 * 1024  # ciphertext bytes of one attachment
@@ -19,7 +19,7 @@ MediaType = Annotated[
 class Header(Strict):
     """The signed JSON: who says it, and commitments to what is said."""
 
-    v: Literal[1]
+    v: Version1
     mission: Token
     id: Hex16B
     originator: NationCode

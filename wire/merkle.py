@@ -227,7 +227,7 @@ def verify_consistency(
     start, path = (root_old, proof) if known else (b"".join(proof[:1]), proof[1:])
     last = (old - 1) >> shift
     inner = (old - 1 ^ new - 1).bit_length() - shift
-    if not start or len(path) != inner + (last >> inner).bit_count():
+    if len(path) != inner + (last >> inner).bit_count():  # never 0, so an empty proof fails here
         raise Malformed("bad-proof", "the proof has the wrong length")
     left = [h for i, h in enumerate(path) if i >= inner or last >> i & 1]
     if _fold([*reversed(left), start]) != root_old:

@@ -54,5 +54,8 @@ Hex16B = Annotated[str, _form("[0-9a-f]{32}", 32)]
 Hex32B = Annotated[str, _form("[0-9a-f]{64}", 64)]
 """Thirty-two bytes in lower-case hex: SHA-256 digests and identities."""
 
+Version1 = Annotated[int, Field(ge=1, le=1)]
+"""The number of a format's first version. (`Literal[1]` would take `true` as well.)"""
+
 Seconds = Annotated[int, Field(ge=0, lt=1 << 40)]
 """Unix time in whole seconds, UTC."""

@@ -20,7 +20,7 @@ from pydantic import Field, StringConstraints
 from wire import composite, strict_json
 from wire.errors import Malformed
 from wire.keys import SUITE
-from wire.model import Channel, Hex32B, Seconds, Strict, Token
+from wire.model import Channel, Hex32B, Seconds, Strict, Token, Version1
 
 MAGIC: Final = b"TLST"
 
@@ -40,7 +40,7 @@ Body = TypeVar("Body", bound=Strict)
 class Head(Strict):
     """What every member sees of a statement."""
 
-    v: Literal[1]
+    v: Version1
     mission: Token
     nation: Channel
     seq: Annotated[int, Field(ge=0, lt=1 << 40)]

@@ -97,7 +97,7 @@ Cursor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_=-]{1,256}\z", m
 Identity = Annotated[str, Path(pattern=r"^[0-9a-f]{64}\z", description="SHA-256 of the head, hex")]
 
 
-class Query(BaseModel):
+class Parameters(BaseModel):
     """Base of a query's parameters: unknown ones are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -168,4 +168,3 @@ def takes_bytes(media_type: str, words: str) -> dict[str, Any]:
 def gives(media_type: str, words: str) -> dict[str, Any]:
     """The description of an answer that is not JSON."""
     return {"description": words, "content": {media_type: {"schema": {"type": "string"}}}}
-

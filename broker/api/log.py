@@ -6,9 +6,9 @@ Checkpoint, tiles and leaves as in C2SP tlog-tiles; proofs for those who do not 
 import re
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query as QueryIn, Response
+from fastapi import APIRouter, Query, Response
 
-from broker.api.common import Query, Served, Whole, answer_value, gives, refusals
+from broker.api.common import Parameters, Served, Whole, answer_value, gives, refusals
 from broker.api.models import Proof
 from wire.base64_strict import encode
 from wire.errors import NotAllowed
@@ -45,27 +45,32 @@ async def checkpoint(broker: Served) -> Response:
 @router.get(
     "/v1/log/tile/{tile:path}",
     summary="A tile of hashes, or a bundle of leaves (C2SP tlog-tiles)",
-    responses={200: gives(BYTES_MEDIA, "hashes, or leaves with a u16 length each"), **refusals("not-found")},
+    responses={
+        200: gives(BYTES_MEDIA, "hashes, or leaves with a u16 length each"),
+        **refusals("not-found"),
+    },
 )
 async def tile(tile: str, broker: Served) -> Response:
     """`<L>/<N>` or `entries/<N>`, where N stands in groups of three digits as `x001/x234/067`; a
     tile that is not full yet ends in `.p/<W>`.
     """
     level, number, width = _parse(tile)
-    read = broker.journal.bundle(number, width) if level is None else None
-    data = await (read or broker.journal.tile(level or 0, number, width))
+    if level is None:
+        data = await broker.journal.bundle(number, width)
+    else:
+        data = await broker.journal.tile(level, number, width)
     headers = FOR_EVER if width == TILE_WIDTH else None
     return Response(data, media_type=BYTES_MEDIA, headers=headers)
 
 
-class Inclusion(Query):
+class Inclusion(Parameters):
     """Which entry, in the tree of which size."""
 
     index: Whole
     size: Whole
 
 
-class Consistency(Query):
+class Consistency(Parameters):
     """Two sizes of the tree, the older first."""
 
     old: Whole
@@ -83,7 +88,7 @@ _PROOF: Final[dict[int | str, dict[str, Any]]] = {
     summary="That an entry is in the tree of a size (RFC 9162, 2.1.3)",
     responses=_PROOF,
 )
-async def inclusion(asked: Annotated[Inclusion, QueryIn()], broker: Served) -> Response:
+async def inclusion(asked: Annotated[Inclusion, Query()], broker: Served) -> Response:
     """Hashes from the leaf up."""
     return _proof(await broker.journal.inclusion(asked.index, asked.size))
 
@@ -93,7 +98,7 @@ async def inclusion(asked: Annotated[Inclusion, QueryIn()], broker: Served) -> R
     summary="That the tree of one size starts with that of another (RFC 9162, 2.1.4)",
     responses=_PROOF,
 )
-async def consistency(asked: Annotated[Consistency, QueryIn()], broker: Served) -> Response:
+async def consistency(asked: Annotated[Consistency, Query()], broker: Served) -> Response:
     """Hashes in the order the verification takes them."""
     return _proof(await broker.journal.consistency(asked.old, asked.new))
 

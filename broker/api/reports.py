@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query as QueryIn, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from broker.answers import Page, Receipt
@@ -13,7 +13,7 @@ from broker.api.common import (
     Cursor,
     Identity,
     PageLimit,
-    Query,
+    Parameters,
     Served,
     answer_json,
     refusals,
@@ -58,11 +58,11 @@ def _receipt(receipt: Receipt) -> Answer:
 POST_REPORT: Final[dict[str, Any]] = {
     "tags": ["reports"],
     "summary": "Post a sealed report",
-    "description": "The body is one `TLR1` report with every portion and every wrap. It carries its "
-    "originator's signature, so the request is not signed, and posting the same bytes again gives "
-    "the first receipt. Every portion must be releasable, now or after a referral, to every nation "
-    "it is sealed for; else the answer is `withheld` with an explanation and nothing is stored but "
-    "the refusal.",
+    "description": "The body is one `TLR1` report with every portion and every wrap. It carries "
+    "its originator's signature, so the request is not signed, and posting the same bytes again "
+    "gives the first receipt. Every portion must be releasable, now or after a referral, to every "
+    "nation it is sealed for; else the answer is `withheld` with an explanation and nothing is "
+    "stored but the refusal.",
     "operationId": "post_report",
     **takes_bytes(MEDIA_TYPE, "a sealed report, at most 16 MiB"),
     "responses": {
@@ -86,12 +86,12 @@ POST_REPORT: Final[dict[str, Any]] = {
 """The description of `post_report`, which FastAPI does not see."""
 
 
-class Wanted(Query):
+class Wanted(Parameters):
     """Which releases. Lists may repeat their parameter; an absent one asks for all."""
 
-    region: Annotated[list[Place], Field(max_length=TERMS_LIMIT)] = []
-    threat: Annotated[list[ThreatType], Field(max_length=TERMS_LIMIT)] = []
-    precedence: Annotated[list[Precedence], Field(max_length=len(PRECEDENCES))] = []
+    region: Annotated[tuple[Place, ...], Field(max_length=TERMS_LIMIT)] = ()
+    threat: Annotated[tuple[ThreatType, ...], Field(max_length=TERMS_LIMIT)] = ()
+    precedence: Annotated[tuple[Precedence, ...], Field(max_length=len(PRECEDENCES))] = ()
     purpose: Token | None = None
     after: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
@@ -99,9 +99,9 @@ class Wanted(Query):
     def filter(self) -> Filter:
         """What is asked for, as the core knows it."""
         return Filter(
-            regions=tuple(self.region),
-            threats=tuple(self.threat),
-            precedence=tuple(self.precedence),
+            regions=self.region,
+            threats=self.threat,
+            precedence=self.precedence,
             purpose=self.purpose,
         )
 
@@ -115,7 +115,7 @@ class Wanted(Query):
     },
 )
 async def list_reports(
-    wanted: Annotated[Wanted, QueryIn()], reader: Caller, broker: Served
+    wanted: Annotated[Wanted, Query()], reader: Caller, broker: Served
 ) -> Response:
     """Everything released to the caller's nation that touches what is asked for, decided again
     under the policies of now. `cursor` goes on after this page; it is opaque and belongs to the

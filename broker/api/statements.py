@@ -2,14 +2,14 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query as QueryIn, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from broker.answers import StatementReceipt
 from broker.api.common import (
     SIGNED,
     Caller,
     PageLimit,
-    Query,
+    Parameters,
     Served,
     Whole,
     answer_json,
@@ -28,7 +28,7 @@ PAGE_DEFAULT: Final = 100
 router = APIRouter(tags=["statements"])
 
 
-class Walk(Query):
+class Walk(Parameters):
     """Where a verifier stands: entries of the channel it has, and the tree size it trusts."""
 
     after: Whole = 0
@@ -67,7 +67,7 @@ async def post_statement(request: Request, broker: Served) -> Response:
     responses={200: {"model": StatementPageModel}, **refusals(*SIGNED, "bad-fields", "not-found")},
 )
 async def list_statements(
-    walk: Annotated[Walk, QueryIn()], viewer: Caller, broker: Served
+    walk: Annotated[Walk, Query()], viewer: Caller, broker: Served
 ) -> Response:
     """A page to be verified: entries `after` on, under one checkpoint, with the proof that its
     tree starts with the one of `size`. The body of a statement that is not for the caller's nation

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query as QueryIn, Response
+from fastapi import APIRouter, Query, Response
 
 from broker.api.common import SIGNED, Caller, Served, answer_value, refusals
 from broker.api.models import ViewPageModel
@@ -20,7 +20,7 @@ router = APIRouter(tags=["log"])
         **refusals(*SIGNED, "bad-fields", "not-allowed", "not-found"),
     },
 )
-async def views(walk: Annotated[Walk, QueryIn()], viewer: Caller, broker: Served) -> Response:
+async def views(walk: Annotated[Walk, Query()], viewer: Caller, broker: Served) -> Response:
     """A page to be verified, with the head that says how many entries there are. Only auditors and
     officers may ask, and that they asked is itself an entry.
     """

@@ -60,3 +60,8 @@ def refuse(error: TearlineError, *, json: bool) -> NoReturn:
     if explanation and not json:
         errors.print_json(data=explanation)
     sys.exit(REFUSED)
+
+
+def split(values: list[str]) -> list[str]:
+    """`--release-to GBR,FRA --release-to SEN` is three nations."""
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]

@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from clients.cli import output
-from clients.cli.common import As, Json, load, run_async
+from clients.cli.common import As, Json, load, run_async, split
 from clients.draft import AttachmentFile, Draft, Label, Portion
 from clients.offline import open_file
 from clients.publisher import Preview, Publisher
@@ -177,9 +177,9 @@ def fetch(
         count = 0
         async with Subscriber(loaded) as subscriber:
             async for received in subscriber.fetch(
-                regions=_split(region),
-                threats=_split(threat),
-                precedence=_split(precedence),
+                regions=split(region),
+                threats=split(threat),
+                precedence=split(precedence),
                 again=again,
             ):
                 _show(received, json=json)
@@ -211,9 +211,9 @@ def watch(
     async def work() -> None:
         async with Subscriber(loaded) as subscriber:
             async for received in subscriber.watch(
-                regions=_split(region),
-                threats=_split(threat),
-                precedence=_split(precedence),
+                regions=split(region),
+                threats=split(threat),
+                precedence=split(precedence),
                 name=name,
             ):
                 _show(received, json=json)
@@ -278,12 +278,12 @@ def _draft(given: dict[str, Any]) -> Draft:
     hours = given["expires_hours"]
     label = Label(
         classification=given["classification"],
-        release_to=_split(given["release_to"]),
-        regions=_split(given["region"]),
-        threats=_split(given["threat"]),
-        display_to=_split(given["display_to"]),
-        caveats=_split(given["caveat"]),
-        communities=_split(given["community"]),
+        release_to=split(given["release_to"]),
+        regions=split(given["region"]),
+        threats=split(given["threat"]),
+        display_to=split(given["display_to"]),
+        caveats=split(given["caveat"]),
+        communities=split(given["community"]),
         precedence=given["precedence"],
         expires=None if hours is None else timedelta(hours=hours),
     )
@@ -325,8 +325,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Malformed("bad-input", f"{path.name} cannot be read as text") from error
-
-
-def _split(values: list[str]) -> list[str]:
-    """`--release-to GBR,FRA --release-to SEN` is three nations."""
-    return [part.strip() for value in values for part in value.split(",") if part.strip()]

@@ -5,7 +5,7 @@ import pytest
 from policies import cache
 from policies.cache import Bounded, Crossing, Numbered, Projection
 from policies.decide import Outcome
-from policies.formula import AtLeast, Cross, Empty, Equals, Flag, Holds, In, Is
+from policies.formula import AtLeast, Cross, Empty, Equals, Flag, Holds, In, Is, Value
 from policies.observe import Side
 from tests.policies.world import LEVELS, analyst, mission, moment, open_book, report
 
@@ -26,7 +26,7 @@ def test_a_projection_keeps_only_what_some_rule_mentions() -> None:
             Cross("equal", "principal.exercise", "resource.exercise"),
         ],
     )
-    values = {
+    values: dict[str, Value] = {
         "resource.level": 2,
         "resource.derived": True,
         "resource.communities": frozenset({"CYBER", "MARITIME"}),

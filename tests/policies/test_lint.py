@@ -50,6 +50,11 @@ def test_a_good_rule_has_no_findings() -> None:
             "unknown-term",
             "expected a Community here, not `Nation`",
         ),
+        (
+            permit('principal in [Nation::"KEN", Coalition::"AFRICAN"]'),
+            "mixed-list",
+            "two tests, joined with ||",
+        ),
         (permit('context.now < datetime("2026-1-5")'), "time", "write times as 2026-01-31"),
         (permit('context.now < datetime("2026-13-05")'), "time", "write times as 2026-01-31"),
         (permit('context.age > duration("1w")'), "time", "write spans as 24h"),

@@ -237,6 +237,44 @@ def test_an_index_beyond_the_tree_is_refused_whatever_the_hashes_say() -> None:
         merkle.verify_inclusion(5, 4, LEAVES[1], proof, root)
 
 
+@pytest.mark.parametrize(
+    ("index", "size", "really", "root_of"),
+    [(-1, 1, 3, 4), (0, 4, 4, 8), (0, 8, 0, 4)],
+    ids=["a negative index", "a hash too many", "a hash too few"],
+)
+def test_a_proof_from_a_tree_of_another_shape_is_refused(
+    index: int, size: int, really: int, root_of: int
+) -> None:
+    """Each of these hashes to the root: only index and length show the lie."""
+    proof, root = path(really, LEAVES[:root_of]), mth(LEAVES[:root_of])
+    merkle.verify_inclusion(really, root_of, LEAVES[really], proof, root)
+    with pytest.raises(Malformed, match="bad-proof"):
+        merkle.verify_inclusion(index, size, LEAVES[really], proof, root)
+
+
+def test_a_consistency_proof_to_a_tree_of_another_shape_is_refused() -> None:
+    proof, a, b = subproof(2, LEAVES[:4], True), mth(LEAVES[:2]), mth(LEAVES[:4])
+    merkle.verify_consistency(2, 4, proof, a, b)
+    with pytest.raises(Malformed, match="wrong length"):
+        merkle.verify_consistency(2, 8, proof, a, b)
+
+
+def test_a_byte_cannot_move_from_one_hash_to_its_neighbour() -> None:
+    """Both splits of the 64 bytes hash to the same node."""
+    root = mth(LEAVES[:2])
+    with pytest.raises(Malformed, match="not 32 bytes"):
+        merkle.verify_inclusion(1, 2, LEAVES[0][-1:] + LEAVES[1], [LEAVES[0][:-1]], root)
+    proof = subproof(3, LEAVES[:4], True)
+    moved = [proof[0] + proof[1][:1], proof[1][1:], proof[2]]
+    fork = merkle.node_hash(proof[0], proof[1])
+    assert merkle.node_hash(moved[0], moved[1]) == fork
+    with pytest.raises(Malformed, match="not 32 bytes"):
+        merkle.verify_consistency(3, 4, moved, mth(LEAVES[:3]), mth(LEAVES[:4]))
+    long = mth(LEAVES[:1]) + LEAVES[1][:1]
+    with pytest.raises(Malformed, match="not 32 bytes"):
+        merkle.verify_consistency(1, 2, [LEAVES[1][1:]], long, mth(LEAVES[:2]))
+
+
 def test_sizes_that_do_not_fit_64_signed_bits_are_refused() -> None:
     with pytest.raises(Malformed, match="the index is not in the tree"):
         merkle.verify_inclusion(0, 1 << 63, LEAVES[0], [bytes(32)] * 63, bytes(32))

@@ -158,8 +158,9 @@ def test_the_time_in_a_cosignature_is_signed(signer: NoteSigner) -> None:
 
 
 def test_a_cosignature_from_after_the_end_of_time_is_refused() -> None:
-    with pytest.raises(Malformed, match="out of range"):
-        signature_line(HEAD, KEN, 1 << 63)
+    for time in (-1, 1 << 63):
+        with pytest.raises(Malformed, match="out of range"):
+            signature_line(HEAD, KEN, time)
     raw = KEN.vkey.id + b"\xff" * 8 + bytes(64)
     line = f"\u2014 {KEN.vkey.name} {base64_strict.encode(raw)}\n"
     with pytest.raises(Malformed, match="out of range"):
@@ -183,6 +184,9 @@ WRONG = {
     "no blank line": (NOTE.replace("\n\n", "\n"), "a note is"),
     "no signature": (HEAD.text() + "\n", "a note is"),
     "no last newline": (NOTE[:-1], "a note is"),
+    "a second signature without its newline": (
+        NOTE + signature_line(HEAD, KEN, NOW)[:-1], "a note is",
+    ),
     "a blank line more at the end": (NOTE + "\n", "a note is|not well formed"),
     "a hyphen for the dash": (NOTE.replace("\u2014", "-"), "not well formed"),
     "a space more": (NOTE.replace("\u2014 ", "\u2014  "), "not well formed"),
@@ -217,6 +221,13 @@ WRONG = {
 def test_a_note_that_is_not_written_as_specified_is_refused(wrong: str) -> None:
     note, match = WRONG[wrong]
     refused(note, match)
+
+
+@pytest.mark.parametrize("text", [HEAD.text()[:-1], HEAD.text() + "x", HEAD.text() + "\x00\n"])
+def test_the_text_of_a_checkpoint_is_refused_by_itself_too(text: str) -> None:
+    """A witness reads it before any signature."""
+    with pytest.raises(Malformed, match="bad-checkpoint"):
+        Checkpoint.parse(text)
 
 
 def test_as_many_signatures_as_the_limit_says_are_read() -> None:
@@ -288,6 +299,14 @@ def test_a_key_that_is_not_written_as_specified_is_refused(text: str) -> None:
 def test_a_key_name_is_one_word_that_fits_its_length_byte(name: str) -> None:
     with pytest.raises(Malformed, match="the name of a key"):
         VKey(name, 1, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [(0, 32), (2, 32), (255, 32), (1, 31), (1, 1312), (6, 32)]
+)
+def test_a_key_is_of_a_kind_and_length_that_we_use(kind: int, size: int) -> None:
+    with pytest.raises(Malformed, match="not a kind of key"):
+        VKey("a", kind, bytes(size))
 
 
 @given(st.text(max_size=200) | st.text("\u2014 +=\n0159Aa/\ud800", max_size=200))

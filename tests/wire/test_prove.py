@@ -413,6 +413,37 @@ def test_a_head_that_has_shrunk_is_refused() -> None:
         follow(log.segment("KEN", after=7), trust, log.consistency(trust.size))
 
 
+def test_more_entries_than_the_head_counts_are_refused() -> None:
+    log = history()
+    log.tips["KEN"] = Tip(6, *_place(log, 5))
+    log.append()
+    with pytest.raises(Malformed, match="entry 6 of KEN: 7 shown, 6 exist"):
+        follow(log.segment("KEN"))
+
+
+def test_a_number_that_is_left_out_is_refused() -> None:
+    """The chain holds, but the numbers would tell a reader of more entries than there are."""
+    log = history()
+    log.tips["KEN"] = Tip(8, *_place(log, 6))
+    log.append(released("KEN", report=9))
+    with pytest.raises(Malformed, match=r"entry 7 of KEN.* number 8 is there"):
+        follow(log.segment("KEN"))
+
+
+def test_a_link_that_stands_in_another_slot_than_it_says_is_refused() -> None:
+    log = MemoryLog()
+    entry = entries.seal_event(released("GBR", "KEN"), 0, NOON, {}, SECRET, log.random)
+    leaf = entry.leaf[:2] + entry.leaf[34:] + entry.leaf[2:34]
+    log.write(leaf)
+    log.write_heads()
+    log.show(entry)
+    swapped = log.evidence("KEN", 0, log.checkpoint).model_copy(
+        update={"leaf": encode(leaf), "slot": 0}
+    )
+    with pytest.raises(Malformed, match="another channel or place"):
+        verify_entry(swapped, [KEY], "KEN")
+
+
 def test_a_head_that_names_another_newest_entry_is_refused() -> None:
     log = history()
     log.tips["KEN"] = Tip(7, *_place(log, 5))

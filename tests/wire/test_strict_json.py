@@ -194,7 +194,8 @@ def test_33_invisible_private_and_unassignable_characters_are_refused(char: str)
     for ascii_only in (True, False):
         data = json.dumps([f"a{char}b"], ensure_ascii=ascii_only).encode()
         assert refusal(data).slug == "bad-json"
-        assert refusal(data, prose=True).slug == "bad-json"
+        if char not in "\u200d\ufe0f":  # joiners and variation selectors are part of prose
+            assert refusal(data, prose=True).slug == "bad-json"
 
 
 def test_33_prose_may_break_lines_but_only_in_its_strings_and_by_escapes() -> None:

@@ -1,0 +1,196 @@
+"""Step 10, audit: who is told what about everything that happens here.
+
+`CONCERNED` is a promise to the nations: whoever plays one of the roles named there finds the event
+in his own channel of the journal, whatever the operator wishes. The builders below write for each
+channel what it may read: no nation's rules stand in another nation's view, and nothing in a view
+is content.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from broker.deciding import Visible
+from broker.holdings import Held
+from broker.policybook import Ruling
+from wire.entries import MISSION, Event
+from wire.statements import Statement
+
+Role = Literal["originator", "contributor", "recipient", "author", "party", "reader"]
+
+CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
+    "report.accepted": ("originator",),
+    "report.refused": ("originator",),
+    "release": ("originator", "contributor", "recipient"),
+    "statement": ("author", "party"),
+    "subscription.set": ("reader",),
+    "subscription.deleted": ("reader",),
+    "audit.read": ("reader",),
+    "operator.start": (),
+    "operator.stop": (),
+}
+"""The roles that every kind of event concerns. Statements and the operator's acts concern the
+mission's own channel as well; of a statement whose body all may see, that channel tells all."""
+
+OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop"})
+
+OPEN_LAYERS: Final = ("handle", "carry")
+"""Layers whose text every member has: the charter's."""
+
+
+def concerned(kind: str, roles: Mapping[Role, Iterable[str]]) -> tuple[str, ...]:
+    """The channels that an event of this kind concerns, each once: who plays which role is given.
+
+    Raises `KeyError` for a kind of event that there is not.
+    """
+    channels = [MISSION] if kind in OF_MISSION else []
+    for role in CONCERNED[kind]:
+        channels += sorted(roles.get(role, ()))
+    return tuple(dict.fromkeys(channels))
+
+
+# -- reports
+
+
+def accepted(
+    held: Held,
+    signer: str,
+    labels: Mapping[int, str],
+    rulings: Mapping[int, Mapping[str, Ruling]],
+    sources: Mapping[tuple[str, str], str],
+) -> Event:
+    """A report was accepted.
+
+    `labels` are digests and `rulings` the answers for each nation, both by portion.
+    """
+    (channel,) = concerned("report.accepted", {"originator": [held.originator]})
+    asked = [ruling for nations in rulings.values() for ruling in nations.values()]
+    view = {
+        "report": held.identity,
+        "id": held.id,
+        "signer": signer,
+        "portions": [
+            {
+                "index": index,
+                "label": labels[index],
+                "nations": {nation: r.outcome.name for nation, r in sorted(nations.items())},
+            }
+            for index, nations in rulings.items()
+        ],
+        "policies": _in_force(asked, sources),
+    }
+    return Event("report.accepted", {channel: view})
+
+
+def refused(
+    report: str, report_id: str, originator: str, signer: str, slug: str, nations: Iterable[str]
+) -> Event:
+    """A report was refused, though its signer is known: because of these nations, if of any."""
+    (channel,) = concerned("report.refused", {"originator": [originator]})
+    view = {
+        "report": report,
+        "id": report_id,
+        "signer": signer,
+        "slug": slug,
+        "nations": sorted(set(nations)),
+    }
+    return Event("report.refused", {channel: view})
+
+
+def released(
+    visible: Visible,
+    nation: str,
+    reader: str,
+    position: int,
+    sources: Mapping[tuple[str, str], str],
+) -> Event:
+    """Portions of a report go to a nation; `reader` is who of it asked first.
+
+    `position` is that of the report's acceptance. Only the recipient's own view names the reader.
+    """
+    held = visible.held
+    contributors = {n for p in visible.portions for n in p.facts.contributors}
+    roles: dict[Role, Iterable[str]] = {
+        "originator": [held.originator],
+        "contributor": contributors,
+        "recipient": [nation],
+    }
+    common: dict[str, Any] = {
+        "report": held.identity,
+        "accepted": position,
+        "accepted_time": held.accepted,
+        "originator": held.originator,
+        "to": nation,
+        "portions": [portion.index for portion in visible.portions],
+        "use": visible.use,
+    }
+    views = {}
+    for channel in concerned("release", roles):
+        views[channel] = {
+            **common,
+            **({"reader": reader} if channel == nation else {}),
+            "rules": _rules(visible.rulings, channel),
+            "policies": _in_force(visible.rulings, sources),
+        }
+    return Event("release", views)
+
+
+def _rules(rulings: Iterable[Ruling], viewer: str) -> dict[str, list[str]]:
+    """The rules that determined, of the layers that the viewer may read."""
+    found: dict[str, set[str]] = {}
+    for ruling in rulings:
+        for verdict in ruling.verdicts:
+            if verdict.owner == viewer or verdict.kind in OPEN_LAYERS:
+                found.setdefault(f"{verdict.kind}/{verdict.owner}", set()).update(verdict.rules)
+    return {layer: sorted(rules) for layer, rules in sorted(found.items())}
+
+
+def _in_force(rulings: Iterable[Ruling], sources: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The layers that were asked, each with the statement that put its text in force.
+
+    A text's own digest would let others test guesses about it; a statement's body is salted.
+    """
+    names = {(v.kind, v.owner) for ruling in rulings for v in ruling.verdicts}
+    return {f"{kind}/{owner}": sources.get((kind, owner), "") for kind, owner in sorted(names)}
+
+
+# -- everything else
+
+
+def stated(statement: Statement, parties: Iterable[str], report: str | None) -> Event:
+    """A statement was accepted. `parties` are those whom it is about, beside its author.
+
+    `report` is the identity of the report that it is about, told to its parties alone.
+    """
+    head = statement.head
+    common = {
+        "statement": statement.identity,
+        "nation": head.nation,
+        "seq": head.seq,
+        "type": head.type,
+    }
+    about = {"report": report} if report is not None else {}
+    authors = [head.nation] if head.scope != "mission" else []
+    channels = concerned("statement", {"author": authors, "party": parties})
+    return Event(
+        "statement", {c: common if c == MISSION else {**common, **about} for c in channels}
+    )
+
+
+def subscription(
+    kind: str, nation: str, reader: str, name: str, wanted: Mapping[str, Any]
+) -> Event:
+    """A member changed what it asks for: `subscription.set`, or `.deleted` with what it was."""
+    (channel,) = concerned(kind, {"reader": [nation]})
+    return Event(kind, {channel: {"reader": reader, "name": name, "filter": dict(wanted)}})
+
+
+def read(nation: str, reader: str, after: int, limit: int) -> Event:
+    """A member is about to read its nation's channel from entry number `after` on."""
+    (channel,) = concerned("audit.read", {"reader": [nation]})
+    return Event("audit.read", {channel: {"reader": reader, "after": after, "limit": limit}})
+
+
+def operator(kind: str, version: str) -> Event:
+    """The operator started or stopped the service: `operator.start`, `operator.stop`."""
+    (channel,) = concerned(kind, {})
+    return Event(kind, {channel: {"version": version}})

@@ -1,0 +1,151 @@
+"""Steps 5 and 8, decide: one reader, one report, the policies of now.
+
+The rules are the policies' (`policies/decide.py`); here the facts are brought to them: who the
+reader is, what the label says, how old the report is, which approvals were signed.
+
+What was decided is remembered for one second, one standing and one class of reader, so that a
+thousand streams of one nation ask once, and no change of anything is missed.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from broker.answers import Use
+from broker.holdings import Held, HeldPortion
+from broker.policybook import Policies, Reader, Ruling
+from broker.state import State
+from policies.facts import Circumstances, PrincipalKind, Recipient, ReportFacts
+from policies.layers import Outcome
+from wire.errors import NotAllowed
+from wire.members import Member
+
+REMEMBERED: Final = 65_536
+"""Answers remembered within one second."""
+
+PRINCIPALS: Final[dict[str, PrincipalKind]] = {
+    "system": "Gateway",
+    "gateway": "Gateway",
+    "analyst": "Analyst",
+    "officer": "Analyst",
+}
+"""As whom a kind of member reads. Who is not here, an auditor, never reads content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """The portions of a report that a reader may have now, and the rulings that say so.
+
+    `mask` has a bit for each portion's index; `size` is about what the reader gets, in bytes.
+    """
+
+    held: Held
+    portions: tuple[HeldPortion, ...]
+    rulings: tuple[Ruling, ...]
+    mask: int
+    use: Use
+    size: int
+
+
+class Deciding:
+    """Asks the policies in force about readers and reports."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._readers: dict[Recipient, Reader] = {}
+        self._readers_of: Policies | None = None
+        self._known: dict[tuple[int, Recipient, str], Visible | None] = {}
+        self._known_at = (-1, -1)
+
+    # -- who asks
+
+    def recipient(self, member: Member) -> Recipient:
+        """As whom a member reads. Raises `NotAllowed` ("not-allowed") for an auditor."""
+        kind = PRINCIPALS.get(member.kind)
+        if kind is None:
+            raise NotAllowed("not-allowed", "an auditor reads the journal, never a report")
+        exercise = self._state.standing.directory.founded.exercise
+        return Recipient(member.nation, kind, member.clearance, member.communities, exercise)
+
+    def gateway(self, nation: str, communities: frozenset[str]) -> Recipient:
+        """A nation as a whole: accredited as its charter says, read into these communities."""
+        directory = self._state.standing.directory
+        clearance = directory.nations[nation].clearance
+        exercise = directory.founded.exercise
+        return Recipient(nation, "Gateway", clearance, communities, exercise)
+
+    def purpose(self, wanted: str | None) -> str:
+        """What the policies are told that the reader wants it for."""
+        return wanted or self._state.standing.directory.terms.purposes[0]
+
+    # -- what is asked
+
+    def rule(
+        self,
+        recipient: Recipient,
+        facts: ReportFacts,
+        moment: Circumstances,
+    ) -> Ruling:
+        """What the policies in force say."""
+        policies = self._state.policies
+        if policies is not self._readers_of:
+            self._readers, self._readers_of = {}, policies
+        reader = self._readers.get(recipient)
+        if reader is None:
+            if len(self._readers) >= REMEMBERED:
+                self._readers.clear()
+            reader = self._readers[recipient] = policies.reader(recipient)
+        return policies.decide(reader, facts, moment)
+
+    def moment(
+        self, report: str, created: int, portion: HeldPortion, nation: str, purpose: str, now: int
+    ) -> Circumstances:
+        """The circumstances of one case; `report` is its identity, `now` in seconds."""
+        case = (report, portion.commitment, nation)
+        approvals = self._state.standing.approvals_of(case, now)
+        return Circumstances(now=now, age=now - created, purpose=purpose, approvals=approvals)
+
+    def visible(self, recipient: Recipient, held: Held, purpose: str) -> Visible | None:
+        """What this reader may have of a report at this very moment; None if nothing."""
+        now = self._state.now()
+        stamp = (self._state.version, now)
+        if stamp != self._known_at or len(self._known) >= REMEMBERED:
+            self._known, self._known_at = {}, stamp
+        key = (held.position, recipient, purpose)
+        try:
+            return self._known[key]
+        except KeyError:
+            found = self._known[key] = self.look(recipient, held, purpose, now)
+            return found
+
+    def look(self, recipient: Recipient, held: Held, purpose: str, now: int) -> Visible | None:
+        """The same, asked anew; for a report that may not be accepted yet."""
+        if held.recalled:
+            return None
+        portions, rulings = [], []
+        for portion in held.portions:
+            if recipient.nation not in portion.recipients:
+                continue
+            if portion.expires is not None and portion.expires <= now:
+                continue
+            nation = recipient.nation
+            moment = self.moment(held.identity, held.created, portion, nation, purpose, now)
+            ruling = self.rule(recipient, portion.facts, moment)
+            if ruling.outcome is Outcome.RELEASE:
+                portions.append(portion)
+                rulings.append(ruling)
+        if not portions:
+            return None
+        return Visible(
+            held=held,
+            portions=tuple(portions),
+            rulings=tuple(rulings),
+            mask=sum(1 << portion.index for portion in portions),
+            use=_use(portions, recipient.nation),
+            size=sum(portion.size for portion in portions),
+        )
+
+
+def _use(portions: list[HeldPortion], nation: str) -> Literal["release", "display"]:
+    """To keep only if all of it may be kept."""
+    keep = all(nation in p.facts.release_to or nation == p.facts.originator for p in portions)
+    return "release" if keep else "display"

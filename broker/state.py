@@ -1,0 +1,54 @@
+"""What the journal says, in memory: changed by settled acts alone, never ahead of the disk."""
+
+from typing import Final
+
+from broker.holdings import Holdings
+from broker.matching import Filter
+from broker.policybook import Policies
+from broker.sequencer import BatchClock
+from broker.standing import Standing
+from wire.errors import Conflict
+from wire.members import Member
+
+Subscription = tuple[str, str]
+"""A member's kid, and the name it gave."""
+
+
+class State:
+    """The standing, the reports, the subscriptions. `version` grows with every change that can
+    alter who may read what.
+    """
+
+    def __init__(self, standing: Standing, clock: BatchClock) -> None:
+        self.standing = standing
+        self.holdings: Final = Holdings()
+        self.statements: Final[dict[str, int]] = {}
+        """Journal index of every statement, by identity."""
+        self.subscriptions: Final[dict[Subscription, Filter]] = {}
+        self.cursors: Final[dict[Subscription, int]] = {}
+        self.version = 0
+        self._clock = clock
+
+    def now(self) -> int:
+        """Unix seconds, never before the newest entry."""
+        return self._clock.now()
+
+    @property
+    def policies(self) -> Policies:
+        """The policies in force now. Raises `Conflict` if the mission has none yet."""
+        policies, now = self.standing.policies, self.now()
+        if policies is None:
+            raise Conflict("statement-conflict", "the mission has no registry yet")
+        if policies.until <= now:
+            self.settle(self.standing)
+        assert self.standing.policies is not None
+        return self.standing.policies
+
+    def settle(self, standing: Standing) -> None:
+        """A new standing holds, from now on."""
+        self.standing = standing.settled(self.now())
+        self.version += 1
+
+    def member(self, kid: str, position: int) -> Member:
+        """The member that stands now. Raises `NotAllowed` ("unknown-signer")."""
+        return self.standing.directory.member(kid, position, self.now())

@@ -1,0 +1,56 @@
+"""`tearline kit create`: a whole mission in folders, for a pilot or an exercise."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients import kit
+from clients.cli import output
+from clients.cli.common import Json, new_passphrase, split
+from clients.founding import Plan
+from clients.identity import PASSPHRASE
+
+app = typer.Typer(no_args_is_help=True, help="All keys of a pilot or an exercise on one machine.")
+
+
+@app.callback()
+def group() -> None:
+    """All keys of a pilot or an exercise on one machine."""
+
+
+@app.command()
+def create(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    mission: Annotated[str, typer.Option("--mission", help="The mission's code, such as MINUSX.")],
+    nations: Annotated[list[str], typer.Option("--nations", help="KEN,GBR,FRA")],
+    exercise: Annotated[bool, typer.Option("--exercise", help="An exercise, not live.")] = False,
+    port: Annotated[int, typer.Option("--port", help="Of the broker.")] = kit.PORT,
+    json: Json = False,
+) -> None:
+    """Make a mission: every nation's keys, statements, policies, and the broker's folder.
+
+    Writes DIR/broker and DIR/<NATION>/{root,officer,system,analyst,auditor}. All keys are sealed
+    with one passphrase, from TEARLINE_PASSPHRASE or typed. For real use every nation makes its
+    own keys on its own machines: see `tearline nation` and `tearline member`.
+
+    Example: tearline kit create pilot --mission MINUSX --nations KEN,GBR,FRA
+    """
+    passphrase = os.environ.get(PASSPHRASE) or new_passphrase()
+    plan = Plan(mission=mission, nations=tuple(split(nations)), exercise=exercise)
+    made = kit.create(folder, plan, passphrase, now=int(time.time()), port=port)
+    if json:
+        output.line(
+            {
+                "folder": str(folder),
+                "mission": mission,
+                "nations": list(plan.nations),
+                "charter": made.charter,
+            }
+        )
+        return
+    output.say(f"[green]mission {mission} founded[/green] by {', '.join(plan.nations)}")
+    output.say(f"charter {made.charter}")
+    output.say(f"next: tearline serve {folder / 'broker'}")

@@ -1,0 +1,199 @@
+"""`tearline serve | member | epoch | recall`: run a mission, and speak for a nation."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients import enrol
+from clients.cli import output
+from clients.cli.common import As, Json, Yes, load, new_passphrase, run_async
+from clients.kit import Lock
+from clients.officer import Officer, Spoken
+from wire.errors import Malformed
+
+app = typer.Typer()
+nation = typer.Typer(no_args_is_help=True, help="A nation's roots and its way into a mission.")
+member = typer.Typer(no_args_is_help=True, help="Devices and systems of your nation.")
+epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="The broker's folder, such as KIT/broker.")],
+    port: Annotated[
+        int | None, typer.Option("--port", help="Instead of the settings' port.")
+    ] = None,
+) -> None:
+    """Run the broker; ready when GET /readyz answers 200. Ctrl-C drains the streams and stops.
+
+    Needs the extra `broker`. Loopback unless the settings say otherwise.
+    Example: tearline serve kit/broker --port 8440
+    """
+    if not folder.is_dir():
+        raise Malformed("bad-settings", f"no folder {folder.name}")
+    # The broker is a program of its own: no client code runs in it, and none of it runs here.
+    command = [sys.executable, "-m", "broker.serve", str(folder)]
+    if port is not None:
+        command += ["--port", str(port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - no shell, our own interpreter
+
+
+@member.command("create")
+def member_create(
+    folder: Annotated[Path, typer.Argument(help="New folder for the member's identity.")],
+    like: Annotated[Path, typer.Option("--like", help="Any identity folder of your nation.")],
+    kind: Annotated[
+        str, typer.Option("--kind", help="system, analyst, officer, auditor, gateway.")
+    ],
+) -> None:
+    """Make the keys of a new member on its own device, and the card an officer needs to add it.
+
+    Example: tearline member create laptop --like kit/KEN/analyst --kind analyst
+    """
+    lock = Lock(new_passphrase(), os.urandom)
+    path = enrol.create_member(folder, like, kind, lock, os.urandom)
+    output.say(f"keys made; give {path} to your officer: tearline member add {path} --as OFFICER")
+
+
+@member.command("add")
+def member_add(
+    card: Annotated[Path, typer.Argument(help="card.json of the new member.")],
+    identity: As,
+    kind: Annotated[
+        str, typer.Option("--kind", help="system, analyst, officer, auditor, gateway.")
+    ],
+    clearance: Annotated[str, typer.Option("--clearance", help="Up to this level.")],
+    community: Annotated[list[str], typer.Option("--community")] = [],
+    json: Json = False,
+) -> None:
+    """Vouch for a new member, and grant it what it may read.
+
+    Example: tearline member add laptop/card.json --as kit/KEN/officer --kind analyst --clearance SECRET
+    """
+    loaded = load(identity)
+    read = enrol.read_card(card)
+
+    async def work() -> tuple[Spoken, ...]:
+        async with Officer(loaded) as officer:
+            return await officer.add(
+                read, enrol.known_kind(kind), clearance=clearance, communities=community
+            )
+
+    _show(run_async(work), json=json)
+
+
+@member.command("revoke")
+def member_revoke(
+    who: Annotated[str, typer.Argument(help="The member's kid, or its identity folder.")],
+    identity: As,
+    reason: Annotated[str, typer.Option("--reason", help="Stands in the journal.")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Revoke a member at once: its open streams end, and a new epoch opens without it.
+
+    Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer --reason "device lost"
+    """
+    kid = enrol.kid_of(who)
+    output.confirm(f"Revoke {kid}?", yes=yes or json)
+    loaded = load(identity)
+
+    async def work() -> tuple[Spoken, ...]:
+        async with Officer(loaded) as officer:
+            return await officer.revoke(kid, reason)
+
+    _show(run_async(work), json=json)
+
+
+@member.command("list")
+def member_list(identity: As, json: Json = False) -> None:
+    """Your nation's members, and other nations' members who sign.
+
+    Example: tearline member list --as kit/KEN/officer
+    """
+    loaded = load(identity)
+
+    async def work() -> list[dict[str, str]]:
+        async with Officer(loaded) as officer:
+            directory = await officer.follower.sync()
+            levels = directory.terms.levels
+            return [
+                {
+                    "kid": m.kid,
+                    "nation": m.nation,
+                    "kind": m.kind,
+                    "clearance": levels[m.clearance].token,
+                    "status": "stands" if m.revoked is None else f"revoked at {m.revoked}",
+                }
+                for m in directory.members.values()
+            ]
+
+    rows = run_async(work)
+    if json:
+        for row in rows:
+            output.line(row)
+    else:
+        output.table(
+            "Members", ("kid", "nation", "kind", "clearance", "status"), (r.values() for r in rows)
+        )
+
+
+@epoch.command("rotate")
+def epoch_rotate(
+    identity: As,
+    days: Annotated[
+        int, typer.Option("--days", help="How long it lasts, at most 14.", min=1, max=14)
+    ] = 7,
+    json: Json = False,
+) -> None:
+    """Open your nation's next epoch and grant it to every member that reads.
+
+    Example: tearline epoch rotate --as kit/KEN/officer
+    """
+    loaded = load(identity)
+
+    async def work() -> tuple[Spoken, ...]:
+        async with Officer(loaded) as officer:
+            return await officer.rotate(life=days * 86_400)
+
+    _show(run_async(work), json=json)
+
+
+@app.command()
+def recall(
+    report: Annotated[str, typer.Argument(help="The report's identity, 64 hex digits.")],
+    identity: As,
+    reason: Annotated[str, typer.Option("--reason")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take a report back: the broker stops serving it at the next event.
+
+    Who was sent it before still has it: `tearline audit verify` says who that is.
+    Example: tearline recall 3f…e1 --as kit/KEN/officer --reason "source at risk"
+    """
+    output.confirm(f"Recall {report[:16]}…?", yes=yes or json)
+    loaded = load(identity)
+
+    async def work() -> tuple[Spoken, ...]:
+        async with Officer(loaded) as officer:
+            return await officer.recall(report, reason)
+
+    _show(run_async(work), json=json)
+
+
+def _show(spoken: tuple[Spoken, ...], *, json: bool) -> None:
+    for statement in spoken:
+        if json:
+            output.line(
+                {"type": statement.type, "identity": statement.identity, "index": statement.index}
+            )
+        else:
+            output.say(
+                f"[green]stands[/green] {statement.type} at {statement.index} "
+                f"[dim]{statement.identity[:16]}[/dim]"
+            )

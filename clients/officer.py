@@ -1,0 +1,139 @@
+"""A disclosure officer's way to speak for the nation: members, epochs, policies, recalls.
+
+What is said is made on top of the newest proven chain, checked by the same fold that everybody
+runs, and posted statement by statement; each comes back with the journal's proof. If another
+officer spoke in between, it is made anew, once.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
+from clients.member_keys import MemberCard
+from clients.session import Session
+from clients.speaker import Signer, signers
+from clients.transport import STATEMENT, persist
+from wire import statements, strict_json
+from wire.bodies import Kind
+from wire.entries import MISSION
+from wire.errors import Conflict, Malformed
+from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
+from wire.model import Hex32B, Strict
+
+
+class Said(Strict):
+    """What `POST /v1/statements` answers."""
+
+    identity: Hex32B
+    index: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A statement that stands, proven at entry `index` of the journal."""
+
+    identity: str
+    type: str
+    index: int
+
+
+class Officer(Session):
+    """A disclosure officer's client.
+
+    async with Officer(identity) as officer:
+        await officer.revoke(kid, "device lost")
+    """
+
+    async def add(
+        self, card: MemberCard, kind: Kind, *, clearance: str, communities: Collection[str] = ()
+    ) -> tuple[Spoken, ...]:
+        """Add a member from the public halves of its keys, with the current epoch's keys."""
+
+        def make(ceremony: Ceremony) -> None:
+            ceremony.add_member(
+                self.identity.nation,
+                card,
+                kind,
+                self._signers,
+                clearance=clearance,
+                communities=communities,
+                seed=self.follower.keyring().seed(self._epoch()),
+            )
+
+        return await self._say(make)
+
+    async def revoke(self, kid: str, reason: str) -> tuple[Spoken, ...]:
+        """Revoke a member; a new epoch that it has no key to opens at once."""
+        return await self._say(
+            lambda c: c.revoke_member(self.identity.nation, kid, reason, self._signers)
+        )
+
+    async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
+        """Open the next epoch (`life` in seconds) and grant it to every member that reads."""
+        return await self._say(
+            lambda c: c.rotate_epoch(self.identity.nation, self._signers, life=life)
+        )
+
+    async def adopt(
+        self, release: str, accept: str, *, life: int = POLICY_LIFE
+    ) -> tuple[Spoken, ...]:
+        """Publish the nation's next policy, pinned to the reference data of now."""
+        return await self._say(
+            lambda c: c.publish_policy(
+                self.identity.nation, release, accept, self._signers, life=life
+            )
+        )
+
+    async def recall(self, report: str, reason: str) -> tuple[Spoken, ...]:
+        """Take a report back: the broker stops serving it at the next event."""
+        body = {"report": report, "reason": reason}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "report.recall", body, self._signers)
+        )
+
+    async def approve(
+        self, layer: str, report: str, portion: str, to: str, *, life: int
+    ) -> tuple[Spoken, ...]:
+        """Sign one referred case of one's own layer, for one nation, for `life` seconds."""
+        expires = self.transport.now() + life
+        body = {"layer": layer, "report": report, "portion": portion, "to": to, "expires": expires}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "approval", body, self._signers)
+        )
+
+    @property
+    def _signers(self) -> tuple[Signer, ...]:
+        return signers(self.identity.keys.sign)
+
+    def _epoch(self) -> int:
+        return self.directory.nation(self.identity.nation).newest_epoch
+
+    async def _say(self, make: Callable[[Ceremony], object]) -> tuple[Spoken, ...]:
+        for last in (False, True):
+            await self.follower.sync()
+            ceremony = Ceremony(self.directory, now=self.transport.now(), random=self.random)
+            make(ceremony)
+            first, *rest = ceremony.statements
+            try:
+                spoken = [await self.post(first)]
+            except Conflict as error:
+                if last or error.slug != "statement-conflict":
+                    raise
+                continue
+            spoken += [await self.post(raw) for raw in rest]
+            await self.follower.sync()
+            return tuple(spoken)
+        raise AssertionError
+
+    async def post(self, raw: bytes) -> Spoken:
+        """Post one signed statement and check the proof. The same bytes again are harmless."""
+        statement = statements.parse(raw)
+        answer = await persist(
+            lambda: self.transport.send("POST", "/v1/statements", raw, STATEMENT)
+        )
+        said = strict_json.load(answer.body, Said, limit=MAX_EVIDENCE_BYTES, prose=True)
+        entry = await self.proven(said.evidence, "statement", MISSION)
+        if (entry.view or {}).get("statement") != statement.identity:
+            raise Malformed("bad-proof", "the receipt is for another statement")
+        return Spoken(statement.identity, statement.head.type, entry.index)
