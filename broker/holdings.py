@@ -13,7 +13,7 @@ from typing import Final
 
 from broker.matching import Topic
 from policies.facts import ReportFacts
-from wire.labels import PRECEDENCES
+from wire.labels import PRECEDENCES, Label, Source
 from wire.report import Frame, Header, PortionFrame, PortionLabel
 from wire.vocabulary import Vocabulary
 
@@ -146,7 +146,16 @@ class Holdings:
         """Something at this later position may have opened it to a nation: offer it once more."""
         self.lanes(nation).add(Offer(position, held), held.lane(nation))
 
-    def contributors(self, label: PortionLabel) -> frozenset[str]:
+    def has_got(self, nation: str, source: Source) -> bool:
+        """Whether this portion is the nation's own, or was released to it and not recalled."""
+        held = self._by_identity.get(source.report)
+        if held is None or held.recalled:
+            return False
+        bits = [1 << p.index for p in held.portions if p.commitment == source.portion]
+        got = (mask for who, mask in held.released if who == nation)
+        return bool(bits) and (nation == held.originator or any(m & bits[0] for m in got))
+
+    def contributors(self, label: Label) -> frozenset[str]:
         """The originators of everything that a derived portion draws on, sources of sources too."""
         found: set[str] = set()
         for source in label.derived_from:

@@ -84,6 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._fed = 0  # bytes of this head, or of a body without any of it being body
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._unsent = 0
 
     # -- the connection
 
@@ -150,7 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The system takes no more for this reader: give it a time."""
         super().pause_writing()
         if self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._stalled)
+            self._await_reading()
 
     def resume_writing(self) -> None:
         """It reads again."""
@@ -165,7 +166,15 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
+    def _await_reading(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._stalled)
+
     def _stalled(self) -> None:
+        taken = self._unsent - self.transport.get_write_buffer_size()
+        if taken >= self._limits.reader_bytes_per_second * self._limits.stall_seconds:
+            self._await_reading()
+            return
         self._stall_timer = None
         self._door.metrics.dropped("stalled")
         self.transport.abort()
@@ -186,9 +195,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle: RequestResponseCycle | None = self.cycle  # None until the first request
-        if cycle is None or cycle.response_complete:
+        silent = cycle is None or cycle.response_complete or not cycle.response_started
+        if silent and not self.pipeline:
             self._door.metrics.refusal(error.slug)
             self.transport.write(_bytes(problem(error), self._door.date()))
+        if cycle is not None:  # what the application may still say goes nowhere
+            cycle.disconnected = True
+            cycle.message_event.set()
         self.transport.close()
 
     def _drop_timers(self) -> None:

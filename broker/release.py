@@ -9,12 +9,11 @@ fewer portions than another gets proof of exactly his own: the entry of the othe
 what he is not cleared for.
 """
 
+import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-
-import json
 
 from broker import audit
 from broker.answers import Release
@@ -26,7 +25,7 @@ from broker.state import State
 from policies.facts import Recipient
 from wire.errors import BrokerFault, NotAllowed
 from wire.evidence import Evidence
-from wire.report import parse
+from wire.report import Frame, parse
 
 RING_BYTES: Final = 64 << 20
 """Releases kept ready, about: the newest thousands of reports for all their nations."""
@@ -127,39 +126,70 @@ class Releases:
         self._journal, self._sequencer = journal, sequencer
         self.ring: Final = Ring()
 
-    def ready(self, asker: Asker, held: Held) -> tuple[Visible | None, Release | None]:
-        """What the asker may have now, and its release if nothing is left to be done for it."""
+    def look(self, asker: Asker, held: Held) -> Visible | None:
+        """What the asker may have at this moment. Raises `BrokerFault` if the journal stopped."""
         self._sequencer.check()
-        visible = self._deciding.visible(asker.recipient, held, asker.purpose)  # (1)
-        if visible is None:
-            return None, None
-        nation = asker.recipient.nation
-        if (nation, visible.mask) not in held.released:  # (2)
-            return visible, None
-        return visible, self.ring.get((held.position, nation, visible.mask))
+        return self._deciding.visible(asker.recipient, held, asker.purpose)
 
     async def serve(self, asker: Asker, wanted: Sequence[Held]) -> list[Release | None]:
         """A release for each report, or None where the asker may have nothing.
 
         Raises `BrokerFault` if the journal stopped, or if policies kept changing ("busy").
         """
+        made: dict[Key, Release] = {}
         for _ in range(ATTEMPTS):
-            answers = [self.ready(asker, held) for held in wanted]  # (3), the last time round
-            missing = [v for v, release in answers if v is not None and release is None]
-            if not missing:
-                return [release for _, release in answers]
-            await self._make(asker, missing)
-            ready = {v.held.position: self._fresh(asker, v) for v in missing}
-            answers = [self.ready(asker, held) for held in wanted]
-            if all(v is None or r or ready.get(v.held.position) for v, r in answers):
-                return [r or (v and ready.get(v.held.position)) or None for v, r in answers]
+            seen = [self.look(asker, held) for held in wanted]  # (1), and (3) once all is made
+            keys = [None if v is None else key_of(v, asker.recipient.nation) for v in seen]
+            for key in keys:
+                if key is not None and (kept := self.ring.get(key)) is not None:
+                    made[key] = kept  # what is in the ring is in the journal
+            lacking = [v for v, key in zip(seen, keys, strict=True) if v and key not in made]
+            if not lacking:
+                return [None if key is None else made[key] for key in keys]
+            made |= await self._make(asker, lacking)
         raise BrokerFault("busy")
 
     async def one(self, asker: Asker, held: Held | None) -> Release:
         """One report. Raises `NotAllowed` ("not-found") for whatever reason."""
-        if held is None:
+        found = None if held is None else (await self.serve(asker, [held]))[0]
+        if found is None:
             raise NotAllowed("not-found")
-        (release,) = await self.serve(asker, [held])
-        if release is None:
-            raise NotAllowed("not-found")
-        return release
+        return found
+
+    async def _make(self, asker: Asker, lacking: Sequence[Visible]) -> dict[Key, Release]:
+        """Journal (2) what is not released yet, then put the bytes and the proofs together."""
+        nation = asker.recipient.nation
+        new = [v.held for v in lacking if (nation, v.mask) not in v.held.released]
+        fresh: Mapping[Key, Evidence] = {}
+        if new:
+            act = ReleaseAct(self._state, self._deciding, asker, new)
+            fresh = await self._sequencer.do(act)
+        # What was withheld meanwhile is not in `released`, and is left out here.
+        ready = [v for v in lacking if (nation, v.mask) in v.held.released]
+        proofs = await self._proofs(nation, [v for v in ready if key_of(v, nation) not in fresh])
+        positions = json.dumps([v.held.position for v in ready])
+        raws = dict(await self._journal.rows("reports_at", (positions,)))
+        made = {}
+        for visible in ready:
+            key = key_of(visible, nation)
+            proof = fresh.get(key) or proofs[visible.held.released[nation, visible.mask]]
+            made[key] = made_release(parse(raws[visible.held.position]), visible, nation, proof)
+            self.ring.put(key, made[key])
+        return made
+
+    async def _proofs(self, nation: str, visible: Sequence[Visible]) -> dict[int, Evidence]:
+        """Evidence of release entries that were written before, by their index."""
+        indices = [v.held.released[nation, v.mask] for v in visible]
+        found = await self._journal.prove(nation, indices) if indices else []
+        return {proof.index: proof for proof in found}
+
+
+def key_of(visible: Visible, nation: str) -> Key:
+    """The name of a release: which report, to whom, which portions."""
+    return visible.held.position, nation, visible.mask
+
+
+def made_release(frame: Frame, visible: Visible, nation: str, proof: Evidence) -> Release:
+    """What a nation's readers get: only these portions, only their nation's wraps."""
+    kept = [portion.index for portion in visible.portions]
+    return Release(frame.redacted(kept, nation), visible.use, proof)

@@ -58,7 +58,10 @@ class Limits(Strict):
     head_fields: Annotated[int, _count(1_000, 8)] = 64
     """Header fields of one request. Raised, refusing costs more."""
     stall_seconds: Seconds = 30.0
-    """How long a reader may take none of what waits for it. Raised, stuck readers hold memory."""
+    """How long a reader may take next to nothing of what waits for it. Raised, stuck readers hold
+    memory."""
+    reader_bytes_per_second: Annotated[int, _count(1_000_000_000)] = 1_000
+    """The least pace of a reader for whom something waits. Lowered, slow readers hold memory."""
     linger_seconds: Seconds = 1.0
     """How long what a refused sender still sends is read, so that the refusal arrives."""
 

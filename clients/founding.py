@@ -119,6 +119,10 @@ class Founded:
     """By nation and kind."""
     seeds: Mapping[str, EpochSeed]
 
+    def keys(self, nation: str, kind: str) -> MemberKeys | RootKeys:
+        """The keys of one folder; `kind` may be "root"."""
+        return self.roots[nation] if kind == "root" else self.members[nation, kind]
+
 
 def found(plan: Plan, *, now: int, random: Random) -> Founded:
     """Make all keys and statements of a mission.

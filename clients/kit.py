@@ -1,42 +1,42 @@
-"""`kit create`: a whole mission as folders, ready to hand out.
+"""Folders with keys: a whole mission's for a pilot, or one member's on its own device.
 
-    DIR/broker/                     settings, genesis statements, the broker's secrets
-    DIR/<NATION>/root/              the nation's root keys: take them offline
-    DIR/<NATION>/<KIND>/            officer, system, analyst, auditor: one folder, one member
+    DIR/broker/             settings, genesis statements, the broker's secrets
+    DIR/<NATION>/root/      the nation's root keys: take them offline
+    DIR/<NATION>/<KIND>/    officer, system, analyst, auditor: one folder, one member
 
-Everything is made in memory, written beside DIR, and moved into place at the end: there is a whole
-kit or none. Files with secrets are readable by their owner only.
+A kit is made in memory, written beside DIR, and moved into place at the end: there is a whole one
+or none. In real use a device makes its own keys (`create_member`) and hands its card to an officer,
+who compares the card's name by voice before signing it; a nation makes its own root
+(`create_root`). Private keys never leave the folder they were made in. Files with secrets are
+readable by their owner only.
 """
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from clients import keystore
+from clients.ceremony import Ceremony
 from clients.founding import Founded, Plan, found
-from clients.identity import IDENTITY_FILE, KEYS_FILE, STATE_FOLDER, IdentityFile
+from clients.identity import IDENTITY_FILE, KEYS_FILE, STATE_FOLDER, IdentityFile, read_public
 from clients.keys import Random
 from clients.keystore import STANDARD, Cost
-from clients.member_keys import MemberKeys, RootKeys
+from clients.member_keys import MemberCard, MemberKeys, RootKeys
 from wire import strict_json
+from wire.bodies import Kind
+from wire.directory import Directory
 from wire.errors import Malformed, NotAllowed, quoted
+from wire.statements import Statement
 
 PORT: Final = 8440
 SECRET: Final = 32
+ROOT_FILE: Final = "root.tlst"
 ADDRESS_FILE: Final = "../../broker/address"  # of the broker on this machine, while it runs
-
-
-@dataclass(frozen=True)
-class Lock:
-    """How private keys are locked: one passphrase for all folders of a kit."""
-
-    passphrase: str
-    random: Random
-    cost: Cost = STANDARD
 
 
 def create(
@@ -59,7 +59,7 @@ def create(
     if not passphrase:
         raise NotAllowed("bad-passphrase", "it is empty")
     made = found(plan, now=now, random=random)
-    lock = Lock(passphrase, random, cost)
+    lock = partial(keystore.lock, passphrase=passphrase, random=random, cost=cost)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -67,12 +67,10 @@ def create(
         raise Malformed("bad-input", f"{quoted(folder.name)} cannot be made") from error
     try:
         _write_broker(beside / "broker", made, random, port)
-        for nation, roots in made.roots.items():
-            write_identity(
-                beside / nation / "root", public(made, nation, "root", port), roots, lock
-            )
-        for (nation, kind), keys in made.members.items():
-            write_identity(beside / nation / kind, public(made, nation, kind, port), keys, lock)
+        for nation, kind in [*((n, "root") for n in made.roots), *made.members]:
+            home = beside / nation / kind
+            _write_keys(home, lock(made.keys(nation, kind).private()))
+            _write_identity(home, public(made, nation, kind, port))
         beside.rename(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
@@ -82,13 +80,12 @@ def create(
 
 def public(made: Founded, nation: str, kind: str, port: int = PORT) -> IdentityFile:
     """identity.json of one member, or root, of a founded mission."""
-    keys = made.roots[nation] if kind == "root" else made.members[nation, kind]
     fields = {
         "v": 1,
         "mission": made.plan.mission,
         "nation": nation,
         "kind": kind,
-        "kid": keys.kid,
+        "kid": made.keys(nation, kind).kid,
         "charter": made.charter,
         "origin": made.plan.origin,
         "log_keys": made.log_keys,
@@ -98,16 +95,91 @@ def public(made: Founded, nation: str, kind: str, port: int = PORT) -> IdentityF
     return strict_json.load(strict_json.dump(fields), IdentityFile)
 
 
-def write_identity(
-    folder: Path, identity: IdentityFile, keys: MemberKeys | RootKeys, lock: Lock
-) -> None:
-    """Write an identity folder. Raises `Malformed` ("bad-input") if one is there already."""
-    if (folder / IDENTITY_FILE).exists():
-        raise Malformed("bad-input", f"{quoted(folder.name)} is an identity folder already")
+def create_member(
+    folder: str | Path,
+    like: str | Path,
+    kind: Kind,
+    passphrase: str,
+    *,
+    random: Random = os.urandom,
+    cost: Cost = STANDARD,
+) -> MemberCard:
+    """Make a member's keys in its own folder; the mission and broker are those of `like`, an
+    identity folder of the same nation. Gives the card that an officer signs into the directory.
+
+    Raises `Malformed` ("bad-input") if there are keys at `folder` already.
+    """
+    folder, mission = Path(folder), read_public(Path(like))
+    keys = MemberKeys.generate(random)
+    told = {**mission.model_dump(mode="json"), "kind": kind, "kid": keys.kid}
+    for name in ("address_file", "ca_file"):  # relative to the folder they stand in
+        if told[name] is not None:
+            told[name] = os.path.relpath(Path(like, told[name]), folder)
+    public = strict_json.load(strict_json.dump(told), IdentityFile)
+    _write_keys(folder, keystore.lock(keys.private(), passphrase, random=random, cost=cost))
+    _write_identity(folder, public)
+    return keys.card
+
+
+def create_root(
+    folder: str | Path,
+    mission: str,
+    nation: str,
+    passphrase: str,
+    *,
+    now: int,
+    random: Random = os.urandom,
+    cost: Cost = STANDARD,
+    count: int = 3,
+    threshold: int = 2,
+) -> Statement:
+    """Make a nation's root keys, and its first statement: what a charter or an admission names.
+
+    There is no identity.json yet: a mission can be pinned only once it has a charter (`pin`).
+    """
+    keys = RootKeys.generate(count, random)
+    ceremony = Ceremony(Directory(mission, ""), now=now, random=random)
+    statement = ceremony.publish_root(nation, keys, threshold=threshold)
+    _write_keys(Path(folder), keystore.lock(keys.private(), passphrase, random=random, cost=cost))
+    _write(Path(folder, ROOT_FILE), statement.raw)
+    return statement
+
+
+def pin(folder: str | Path, identity: IdentityFile) -> None:
+    """Write identity.json beside keys that were made before the mission had a charter."""
+    _write_identity(Path(folder), identity)
+
+
+def read_card(path: str | Path) -> tuple[Kind, MemberCard]:
+    """Kind and card of a new member, from card.json. Raises `Malformed` ("bad-input")."""
+    try:
+        return MemberCard.parse(Path(path).read_bytes())
+    except OSError as error:
+        raise Malformed("bad-input", f"no readable file {quoted(Path(path).name)}") from error
+
+
+def kid_of(who: str | Path) -> str:
+    """A member's name: as it is given, or as it stands in an identity folder or a card.
+
+    Raises `Malformed` ("bad-identity", "bad-input").
+    """
+    path = Path(who)
+    if path.is_dir():
+        return read_public(path).kid
+    if path.is_file():
+        return read_card(path)[1].kid
+    if not re.fullmatch("[0-9a-f]{32}", str(who)):
+        raise Malformed("bad-input", f"{quoted(str(who))} is no member's name, folder or card")
+    return str(who)
+
+
+def _write_keys(folder: Path, locked: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / STATE_FOLDER).mkdir(mode=0o700)
-    locked = keystore.lock(keys.private(), lock.passphrase, random=lock.random, cost=lock.cost)
+    (folder / STATE_FOLDER).mkdir(mode=0o700, exist_ok=True)
     _write(folder / KEYS_FILE, locked)
+
+
+def _write_identity(folder: Path, identity: IdentityFile) -> None:
     fields = identity.model_dump(mode="json", exclude_none=True)
     _write(folder / IDENTITY_FILE, json.dumps(fields, indent=1).encode() + b"\n")
 

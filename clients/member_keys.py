@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clients.keys import SEAL_MATERIAL, UNIFORM_SCALAR, Random, SealKey
 from wire import base64_strict, composite, strict_json
-from wire.bodies import Base64
+from wire.bodies import Base64, Kind
 from wire.composite import SigningKey
 from wire.errors import Malformed
 from wire.model import Hex16B, Strict
@@ -36,8 +36,8 @@ class MemberCard:
         return {"kid": self.kid, **{name: base64_strict.encode(k) for name, k in keys.items()}}
 
     @classmethod
-    def parse(cls, data: bytes) -> "MemberCard":
-        """From the JSON of a card file. Raises `Malformed` ("bad-input")."""
+    def parse(cls, data: bytes) -> "tuple[Kind, MemberCard]":
+        """Kind and card, from the JSON of a card file. Raises `Malformed` ("bad-input")."""
         try:
             card = strict_json.load(data, _Card)
             sign, seal, request = (
@@ -49,10 +49,11 @@ class MemberCard:
             raise Malformed("bad-input", f"not a member's card: {error.detail}") from error
         if name != card.kid:
             raise Malformed("bad-input", "the card's name is not that of its key")
-        return cls(card.kid, sign, seal, request)
+        return card.kind, cls(card.kid, sign, seal, request)
 
 
 class _Card(Strict):
+    kind: Kind
     kid: Hex16B
     sign_key: Base64
     seal_key: Base64

@@ -8,11 +8,11 @@ FOLDER/floor.cedar, carry.cedar     optional: the coalition's floor and the miss
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from clients import standard
+from clients.founding import library
 from policies import bundle
 from policies.decide import PolicyBook
 from policies.schema import FLOOR_OWNER
@@ -76,12 +76,6 @@ def cedar_files(folder: Path) -> Iterable[Path]:
     if not found:
         raise Malformed("bad-input", f"no .cedar files in {folder.name}")
     return found
-
-
-def library(name: str, *, mission: str, nation: str = "") -> str:
-    """A ready text of the library with its places filled in."""
-    text = files("policies").joinpath("library", f"{name}.cedar").read_text(encoding="ascii")
-    return bundle.fill(text, nation=nation, mission=mission)
 
 
 def read(path: Path) -> str:

@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints
 
 from policies.decide import PolicyBook
 from policies.facts import Circumstances, PrincipalKind, Recipient, ReportFacts
-from policies.profile import OutsideProfileError, read_span, read_time
+from policies.times import read_span, read_time
 from wire import strict_json
 from wire.errors import Malformed
 from wire.labels import Precedence
@@ -152,7 +152,7 @@ def request(case: Case, vocabulary: Vocabulary) -> tuple[Recipient, ReportFacts,
     )
     try:
         now, age = read_time(moment.now), read_span(moment.age)
-    except OutsideProfileError as error:
+    except ValueError as error:
         raise Malformed("bad-input", str(error)) from None
     approvals = {_layer_name(path): count for path, count in moment.approvals.items()}
     return recipient, facts, Circumstances(now, age, moment.purpose, approvals)

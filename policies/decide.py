@@ -20,12 +20,12 @@ from typing import Final, Self
 import cedarpy
 
 from policies.facts import Circumstances, Recipient, ReportFacts
-from policies.layers import Layer, LayerVerdict, Outcome, missing
+from policies.layers import Layer
 from policies.lint import Finding, examine
 from policies.observe import Side, observe_recipient, observe_report
 from policies.schema import FLOOR_OWNER, schema_json, terms
+from policies.verdicts import UNKNOWN_TERM, Decision, LayerVerdict, Outcome, missing
 from wire.errors import Malformed, quoted
-from wire.made import OnlyByMaker
 from wire.vocabulary import Vocabulary
 
 __all__ = ["Decision", "LayerVerdict", "Outcome", "PolicyBook", "RecipientKey", "ReportKey"]
@@ -35,24 +35,6 @@ FINDINGS_SHOWN: Final = 5
 
 LayerName = tuple[str, str]
 """Kind and owner, such as ("release", "KEN")."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision(metaclass=OnlyByMaker):
-    """Proof that this recipient was decided for this report: it is good for no other pair."""
-
-    outcome: Outcome
-    verdicts: tuple[LayerVerdict, ...]
-    recipient: Recipient
-    report: ReportFacts
-    circumstances: Circumstances
-    book: str
-    """Digest of the book that decided."""
-
-    @property
-    def alarms(self) -> tuple[str, ...]:
-        """What went wrong in the asking, for the journal and the operator; usually nothing."""
-        return tuple(verdict.alarm for verdict in self.verdicts if verdict.alarm)
 
 
 @dataclass(slots=True, eq=False)
@@ -180,7 +162,7 @@ class PolicyBook:
             report = self.report_key(report.facts)
         principal, resource = recipient.side, report.side
         if principal is None or resource is None or circumstances.purpose not in self._purposes:
-            return self._decision((_UNKNOWN_TERM,), recipient, report, circumstances)
+            return self._decision((UNKNOWN_TERM,), recipient, report, circumstances)
         nation = recipient.recipient.nation
         stack = report.stacks.get(nation)
         if stack is None:
@@ -200,7 +182,7 @@ class PolicyBook:
         found, about = self.recipient_key(recipient), self.report_key(facts)
         principal, resource = found.side, about.side
         if principal is None or resource is None or circumstances.purpose not in self._purposes:
-            return self._decision((_UNKNOWN_TERM,), found, about, circumstances)
+            return self._decision((UNKNOWN_TERM,), found, about, circumstances)
         verdicts = tuple(
             layer
             if isinstance(layer, LayerVerdict)
@@ -256,11 +238,6 @@ def _remembered(
         if verdict.alarm is None:  # an alarm is raised each time, never remembered
             layer.verdicts.keep(key, verdict)
     return verdict
-
-
-_UNKNOWN_TERM: Final = LayerVerdict(
-    "handle", FLOOR_OWNER, "", Outcome.WITHHOLD, (), 0, "unknown-term"
-)
 
 
 def _digest(vocabulary: Vocabulary, layers: Mapping[LayerName, Layer]) -> str:

@@ -14,10 +14,26 @@ from typing import Final, Literal
 
 from policies.decide import Decision, PolicyBook
 from policies.facts import Circumstances, Recipient, ReportFacts
-from policies.formula import AllOf, AnyOf, Atom, Formula, Not, Scene, holds, negated
-from policies.layers import Layer, LayerVerdict, Outcome, scene
+from policies.formula import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Atom,
+    Empty,
+    Equals,
+    Flag,
+    Formula,
+    Holds,
+    In,
+    Not,
+    Scene,
+    holds,
+    negated,
+)
+from policies.layers import Layer, scene
 from policies.observe import observe_circumstances, observe_recipient, observe_report
 from policies.profile import Rule
+from policies.verdicts import LayerVerdict, Outcome
 from policies.words import phrase
 from wire.model import Strict
 from wire.vocabulary import Vocabulary
@@ -139,10 +155,13 @@ Literals = tuple[tuple[Atom, bool], ...]
 def _exceptions(
     rules: Iterable[Rule], determining: Iterable[str], asked: Scene, vocabulary: Vocabulary
 ) -> Iterable[str]:
-    """For each prohibition that applied: the least that would lift it."""
+    """For each prohibition that applied: the least that would lift it, the report being as it is.
+
+    That another label would pass is no advice: the label says what the report is.
+    """
     for rule in rules:
         if rule.id in determining:
-            lifted = _least_change(negated(rule.formula), asked)
+            lifted = _least_change(negated(rule.formula), asked, keep_report=True)
             if lifted is not None:
                 yield f"{rule.id} would not apply if {_joined(lifted, vocabulary)}"
 
@@ -160,20 +179,37 @@ def _nearest_grants(rules: Iterable[Rule], asked: Scene, vocabulary: Vocabulary)
         yield f"{rule.id} would grant it if {_joined(lack, vocabulary)}"
 
 
-def _least_change(formula: Formula, asked: Scene) -> Literals | None:
+def _least_change(formula: Formula, asked: Scene, *, keep_report: bool = False) -> Literals | None:
     """The fewest atoms that must be otherwise for the formula to hold; None if it never can."""
     match formula:
-        case bool():  # constants stand alone: `every` and `some` leave none inside
+        case bool():
             return () if formula else None
-        case Not(part):
-            return ((part, False),) if holds(part, asked) else ()
         case AllOf(parts):
-            changes = [_least_change(part, asked) or () for part in parts]
-            return tuple(dict.fromkeys(itertools.chain(*changes)))
+            needed = [_least_change(part, asked, keep_report=keep_report) for part in parts]
+            possible = [some for some in needed if some is not None]
+            if len(possible) < len(needed):
+                return None
+            return tuple(dict.fromkeys(itertools.chain(*possible)))
         case AnyOf(parts):
-            return min((_least_change(part, asked) or () for part in parts), key=len)
+            ways = [_least_change(part, asked, keep_report=keep_report) for part in parts]
+            return min((way for way in ways if way is not None), key=len, default=None)
+        case Not(atom):
+            wanted = False
         case _:
-            return () if holds(formula, asked) else ((formula, True),)
+            atom, wanted = formula, True
+    if holds(atom, asked) is wanted:
+        return ()
+    return None if keep_report and _of_report(atom) else ((atom, wanted),)
+
+
+def _of_report(atom: Atom) -> bool:
+    match atom:
+        case In(variable, _):
+            return variable == "resource"
+        case AtLeast(path, _) | Flag(path) | Holds(path, _) | Equals(path, _) | Empty(path):
+            return path.startswith("resource.")
+        case _:
+            return False
 
 
 def _joined(literals: Literals, vocabulary: Vocabulary) -> str:

@@ -12,9 +12,7 @@ owner's officers had signed; if that changes the answer, they are the ones to as
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Final, NamedTuple
 
 import cedarpy
@@ -26,29 +24,7 @@ from policies.lint import OFFICERS_ASKED
 from policies.observe import Side, observe_circumstances
 from policies.profile import Rule
 from policies.schema import ATTRIBUTES
-
-
-class Outcome(IntEnum):
-    """What happens to a report, from strict to open; layers combine by minimum."""
-
-    WITHHOLD = 0
-    REFER = 1
-    RELEASE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class LayerVerdict:
-    """One layer's answer: `rules` are the @ids that determined it (none for a default refusal),
-    `approvals_needed` how many of the owner's officers would change a REFER into a RELEASE.
-    """
-
-    kind: str
-    owner: str
-    digest: str
-    outcome: Outcome
-    rules: tuple[str, ...]
-    approvals_needed: int
-    alarm: str | None
+from policies.verdicts import LayerVerdict, Outcome
 
 
 class Answer(NamedTuple):
@@ -111,25 +87,40 @@ class Layer:
         the same answers.
         """
         context = observe_circumstances(circumstances, self.kind, self.owner)
-        counts = [number(context["context.approvals"])]
-        if self.reads_approvals:
-            counts += [more for more in range(1, OFFICERS_ASKED + 1) if more > counts[0]]
-        contexts = [{**context, "context.approvals": count} for count in counts]
-        answers = self._cedar(principal, resource, contexts, trim=trim)
-        answers = [
-            self._checked(answer, principal, resource, asked)
-            for answer, asked in zip(answers, contexts, strict=True)
-        ]
-        first = answers[0]
-        alarm = next((answer.alarm for answer in answers if answer.alarm), None)
-        if alarm is not None:
-            return self._verdict(Outcome.WITHHOLD, (), 0, alarm)
+        signed = number(context["context.approvals"])
+        (first,) = self._answers(principal, resource, [context], trim=trim)
+        if first.alarm:
+            return self._verdict(Outcome.WITHHOLD, (), alarm=first.alarm)
         if first.allowed:
             return self._verdict(Outcome.RELEASE, first.rules)
-        for answer, count in zip(answers, counts, strict=True):
+        if not self.reads_approvals:
+            return self._verdict(Outcome.WITHHOLD, first.rules)
+        counts = [more for more in range(1, OFFICERS_ASKED + 1) if more > signed]
+        supposed = [{**context, "context.approvals": count} for count in counts]
+        answers = self._answers(principal, resource, supposed, trim=trim)
+        for count, answer in zip(counts, answers, strict=True):
+            if answer.alarm:
+                return self._verdict(Outcome.WITHHOLD, (), alarm=answer.alarm)
             if answer.allowed:
                 return self._verdict(Outcome.REFER, first.rules, count)
         return self._verdict(Outcome.WITHHOLD, first.rules)
+
+    def _answers(
+        self,
+        principal: Side,
+        resource: Side,
+        contexts: Sequence[Mapping[str, Value]],
+        *,
+        trim: bool,
+    ) -> list[Answer]:
+        """Cedar's answers, each one checked by our own evaluation of the same rules."""
+        answers = self._cedar(principal, resource, contexts, trim=trim)
+        return [
+            answer
+            if answer.alarm or answer == self.evaluate(scene(principal, resource, context))
+            else Answer(allowed=False, rules=(), alarm="disagreement")
+            for answer, context in zip(answers, contexts, strict=True)
+        ]
 
     def _verdict(
         self, outcome: Outcome, rules: tuple[str, ...], needed: int = 0, alarm: str | None = None
@@ -182,14 +173,6 @@ class Layer:
         rules = sorted(self._ids[position] for position in result.diagnostics.reasons)
         return Answer(result.allowed, tuple(rules))
 
-    def _checked(
-        self, answer: Answer, principal: Side, resource: Side, context: Mapping[str, Value]
-    ) -> Answer:
-        """The answer, if our own evaluation of the same rules comes to the same."""
-        if answer.alarm or answer == self.evaluate(scene(principal, resource, context)):
-            return answer
-        return Answer(allowed=False, rules=(), alarm="disagreement")
-
     def evaluate(self, asked: Scene) -> Answer:
         """Our own evaluation of the layer: forbid beats permit, nothing permits by default."""
         applying = [rule for rule in self.rules if evaluate(rule.formula, asked)]
@@ -198,11 +181,6 @@ class Layer:
             return Answer(allowed=False, rules=tuple(forbids))
         permits = sorted(rule.id for rule in applying)
         return Answer(allowed=bool(permits), rules=tuple(permits))
-
-
-def missing(kind: str, owner: str) -> LayerVerdict:
-    """The answer of a layer that nobody has adopted."""
-    return LayerVerdict(kind, owner, "", Outcome.WITHHOLD, (), 0, "missing-layer")
 
 
 def scene(principal: Side, resource: Side, context: Mapping[str, Value]) -> Scene:

@@ -13,8 +13,9 @@ import cedarpy
 from cedarpy import pst
 
 from policies.formula import AtLeast, In, occurrences
+from policies.naming import OutsideProfileError, Terms
 from policies.prescan import prescan
-from policies.profile import OutsideProfileError, Rule, Terms, read_formula
+from policies.profile import Rule, read_formula
 from policies.schema import schema_json, terms
 from wire.errors import Malformed, quoted
 from wire.vocabulary import Vocabulary

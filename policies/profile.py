@@ -5,11 +5,8 @@ to be evaluated a second time by us. What it leaves out: templates, `==` scopes,
 arithmetic, tags, IP addresses, decimals. The table of attributes is in `policies/schema.py`.
 """
 
-import difflib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from cedarpy import pst
@@ -29,19 +26,17 @@ from policies.formula import (
     negated,
     some,
 )
+from policies.naming import (
+    OutsideProfileError,
+    Terms,
+    known_word,
+    named_uids,
+    named_word,
+    outside_profile,
+)
 from policies.schema import ATTRIBUTES, PARENTS, PRINCIPALS, Form
+from policies.times import read_span, read_time
 from wire.errors import quoted
-
-Terms = Mapping[str, frozenset[str]]
-"""The words that may be named, by entity type."""
-
-
-class OutsideProfileError(ValueError):
-    """A construct that the profile does not have; `rule` is the lint rule's name."""
-
-    def __init__(self, rule: str, message: str) -> None:
-        super().__init__(message)
-        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +95,11 @@ def _expression(expr: pst.Expr, terms: Terms) -> Formula:
                 every(negated(condition), _expression(other, terms)),
             )
         case pst.BinaryOp(op="in", left=pst.Var(name=variable), right=right):
-            return _in(variable, _uids(right), terms)
+            return _in(variable, named_uids(right), terms)
         case pst.Is(base=pst.Var(name=variable), entity_type=kind, in_expr=within):
             if within is None:
                 return _is(variable, kind)
-            return every(_is(variable, kind), _in(variable, _uids(within), terms))
+            return every(_is(variable, kind), _in(variable, named_uids(within), terms))
         case _:
             return _attribute_test(expr, terms)
 
@@ -125,7 +120,7 @@ def _attribute_test(expr: pst.Expr, terms: Terms) -> Formula:
         case pst.BinaryOp(op="less" | "less_eq" | "greater" | "greater_eq" as op):
             return _comparison(op, expr.left, expr.right)
         case _:
-            raise _outside()
+            raise outside_profile()
 
 
 def _is(variable: str, kind: pst.EntityType) -> Formula:
@@ -149,7 +144,7 @@ def _in(variable: str, uids: Sequence[pst.EntityUid], terms: Terms) -> Formula:
                 f"{quoted(variable)} is `in` {', '.join(allowed) or 'nothing'},"
                 f" not in {quoted(str(uid.type))}",
             )
-    return some(*(In(variable, (str(uid.type), _known(uid, terms))) for uid in uids))
+    return some(*(In(variable, (str(uid.type), known_word(uid, terms))) for uid in uids))
 
 
 def _set_test(op: str, path: str, right: pst.Expr, terms: Terms) -> Formula:
@@ -157,7 +152,7 @@ def _set_test(op: str, path: str, right: pst.Expr, terms: Terms) -> Formula:
     if other := _path(right):
         form = "entity" if op == "contains" else "set"
         if ATTRIBUTES[other] != (form, of):
-            raise _outside()
+            raise outside_profile()
         test: CrossTest
         match op:
             case "contains":
@@ -167,7 +162,7 @@ def _set_test(op: str, path: str, right: pst.Expr, terms: Terms) -> Formula:
             case _:
                 test = "contains_any"
         return Cross(test, path, other)
-    held = [Holds(path, _word(uid, of, terms)) for uid in _uids(right)]
+    held = [Holds(path, named_word(uid, of, terms)) for uid in named_uids(right)]
     return some(*held) if op == "contains_any" else every(*held)
 
 
@@ -176,15 +171,15 @@ def _equality(left: pst.Expr, right: pst.Expr, terms: Terms) -> Formula:
     if path is None:
         path, value = _path(right), left
     if path is None:
-        raise _outside()
+        raise outside_profile()
     attribute = ATTRIBUTES[path]
     if other := _path(value):
         if ATTRIBUTES[other] != attribute or attribute.form == "set" or _of_context(path, other):
-            raise _outside()
+            raise outside_profile()
         return Cross("equal", *sorted((path, other)))
     match value:
         case pst.EntityLit(value=uid) if attribute.form == "entity":
-            return Equals(path, _word(uid, attribute.of, terms))
+            return Equals(path, named_word(uid, attribute.of, terms))
         case pst.BoolLit(value=wanted) if attribute.form == "flag":
             return Flag(path) if wanted else negated(Flag(path))
         case _:
@@ -205,11 +200,11 @@ def _comparison(op: str, left: pst.Expr, right: pst.Expr) -> Formula:
     if path is None:
         path, value, op = _path(right), left, _MIRRORED[op]
     if path is None:
-        raise _outside()
+        raise outside_profile()
     form = ATTRIBUTES[path].form
     if other := _path(value):
         if form != "number" or ATTRIBUTES[other].form != "number" or _of_context(path, other):
-            raise _outside()
+            raise outside_profile()
         first, second = (path, other) if op in ("greater_eq", "less") else (other, path)
         ordered = Cross("at_least", first, second)
         return ordered if op in ("greater_eq", "less_eq") else negated(ordered)
@@ -223,36 +218,18 @@ def _bound(value: pst.Expr, form: Form) -> int:
         case pst.LongLit(value=bound) if form == "number":
             return bound
         case pst.UnaryOp(op="datetime", arg=pst.StringLit(value=text)) if form == "time":
-            return read_time(text)
+            return _read(read_time, text)
         case pst.UnaryOp(op="duration", arg=pst.StringLit(value=text)) if form == "span":
-            return read_span(text)
+            return _read(read_span, text)
         case _:
-            raise _outside()
+            raise outside_profile()
 
 
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
-_SPAN: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?", re.ASCII)
-
-
-def read_time(text: str) -> int:
-    """Unix seconds of `2026-01-31` or `2026-01-31T12:00:00Z`. Raises `OutsideProfileError`."""
+def _read(reader: Callable[[str], int], text: str) -> int:
     try:
-        if _TIME.fullmatch(text):
-            return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        pass
-    raise OutsideProfileError(
-        "time", f"write times as 2026-01-31 or 2026-01-31T12:00:00Z, not {quoted(text)}"
-    )
-
-
-def read_span(text: str) -> int:
-    """Seconds of `1d12h30m10s`, each part optional. Raises `OutsideProfileError`."""
-    match = _SPAN.fullmatch(text)
-    if not match or not text:
-        raise OutsideProfileError("time", f"write spans as 24h or 1d12h30m, not {quoted(text)}")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        return reader(text)
+    except ValueError as error:
+        raise OutsideProfileError("time", str(error)) from None
 
 
 def _path(expr: pst.Expr, form: Form | None = None) -> str | None:
@@ -267,43 +244,3 @@ def _path(expr: pst.Expr, form: Form | None = None) -> str | None:
 def _of_context(*paths: str) -> bool:
     """Circumstances are compared with constants only, so that they fall into few classes."""
     return any(path.startswith("context.") for path in paths)
-
-
-def _uids(expr: pst.Expr) -> list[pst.EntityUid]:
-    elements = expr.elements if isinstance(expr, pst.Set) else (expr,)
-    uids = [element.value for element in elements if isinstance(element, pst.EntityLit)]
-    if not uids or len(uids) != len(elements):
-        raise _outside()
-    if len({uid.type for uid in uids}) > 1:
-        raise OutsideProfileError(
-            "mixed-list", "a list holds one kind of words: write two tests, joined with ||"
-        )
-    return uids
-
-
-def _word(uid: pst.EntityUid, of: str, terms: Terms) -> str:
-    if str(uid.type) != of:
-        raise OutsideProfileError(
-            "unknown-term", f"expected a {of} here, not {quoted(str(uid.type))}"
-        )
-    return _known(uid, terms)
-
-
-def _known(uid: pst.EntityUid, terms: Terms) -> str:
-    known = terms[str(uid.type)]
-    if uid.id in known:
-        return uid.id
-    close = difflib.get_close_matches(uid.id[:80], sorted(known), n=1)
-    hint = f"; did you mean {quoted(close[0])}" if close else ""
-    raise OutsideProfileError(
-        "unknown-term",
-        f"the mission's vocabulary has no {uid.type} {quoted(uid.id)}{hint}",
-    )
-
-
-def _outside() -> OutsideProfileError:
-    return OutsideProfileError(
-        "expression",
-        "not in the release profile: join tests of recipient, report and context"
-        " with && || ! if-then-else, and compare an attribute with a constant",
-    )

@@ -57,8 +57,14 @@ _RELATIONS: Final = {
 
 _CROSSES: Final[dict[CrossTest, tuple[str, str]]] = {
     "contains": ("{left} names {right}", "{left} does not name {right}"),
-    "contains_all": ("{left} cover {right}", "{left} do not cover {right}"),
-    "contains_any": ("{left} share one with {right}", "{left} share none with {right}"),
+    "contains_all": (
+        "nothing in {right} is missing in {left}",
+        "something in {right} is missing in {left}",
+    ),
+    "contains_any": (
+        "{left} and {right} have something in common",
+        "{left} and {right} have nothing in common",
+    ),
     "equal": ("{left} and {right} are the same", "{left} and {right} differ"),
     "at_least": ("{left} reaches {right}", "{left} does not reach {right}"),
 }
@@ -77,11 +83,11 @@ def phrase(atom: Atom, vocabulary: Vocabulary, *, holds: bool) -> str:
         case Flag(path):
             return _FLAGS[path][other]
         case Holds(path, word):
-            return f"{_NAMES[path]} {'include' if holds else 'do not include'} {word}"
+            return f"{word} is {'' if holds else 'not '}in {_NAMES[path]}"
         case Equals(path, word):
             return f"{_NAMES[path]} is {'' if holds else 'not '}{word}"
         case Empty(path):
-            return f"{_NAMES[path]} {'are' if holds else 'are not'} empty"
+            return f"there is {'nothing' if holds else 'something'} in {_NAMES[path]}"
         case Cross(test, left, right):
             return _CROSSES[test][other].format(left=_NAMES[left], right=_NAMES[right])
         case _:

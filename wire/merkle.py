@@ -1,9 +1,9 @@
 """The RFC 6962 tree over the journal: hashes, the growing edge, proofs, and strict verification.
 
 A node is named ``(level, index)``: the root of the perfect subtree over the leaves
-``index << level`` up to ``(index + 1) << level``. Building a proof asks a `Getter` for at most
-`MAX_PROOF` pieces' nodes; verifying one needs nothing. Source: RFC 9162 section 2.1 (the same tree
-as RFC 6962), and "stored hashes" of Russ Cox, "Transparent Logs for Skeptical Clients".
+``index << level`` up to ``(index + 1) << level``. Building a proof asks a `Getter` for nodes, once;
+verifying one needs nothing. Sources: RFC 9162 section 2.1 (the same tree as RFC 6962), and the
+"stored hashes" of Russ Cox, "Transparent Logs for Skeptical Clients".
 """
 
 from collections.abc import Callable, Iterable, Sequence

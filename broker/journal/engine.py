@@ -11,27 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from broker.journal import evidence, nodes
 from broker.journal.anchor import Anchor
 from broker.journal.batch import seal
 from broker.journal.evidence import FreshEvidence
 from broker.journal.lock import FolderLock
-from broker.journal.queries import QUERIES
+from broker.journal.reading import Readable
 from broker.journal.records import Change, Entry, Record
-from broker.journal.recovery import compare_anchor, recover, scrub
+from broker.journal.recovery import compare_anchor, recover
 from broker.journal.schema import PROGRESS
 from broker.journal.state import Seals, State
 from broker.journal.store import Store, faults
 from wire.entries import Random
-from wire.errors import BrokerFault, NotAllowed
-from wire.evidence import Evidence, Segment
-from wire.merkle import EMPTY_ROOT, Frontier, consistency_proof
+from wire.errors import BrokerFault
+from wire.merkle import EMPTY_ROOT, Frontier
 from wire.notes import Checkpoint, NoteSigner, sign_checkpoint
 
 
-class Journal:
+class Journal(Readable):
     """The log and the tables that follow from it. Made by `open`; safe for many tasks at once."""
 
     def __init__(
@@ -45,12 +43,11 @@ class Journal:
         clock: Callable[[], float],
         random: Random,
     ) -> None:
-        self._store, self._anchor, self._lock = store, anchor, lock
-        self._state, self._seals, self._channels = state, seals, channels
+        super().__init__(store, state, seals)
+        self._anchor, self._lock, self._channels = anchor, lock, channels
         self._clock, self._random = clock, random
         self._writing = asyncio.Lock()
         self._progress: list[Change] = []
-        self._stopped = False
         self._closed = False
 
     @classmethod
@@ -79,19 +76,17 @@ class Journal:
         """
         seals = Seals(origin, tuple(signers), secret)
         async with AsyncExitStack() as undo:
+            undo.enter_context(faults())
             lock = FolderLock.take(folder)
             undo.callback(lock.release)
-            with faults():
-                store = await Store.open(folder)
-                undo.push_async_callback(store.close, clean=False)
-                outside = Anchor(anchor)
-                undo.callback(outside.close)
-                state = await recover(store, seals) or _nothing(seals, clock)
-                await compare_anchor(
-                    store, outside, state, seals, accept_missing=accept_missing_anchor
-                )
-                await store.fold(at_least=0, most=0)
-                await outside.write(state.checkpoint)
+            outside = Anchor(anchor)
+            undo.callback(outside.close)
+            store = await Store.open(folder)
+            undo.push_async_callback(store.close, clean=False)
+            state = await recover(store, seals) or _nothing(seals, clock)
+            await compare_anchor(store, outside, state, seals, accept_missing=accept_missing_anchor)
+            await store.fold_all()
+            await outside.write(state.checkpoint)
             known = state.channels or tuple(channels)
             if known[: len(channels)] != tuple(channels):
                 raise BrokerFault("bad-settings", "the channels are not those of this journal")
@@ -171,106 +166,12 @@ class Journal:
         """Remember how far a member has read one of its subscriptions."""
         await self.note_progress(Change("cursor.set", (member, name, position)))
 
-    # -- reading
-
-    @property
-    def size(self) -> int:
-        """Entries in the log, the heads leaf of every batch among them."""
-        return self._state.size
-
-    @property
-    def checkpoint(self) -> str:
-        """The newest signed checkpoint, as a note."""
-        return self._state.checkpoint
-
     @property
     def channels(self) -> tuple[str, ...]:
         """All channels in order of admission; the newest may wait for its first batch."""
         return self._channels
 
-    async def rows(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows that a query of `queries.QUERIES` finds."""
-        self._check_running()
-        with faults():
-            return await self._store.read(QUERIES[query], params)
-
-    async def segment(
-        self, channel: str, after: int = 0, limit: int = evidence.PAGE_ENTRIES
-    ) -> Segment:
-        """The entries of a channel from number `after` on, at most `limit`, with all proofs.
-
-        Raises `NotAllowed` "not-found" for a channel without a batch.
-        """
-        self._check_running()
-        with faults():
-            return await evidence.read_segment(
-                self._store, self._state, self._seals, channel, after, limit
-            )
-
-    async def prove(self, channel: str, indices: Sequence[int]) -> list[Evidence]:
-        """Proof of entries of one channel under the newest checkpoint, in ascending order.
-
-        Raises `NotAllowed` "not-found" if one of them is none of this channel's.
-        """
-        self._check_running()
-        with faults():
-            return await evidence.read_entries(
-                self._store, self._state, self._seals, channel, indices
-            )
-
-    async def inclusion(self, index: int, size: int) -> list[bytes]:
-        """Inclusion proof of an entry in the tree of `size`. Raises `NotAllowed` "not-found"."""
-        self._check_running()
-        if not 0 <= index < size <= self.size:
-            raise NotAllowed("not-found")
-        with faults():
-            (proof,) = await nodes.inclusion_proofs(self._store, [index], size)
-        return proof
-
-    async def consistency(self, old: int, new: int) -> list[bytes]:
-        """Proof that one tree starts with the other. Raises `NotAllowed` "not-found"."""
-        self._check_running()
-        if not 0 <= old <= new <= self.size:
-            raise NotAllowed("not-found")
-        with faults():
-            return await nodes.with_nodes(self._store, lambda get: consistency_proof(old, new, get))
-
-    async def tile(self, level: int, number: int, width: int = evidence.TILE_WIDTH) -> bytes:
-        """A tile of hashes (C2SP tlog-tiles). Raises `NotAllowed` "not-found"."""
-        self._check_running()
-        with faults():
-            return await evidence.read_tile(self._store, self.size, level, number, width)
-
-    async def bundle(self, number: int, width: int = evidence.TILE_WIDTH) -> bytes:
-        """A bundle of leaves (C2SP tlog-tiles). Raises `NotAllowed` "not-found"."""
-        self._check_running()
-        with faults():
-            return await evidence.read_bundle(self._store, self.size, number, width)
-
-    async def leaf(self, index: int) -> bytes:
-        """The bytes of one leaf. Raises `NotAllowed` "not-found"."""
-        self._check_running()
-        if not 0 <= index < self.size:
-            raise NotAllowed("not-found")
-        with faults():
-            return (await evidence.read_leaves(self._store, index, 1))[0]
-
-    async def scrub(self, progress: Callable[[int, int], None] = lambda _done, _size: None) -> None:
-        """Check every row there is, as every start checks the newest; appends may go on meanwhile.
-
-        `progress` is told (entries checked, entries in all). Raises `BrokerFault`
-        "journal-damaged", naming the first entry that disagrees.
-        """
-        self._check_running()
-        state = self._state
-        with faults():
-            await scrub(self._store, self._seals, state, lambda done: progress(done, state.size))
-
     # -- stopping
-
-    def _check_running(self) -> None:
-        if self._stopped:
-            raise BrokerFault("journal-stopped")
 
     @contextmanager
     def _stop_on_failure(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ A crash between commit and anchor leaves the journal ahead of its anchor: allowe
 """
 
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Any, Final
 
 from broker.journal.anchor import Anchor
@@ -59,13 +60,16 @@ async def recover(store: Store, seals: Seals) -> State | None:
 
     Raises `BrokerFault` "journal-damaged".
     """
-    heads = await store.read(_LAST_HEAD)
+    heads = _typed(await store.read(_LAST_HEAD), int, str)
     size, note = heads[0] if heads else (0, "")
+    start = max(0, size - RECHECKED)
+    channels = await _read_channels(store)
+    if any(since >= size for _, since in channels):
+        raise BrokerFault("journal-damaged", "a channel was admitted by no entry")
     try:
-        start = max(0, size - RECHECKED)
-        stack = await read_nodes(store, range_nodes(0, start))
-        frontier = Frontier(start, stack.values())
-        channels = await _read_channels(store, size)
+        cover = range_nodes(0, start)
+        found = await read_nodes(store, cover)
+        frontier = Frontier(start, [found[node] for node in cover])
         replay = Replay(seals, channels, frontier, await _tips_before(store, start))
         await _replay(store, replay, size, _FAR, lambda _done: None)
     except Malformed as error:
@@ -82,8 +86,9 @@ async def scrub(store: Store, seals: Seals, state: State, progress: Callable[[in
     """Replay all rows up to the state. Raises `BrokerFault` "journal-damaged"."""
     if await store.read("PRAGMA integrity_check(1)") != [("ok",)]:
         raise BrokerFault("journal-damaged", "SQLite's own integrity check fails")
-    channels = await _read_channels(store, state.size)
-    replay = Replay(seals, channels, Frontier(), {})
+    channels = await _read_channels(store)  # with those of batches since
+    known = [(name, since) for name, since in channels if since < state.size]
+    replay = Replay(seals, known, Frontier(), {})
     await _replay(store, replay, state.size, state.size, progress)
     if (replay.note, replay.tips) != (state.checkpoint if state.size else "", state.tips):
         raise damaged(state.size, "the rows are not what was written")
@@ -127,6 +132,12 @@ async def _replay(
 async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
     lowest = first or -_FAR
     slots = (lowest * SLOTS, upper * SLOTS)
+    entries = _typed(await store.read(_ENTRIES, (lowest, upper)), int, bytes, bytes, bytes)
+    links = _typed(
+        await store.read(_SLOTS, slots),
+        *(int, str, int, bytes),
+        *(int | None, bytes | None, bytes | None, int | None),
+    )
     rows: dict[int, list[tuple[str, Sequence[Any]]]] = {}
     for table, sql in _ROWS.items():
         for values in await store.read(sql, (lowest, upper)):
@@ -134,29 +145,36 @@ async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
     return Page(
         first=first,
         end=end,
-        entries=[EntryRow(*row) for row in await store.read(_ENTRIES, (lowest, upper))],
-        slots=[SlotRow(*row) for row in await store.read(_SLOTS, slots)],
+        entries=[EntryRow(*row) for row in entries],
+        slots=[SlotRow(*row) for row in links],
         views=(await store.read(_VIEWS, slots))[0][0],
-        heads=await store.read(_HEADS, (first or -_FAR, upper)),
+        heads=_typed(await store.read(_HEADS, (lowest, upper)), int, str),
         rows=rows,
     )
 
 
-async def _read_channels(store: Store, size: int) -> list[tuple[str, int]]:
+async def _read_channels(store: Store) -> list[tuple[str, int]]:
     """Every channel with the index from which it counts, in order of admission."""
-    rows = await store.read(_CHANNELS)
+    rows = _typed(await store.read(_CHANNELS), int, str, int)
     since = [row[2] for row in rows]
     if [row[0] for row in rows] != list(range(len(rows))) or since != sorted(since):
         raise BrokerFault("journal-damaged", "channels are missing or out of order")
-    if since and not 0 <= since[-1] < size:
-        raise BrokerFault("journal-damaged", "a channel was admitted by no entry")
     return [(name, first) for _, name, first in rows]
 
 
 async def _tips_before(store: Store, start: int) -> dict[str, Tip]:
     """Each channel's last entry before `start`. What is wrong here no heads leaf will confirm."""
     tips = {}
-    for name, count, at, leaf in await store.read(_TIPS, (start * SLOTS,)):
+    rows = await store.read(_TIPS, (start * SLOTS,))
+    for name, count, at, leaf in _typed(rows, str, int, int, bytes):
         index, slot = divmod(at, SLOTS)
         tips[name] = Tip(count + 1, index, slot, leaf[2 + 32 * slot : 34 + 32 * slot])
     return tips
+
+
+def _typed(rows: Sequence[tuple[Any, ...]], *kinds: type | UnionType) -> Sequence[tuple[Any, ...]]:
+    """The rows, if every value has its column's type. A damaged file can hold anything."""
+    for row in rows:
+        if not all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True)):
+            raise BrokerFault("journal-damaged", "a stored value has another type than its column")
+    return rows

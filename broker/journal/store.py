@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
@@ -34,17 +34,23 @@ CACHE_KIB: Final = 16 << 10
 Step: TypeAlias = tuple[str, Sequence[tuple[Any, ...]]]
 """One statement and the rows of its parameters."""
 
-_WRITER: Final = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged entries at a power cut, unnoticed
-    "PRAGMA secure_delete = ON",  # erased views must not stay readable in free pages
-    "PRAGMA wal_autocheckpoint = 0",  # ours: at a chosen size, never inside a commit
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA mmap_size = 0",  # a mapped file turns an I/O error into a dead process
-    f"PRAGMA cache_size = -{CACHE_KIB}",
-)
-_READER: Final = ("PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF", "PRAGMA mmap_size = 0")
+_WRITER: Final[dict[str, tuple[str, str | int]]] = {
+    "journal_mode": ("WAL", "wal"),
+    "synchronous": ("FULL", 2),  # NORMAL loses acknowledged entries at a power cut, unnoticed
+    "secure_delete": ("ON", 1),  # erased views must not stay readable in free pages
+    "wal_autocheckpoint": ("0", 0),  # ours: at a chosen size, never inside a commit
+    "trusted_schema": ("OFF", 0),
+    "cell_size_check": ("ON", 1),
+    "mmap_size": ("0", 0),  # a mapped file turns an I/O error into a dead process
+    "cache_size": (f"-{CACHE_KIB}", -CACHE_KIB),
+}
+_READER: Final[dict[str, tuple[str, str | int]]] = {
+    "query_only": ("ON", 1),
+    "trusted_schema": ("OFF", 0),
+    "cell_size_check": ("ON", 1),
+    "mmap_size": ("0", 0),
+}
+"""Settings with what SQLite must say of them afterwards: it ignores what it cannot do."""
 
 
 class Store:
@@ -64,33 +70,34 @@ class Store:
         async with AsyncExitStack() as undo:
             writer = await _connect(path, "rw", undo)
             store = cls(path, writer)
-            for pragma in _WRITER:
-                await writer.execute_fetchall(pragma)
+            await _settle(writer, _WRITER)
             await store._create_tables()
             for _ in range(READERS):
                 reader = await _connect(path, "ro", undo)
-                for pragma in _READER:
-                    await reader.execute_fetchall(pragma)
-                await reader.execute_fetchall("SELECT 1 FROM head")  # now it holds the file open
+                await _settle(reader, _READER)
+                await reader.execute_fetchall(
+                    "SELECT 1 FROM head LIMIT 1"
+                )  # now it holds the file open
                 store._readers.append(reader)
                 store._idle.put_nowait(reader)
             undo.pop_all()
         return store
 
     async def _create_tables(self) -> None:
-        found = await self._one("PRAGMA application_id"), await self._one("PRAGMA user_version")
-        tables = await self._one("SELECT count(*) FROM sqlite_schema")
+        writer = self._writer
+        found = (
+            await _one(writer, "PRAGMA application_id"),
+            await _one(writer, "PRAGMA user_version"),
+        )
+        tables = await _one(writer, "SELECT count(*) FROM sqlite_schema")
         if found == (0, 0) and not tables:
             await self.stage([(sql, [()]) for sql in DDL])
             # Inside the transaction, so that half a schema never looks like ours.
-            await self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            await self._writer.execute(f"PRAGMA user_version = {VERSION}")
+            await writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            await writer.execute(f"PRAGMA user_version = {VERSION}")
             await self.commit()
         elif found != (APPLICATION_ID, VERSION):
             raise BrokerFault("journal-damaged", "the file is not a journal of this version")
-
-    async def _one(self, sql: str) -> Any:
-        return next(iter(await self._writer.execute_fetchall(sql)))[0]
 
     # -- writing
 
@@ -104,26 +111,35 @@ class Store:
         """Make what was staged durable. When this returns, it is on the disk."""
         await self._writer.execute("COMMIT")
 
-    async def fold(self, *, at_least: int = WAL_BYTES, most: int = WAL_BYTES_MOST) -> None:
-        """Fold the write-ahead log into the database once it has `at_least` bytes.
+    async def fold(self) -> None:
+        """Fold the write-ahead log into the database if it has grown to `WAL_BYTES`.
 
-        A reader in the middle of a query only puts it off, until the log has `most` bytes: then
-        the readers wait instead, and it is folded when this returns.
+        A reader in the middle of a query only puts it off, until there are `WAL_BYTES_MOST`.
         """
-        size = self._wal.stat().st_size if self._wal.exists() else 0
-        if size < max(at_least, 1):
-            return
-        if size < most:
-            await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
-            return
+        size = self._wal.stat().st_size
+        if size >= WAL_BYTES_MOST:
+            await self.fold_all()
+        elif size >= WAL_BYTES:
+            await self._checkpoint()
+
+    async def fold_all(self) -> None:
+        """Fold the write-ahead log into the database; readers wait. Both are durable then.
+
+        Raises `BrokerFault` "journal-stopped" if it cannot be done.
+        """
         taken = [await self._idle.get() for _ in self._readers]
         try:
-            rows = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            folded = await self._checkpoint()
         finally:
             for reader in taken:
                 self._idle.put_nowait(reader)
-        if next(iter(rows))[0]:
+        if not folded:
             raise BrokerFault("journal-stopped", "the write-ahead log cannot be folded back")
+
+    async def _checkpoint(self) -> bool:
+        rows = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy: int = next(iter(rows))[0]
+        return not busy
 
     # -- reading
 
@@ -157,11 +173,30 @@ async def _connect(path: Path, mode: str, undo: AsyncExitStack) -> aiosqlite.Con
     return connection
 
 
+async def _settle(
+    connection: aiosqlite.Connection, settings: Mapping[str, tuple[str, str | int]]
+) -> None:
+    for name, (value, expected) in settings.items():
+        await connection.execute_fetchall(f"PRAGMA {name} = {value}")
+        if await _one(connection, f"PRAGMA {name}") != expected:
+            raise BrokerFault("journal-stopped", f"SQLite cannot keep the setting {name} here")
+
+
+async def _one(connection: aiosqlite.Connection, sql: str) -> Any:
+    return next(iter(await connection.execute_fetchall(sql)))[0]
+
+
 def _create_private(path: Path) -> None:
     """Make an empty database that only its owner reads, with a durable name."""
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         sync_folder(path.parent)
+
+
+_THE_DISK: Final = tuple(
+    f"SQLITE_{word}" for word in ("IOERR", "BUSY", "LOCKED", "READONLY", "CANTOPEN", "CONSTRAINT")
+)
+"""Errors that say nothing against the bytes in the file; all others do."""
 
 
 @contextmanager
@@ -180,6 +215,6 @@ def _as_fault(error: sqlite3.Error | OSError) -> BrokerFault:
     number = error.errno if isinstance(error, OSError) else None
     if word == "SQLITE_FULL" or number in {errno.ENOSPC, errno.EDQUOT}:
         return BrokerFault("disk-full")
-    if word == "SQLITE_NOTADB" or word.startswith("SQLITE_CORRUPT"):
-        return BrokerFault("journal-damaged", word)
-    return BrokerFault("journal-stopped", word)
+    if isinstance(error, OSError) or word.startswith(_THE_DISK):
+        return BrokerFault("journal-stopped", word)
+    return BrokerFault("journal-damaged", word)

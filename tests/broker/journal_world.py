@@ -2,18 +2,23 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from broker.journal import THIS_INDEX, Journal, Record, Row
+from broker.journal import THIS_INDEX, Change, Journal, Record, Row
 from wire.entries import MISSION, Event
-from wire.notes import Ed25519Signer
+from wire.evidence import Segment
+from wire.notes import Ed25519Signer, open_checkpoint
+from wire.prove import Trust, VerifiedEntry, walk
 
 ORIGIN = "tearline.example/minusx/1"
 NATIONS = ("KEN", "GBR", "FRA", "SEN")
+CHANNELS = (MISSION, *NATIONS)
 SECRET = bytes(range(32))
 SIGNER = Ed25519Signer(ORIGIN, b"k" * 32)
 LOG_KEYS = (SIGNER.vkey,)
@@ -32,7 +37,6 @@ class World:
     """Where a journal lives, and how it is opened."""
 
     folder: Path
-    channels: Sequence[str] = (MISSION, *NATIONS)
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -51,13 +55,17 @@ class World:
     def database(self) -> Path:
         return self.data / "journal.db"
 
+    @property
+    def wal(self) -> Path:
+        return self.data / "journal.db-wal"
+
     async def open(self, **changed: Any) -> Journal:
         settings: dict[str, Any] = {
             "anchor": self.anchor,
             "signers": [SIGNER],
             "origin": ORIGIN,
             "secret": SECRET,
-            "channels": self.channels,
+            "channels": CHANNELS,
             "clock": self.clock,
             "random": os.urandom,
         }
@@ -71,11 +79,28 @@ class World:
         finally:
             await journal.close()
 
+    async def write(self, batches: Iterable[Sequence[Record]]) -> None:
+        """Open, append, close."""
+        async with self.journal() as journal:
+            for batch in batches:
+                await journal.append(batch)
+
+    def edit(self, *statements: str) -> None:
+        """What somebody with the file and an SQLite shell can do while the broker is down."""
+        with closing(sqlite3.connect(self.database, isolation_level=None)) as shell:
+            for statement in statements:
+                assert shell.execute(statement).rowcount != 0, statement
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.database)) as shell:
+            return shell.execute(statement).fetchall()
+
+
+# -- things to record
+
 
 def event(number: int, *channels: str) -> Event:
-    views: Mapping[str, dict[str, Any]] = {
-        channel: {"number": number, "to": channel} for channel in channels or ("KEN", "GBR")
-    }
+    views = {c: {"number": number, "to": c} for c in channels or ("KEN", "GBR")}
     return Event("release", views)
 
 
@@ -95,14 +120,58 @@ def statement(number: int, nation: str = "KEN") -> Record:
     return Record(Event("statement", {MISSION: {"number": number}}), (Row("statement", values),))
 
 
+def release(report_index: int, nation: str, portions: int = 1) -> Record:
+    row = Row("release", (report_index, nation, portions, THIS_INDEX))
+    return Record(event(report_index, "KEN", nation), (row,))
+
+
+def subscribe(member: str, name: str, body: bytes) -> Record:
+    change = Change("subscription.put", (member, name, body, THIS_INDEX))
+    return Record(event(0, "KEN"), (), (change,))
+
+
 def some_batches(seed: int, batches: int) -> list[list[Record]]:
     """Batches of different sizes that concern different channels."""
     chance = random.Random(seed)
-    everyone = [MISSION, *NATIONS]
     return [
         [
-            Record(event(chance.randrange(1000), *chance.sample(everyone, chance.randint(1, 4))))
+            Record(event(chance.randrange(1000), *chance.sample(CHANNELS, chance.randint(1, 4))))
             for _ in range(chance.randint(1, 9))
         ]
         for _ in range(batches)
     ]
+
+
+# -- looking from outside
+
+
+def root_of(note: str) -> bytes:
+    return open_checkpoint(note, LOG_KEYS).checkpoint.root
+
+
+def plain_root(leaves: Sequence[bytes]) -> bytes:
+    """The tree of RFC 9162, 2.1.1, as its text reads."""
+    if not leaves:
+        return sha256(b"").digest()
+    if len(leaves) == 1:
+        return sha256(b"\x00" + leaves[0]).digest()
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\x01" + plain_root(leaves[:split]) + plain_root(leaves[split:])).digest()
+
+
+async def leaves_of(journal: Journal) -> list[bytes]:
+    return [await journal.leaf(index) for index in range(journal.size)]
+
+
+async def follow(
+    journal: Journal, channel: str, trust: Trust | None = None, limit: int = 500
+) -> tuple[Trust, list[VerifiedEntry]]:
+    """Walk a channel to its end, page by page, as its own nation's auditor does."""
+    trust, found, complete = trust or Trust(), [], False
+    while not complete:
+        page: Segment = await journal.segment(channel, trust.tip.count, limit)
+        proof = await journal.consistency(trust.size, journal.size) if trust.size else []
+        position, count = journal.channels.index(channel), len(journal.channels)
+        trust, entries, complete = walk(trust, page, LOG_KEYS, channel, position, count, proof)
+        found += entries
+    return trust, found

@@ -1,0 +1,116 @@
+"""What may be read of a journal: rows by named query, pages of chains, proofs, tiles.
+
+Everything stays below the newest checkpoint in memory, which is never newer than what is durable.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from broker.journal import evidence, nodes
+from broker.journal.queries import QUERIES
+from broker.journal.recovery import scrub
+from broker.journal.state import Seals, State
+from broker.journal.store import Store, faults
+from wire.errors import BrokerFault, NotAllowed
+from wire.evidence import Evidence, Segment
+from wire.merkle import consistency_proof
+
+
+class Readable:
+    """The reading half of a journal. Raises `BrokerFault` "journal-stopped" once it has stopped."""
+
+    def __init__(self, store: Store, state: State, seals: Seals) -> None:
+        self._store, self._state, self._seals = store, state, seals
+        self._stopped = False
+
+    @property
+    def size(self) -> int:
+        """Entries in the log, the heads leaf of every batch among them."""
+        return self._state.size
+
+    @property
+    def checkpoint(self) -> str:
+        """The newest signed checkpoint, as a note."""
+        return self._state.checkpoint
+
+    async def rows(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query of `queries.QUERIES` finds."""
+        self._check_running()
+        with faults():
+            return await self._store.read(QUERIES[query], params)
+
+    async def segment(
+        self, channel: str, after: int = 0, limit: int = evidence.PAGE_ENTRIES
+    ) -> Segment:
+        """The entries of a channel from number `after` on, at most `limit`, with all proofs.
+
+        Raises `NotAllowed` "not-found" for a channel without a batch.
+        """
+        self._check_running()
+        with faults():
+            return await evidence.read_segment(
+                self._store, self._state, self._seals, channel, after, limit
+            )
+
+    async def prove(self, channel: str, indices: Sequence[int]) -> list[Evidence]:
+        """Proof of entries of one channel under the newest checkpoint, in ascending order.
+
+        Raises `NotAllowed` "not-found" if one of them is none of this channel's.
+        """
+        self._check_running()
+        with faults():
+            return await evidence.read_entries(
+                self._store, self._state, self._seals, channel, indices
+            )
+
+    async def inclusion(self, index: int, size: int) -> list[bytes]:
+        """Inclusion proof of an entry in the tree of `size`. Raises `NotAllowed` "not-found"."""
+        self._check_running()
+        if not 0 <= index < size <= self.size:
+            raise NotAllowed("not-found")
+        with faults():
+            (proof,) = await nodes.inclusion_proofs(self._store, [index], size)
+        return proof
+
+    async def consistency(self, old: int, new: int) -> list[bytes]:
+        """Proof that one tree starts with the other. Raises `NotAllowed` "not-found"."""
+        self._check_running()
+        if not 0 <= old <= new <= self.size:
+            raise NotAllowed("not-found")
+        with faults():
+            return await nodes.with_nodes(self._store, lambda get: consistency_proof(old, new, get))
+
+    async def tile(self, level: int, number: int, width: int = evidence.TILE_WIDTH) -> bytes:
+        """A tile of hashes (C2SP tlog-tiles). Raises `NotAllowed` "not-found"."""
+        self._check_running()
+        with faults():
+            return await evidence.read_tile(self._store, self.size, level, number, width)
+
+    async def bundle(self, number: int, width: int = evidence.TILE_WIDTH) -> bytes:
+        """A bundle of leaves (C2SP tlog-tiles). Raises `NotAllowed` "not-found"."""
+        self._check_running()
+        with faults():
+            return await evidence.read_bundle(self._store, self.size, number, width)
+
+    async def leaf(self, index: int) -> bytes:
+        """The bytes of one leaf. Raises `NotAllowed` "not-found"."""
+        self._check_running()
+        if not 0 <= index < self.size:
+            raise NotAllowed("not-found")
+        with faults():
+            return (await evidence.read_leaves(self._store, index, 1))[0]
+
+    async def scrub(self, progress: Callable[[int, int], None] = lambda _done, _size: None) -> None:
+        """Check every row there is, as every start checks the newest; appends may go on meanwhile.
+
+        `progress` is told (entries checked, entries in all). Raises `BrokerFault`
+        "journal-damaged", naming the first entry that disagrees.
+        """
+        self._check_running()
+        state = self._state
+        with faults():
+            await scrub(self._store, self._seals, state, lambda done: progress(done, state.size))
+
+    def _check_running(self) -> None:
+        if self._stopped:
+            raise BrokerFault("journal-stopped")

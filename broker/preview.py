@@ -1,0 +1,90 @@
+"""Who would be able to read it, who not, and why: what a sender is told before and after posting."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from broker.answers import NationPreview, PortionPreview, Preview
+from broker.audit import OPEN_LAYERS
+from broker.deciding import Deciding
+from broker.holdings import Holdings
+from broker.policybook import Policies, Ruling
+from broker.state import State
+from policies.explain import Line, OutcomeWord, explain
+from policies.facts import Circumstances, ReportFacts
+from policies.layers import LayerVerdict, Outcome
+from wire.errors import Malformed
+from wire.labels import Label, check_in_force, check_report
+from wire.members import Member
+
+LABELS_LIMIT: Final = 16
+"""Labels of one preview: the portions of one report."""
+
+_WORDS: Final[Mapping[Outcome, OutcomeWord]] = {
+    Outcome.WITHHOLD: "WITHHOLD",
+    Outcome.REFER: "REFER",
+    Outcome.RELEASE: "RELEASE",
+}
+_PINNED: Final = "signed under older reference data; its owner must publish again"
+
+
+def preview(state: State, deciding: Deciding, viewer: Member, labels: Sequence[Label]) -> Preview:
+    """What a report of the viewer's nation with these labels would come to.
+
+    Raises `Malformed` with what is wrong with a label.
+    """
+    if not 0 < len(labels) <= LABELS_LIMIT:
+        raise Malformed("bad-fields", f"from 1 to {LABELS_LIMIT} labels")
+    directory, now = state.standing.directory, state.now()
+    check_report(labels, viewer.nation, directory.terms)
+    purpose = deciding.purpose(None)
+    moment = Circumstances(now=now, age=0, purpose=purpose, approvals={})
+    portions = []
+    for label in labels:
+        check_in_force(label, now)
+        contributors = _contributors(state.holdings, label, viewer.nation)
+        facts = ReportFacts.from_label(label, viewer.nation, directory.terms, contributors)
+        rulings = {
+            nation: deciding.rule(deciding.gateway(nation, facts.communities), facts, moment)
+            for nation in sorted(label.recipients | {viewer.nation})
+        }
+        portions.append(portion_preview(state.policies, rulings, viewer.nation))
+    return Preview(portions=tuple(portions))
+
+
+def _contributors(holdings: Holdings, label: Label, nation: str) -> frozenset[str]:
+    """The originators of the sources; one that the nation has not got does not exist for it."""
+    for source in label.derived_from:
+        if not holdings.has_got(nation, source):
+            raise Malformed("bad-lineage")
+    return holdings.contributors(label)
+
+
+def portion_preview(
+    policies: Policies, rulings: Mapping[str, Ruling], viewer: str
+) -> PortionPreview:
+    """What each recipient nation would get, as far as the viewer's nation may know."""
+    return PortionPreview(
+        nations={n: _explained(policies, ruling, viewer) for n, ruling in rulings.items()}
+    )
+
+
+def _explained(policies: Policies, ruling: Ruling, viewer: str) -> NationPreview:
+    asked = ruling.decision
+    found = explain(
+        policies.book, asked, asked.recipient, asked.report, asked.circumstances, viewer
+    )
+    lines = (*found.lines, *(_pinned(verdict, viewer) for verdict in ruling.lowered))
+    return NationPreview(outcome=_WORDS[ruling.outcome], lines=lines)
+
+
+def _pinned(verdict: LayerVerdict, viewer: str) -> Line:
+    """That a nation's own pin of older reference data lowers its layer."""
+    ours = viewer == verdict.owner or verdict.kind in OPEN_LAYERS
+    return Line(
+        layer=verdict.kind if ours else "other",
+        owner=verdict.owner if ours else None,
+        outcome=_WORDS[verdict.outcome],
+        rules=(),
+        needs=(_PINNED,) if ours else (),
+        approvals_needed=0,
+    )

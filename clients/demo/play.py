@@ -1,0 +1,222 @@
+"""The demonstration: a mission's day in a minute, with nothing pretended.
+
+Three partner systems publish, five analysts listen, a policy refuses and says why, a member is
+revoked and its open stream ends, a policy is tightened and bites at once; at the end every nation's
+auditor verifies the journal. Everything goes through the real client, broker and cryptography.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from clients.auditor import Auditor, Verdict
+from clients.cli import output
+from clients.demo.scenario import Sent
+from clients.demo.stage import NATIONS, Stage
+from clients.draft import Draft
+from clients.officer import Officer
+from clients.publisher import Publisher
+from clients.subscriber import Received, Subscriber
+from clients.transport import Withheld
+from wire.errors import NotAllowed, TearlineError
+
+WATCHES: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
+    "KEN": {"regions": ["014"]},
+    "GBR": {},
+    "FRA": {"regions": ["011", "017"]},
+    "SEN": {"threats": ["explosive", "conflict", "mission", "posture"]},
+    "BGD": {"threats": ["health", "civilians", "disaster", "mission", "explosive"]},
+}
+"""What each nation's analyst subscribes to."""
+
+QUIET: Final = 1.5  # seconds without a delivery: everything that comes has come
+SETTLE_WITHIN: Final = 30.0  # seconds
+NEW_RULE: Final = """
+@id("FRA/chad-hold")
+@says("Until further notice, what touches Chad stays with the United Kingdom.")
+forbid (principal, action == Action::"release", resource in Touching::"TD")
+unless { principal in Nation::"GBR" };
+"""
+
+
+@dataclass
+class Tally:
+    """What happened, for the closing summary."""
+
+    accepted: int = 0
+    refused: int = 0
+    explained: bool = False
+    delivered: dict[str, int] = field(default_factory=dict)
+    held: dict[str, set[str]] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    last_delivery: float = 0.0
+    first_from_chad: str | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+
+class Play:
+    """One run of the demonstration on a stage whose broker is up."""
+
+    def __init__(self, stage: Stage, sent: Sequence[Sent], *, quiet: bool = False) -> None:
+        self.stage, self.sent, self.tally, self._quiet = stage, sent, Tally(), quiet
+
+    async def run(self) -> Tally:
+        """Play it to the end. Raises whatever a real user would see raised."""
+        async with anyio.create_task_group() as group:
+            for nation in NATIONS:
+                group.start_soon(self._listen, nation)
+            await self._publish_all()
+            await self._settle()
+            group.cancel_scope.cancel()
+        for nation in NATIONS:
+            await self._audit(nation)
+        return self.tally
+
+    def say(self, text: str) -> None:
+        """A line of the story, unless it is told as JSON."""
+        if not self._quiet:
+            output.say(text)
+
+    # -- those who listen
+
+    async def _listen(self, nation: str) -> None:
+        watch = WATCHES[nation]
+        try:
+            async with Subscriber(self.stage.identity(nation, "analyst")) as subscriber:
+                async for received in subscriber.watch(
+                    regions=watch.get("regions", ()), threats=watch.get("threats", ())
+                ):
+                    self._received(nation, received)
+        except NotAllowed as error:
+            self.tally.ended[nation] = error.slug
+            self.say(f"  [red]the open stream of {nation}'s analyst ends: {error.slug}[/red]")
+
+    def _received(self, nation: str, received: Received) -> None:
+        tally = self.tally
+        tally.delivered[nation] = tally.delivered.get(nation, 0) + 1
+        tally.held.setdefault(nation, set()).add(received.identity)
+        tally.last_delivery = time.monotonic()
+        style = output.STYLES.get(received.precedence, "default")
+        parts = len(received.report.portions)
+        more = f" [dim]+{parts - 1} portion[/dim]" if parts > 1 else ""
+        self.say(
+            f"      {nation} reads [{style}]{received.precedence}[/] "
+            f"[bold]{output.clean(received.banner)}[/bold]  {output.clean(received.title)}{more}"
+        )
+
+    # -- those who publish
+
+    async def _publish_all(self) -> None:
+        third = max(1, len(self.sent) // 3)
+        publishers: dict[str, Publisher] = {}
+        async with anyio.create_task_group():
+            for number, sent in enumerate(self.sent):
+                if number == third:
+                    await self._revoke("BGD")
+                if number == 2 * third:
+                    await self._tighten("FRA")
+                if sent.nation not in publishers:
+                    identity = self.stage.identity(sent.nation, "system")
+                    publishers[sent.nation] = await Publisher(identity).__aenter__()
+                await self._publish(publishers[sent.nation], sent)
+        for publisher in publishers.values():
+            await publisher.__aexit__(None, None, None)
+
+    async def _publish(self, publisher: Publisher, sent: Sent) -> None:
+        title = output.clean(sent.draft.title)
+        try:
+            receipt = await publisher.publish(sent.draft)
+        except Withheld as error:
+            self.tally.refused += 1
+            self.say(f"[red]refused[/red] {sent.nation}  {title}")
+            if not self.tally.explained:
+                self.tally.explained = True
+                self._explain(error)
+            return
+        self.tally.accepted += 1
+        if "TD" in sent.draft.label.regions and self.tally.first_from_chad is None:
+            self.tally.first_from_chad = receipt.report
+        referred = [n for n, outcome in receipt.recipients.items() if outcome == "REFER"]
+        note = f"  [yellow]referred for {', '.join(referred)}[/yellow]" if referred else ""
+        self.say(
+            f"[green]{receipt.index:>5}[/green] {sent.nation} publishes [bold]{title}[/bold]{note}"
+        )
+
+    def _explain(self, error: Withheld) -> None:
+        """Print what the broker may tell this nation about the refusal."""
+        portions = error.explanation.get("portions")
+        for portion in portions if isinstance(portions, list) else []:
+            nations = portion.get("nations") if isinstance(portion, dict) else None
+            for nation, told in (nations if isinstance(nations, dict) else {}).items():
+                lines = told.get("lines") if isinstance(told, dict) else None
+                if isinstance(told, dict) and told.get("outcome") == "WITHHOLD":
+                    for line in lines if isinstance(lines, list) else []:
+                        self.say(f"        [dim]{nation}: {output.clean(str(line))}[/dim]")
+
+    # -- what changes in the middle
+
+    async def _revoke(self, nation: str) -> None:
+        kid = self.stage.identity(nation, "analyst").kid
+        self.say(f"\n[bold]{nation} reports its analyst's device lost and revokes it.[/bold]")
+        async with Officer(self.stage.identity(nation, "officer")) as officer:
+            for spoken in await officer.revoke(kid, "device lost"):
+                self.say(f"  [green]{spoken.index:>5}[/green] {spoken.type}")
+        self.say("")
+
+    async def _tighten(self, nation: str) -> None:
+        draft = self._about_chad()
+        self.say(f"\n[bold]{nation} tightens its policy: what touches Chad stays with GBR.[/bold]")
+        async with (
+            Officer(self.stage.identity(nation, "officer")) as officer,
+            Publisher(self.stage.identity(nation, "system")) as publisher,
+        ):
+            if draft is not None:
+                await self._preview(publisher, draft, "before")
+            policy = (await officer.follower.sync()).nation(nation).policy
+            assert policy is not None, "an officer sees its own nation's policy"
+            release = "\n".join(policy.release) + NEW_RULE
+            for spoken in await officer.adopt(release, "\n".join(policy.accept)):
+                self.say(f"  [green]{spoken.index:>5}[/green] {spoken.type}")
+            if draft is not None:
+                await self._preview(publisher, draft, "after ")
+        await self._ask_again("SEN")
+        self.say("")
+
+    def _about_chad(self) -> Draft | None:
+        drafts = (s.draft for s in self.sent if s.nation == "FRA")
+        return next((d for d in drafts if "TD" in d.label.regions), None)
+
+    async def _preview(self, publisher: Publisher, draft: Draft, when: str) -> None:
+        portion = (await publisher.preview(draft)).portions[0]
+        outcomes = (
+            f"{nation} [{output.OUTCOMES.get(says.outcome, 'white')}]{says.outcome}[/]"
+            for nation, says in sorted(portion.nations.items())
+        )
+        self.say(f"  {when} the change: {'  '.join(outcomes)}")
+
+    async def _ask_again(self, nation: str) -> None:
+        """A report that was released before the change is not served after it."""
+        report = self.tally.first_from_chad
+        if report is None:
+            return
+        async with Subscriber(self.stage.identity(nation, "analyst")) as subscriber:
+            try:
+                await subscriber.fetch_one(report)
+                self.say(f"  {nation} still gets the earlier report on Chad")
+            except TearlineError as error:
+                self.say(f"  {nation} asks for the earlier report on Chad: [red]{error.slug}[/red]")
+
+    # -- the end
+
+    async def _settle(self) -> None:
+        with anyio.move_on_after(SETTLE_WITHIN):
+            self.tally.last_delivery = max(self.tally.last_delivery, time.monotonic())
+            while (left := self.tally.last_delivery + QUIET - time.monotonic()) > 0:
+                await anyio.sleep(left)
+
+    async def _audit(self, nation: str) -> None:
+        async with Auditor(self.stage.identity(nation, "auditor")) as auditor:
+            self.tally.verdicts[nation] = await auditor.verify()
