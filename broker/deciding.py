@@ -14,8 +14,8 @@ from broker.answers import Use
 from broker.holdings import Held, HeldPortion
 from broker.policybook import Policies, Reader, Ruling
 from broker.state import State
+from policies.decide import Outcome
 from policies.facts import Circumstances, PrincipalKind, Recipient, ReportFacts
-from policies.layers import Outcome
 from wire.errors import NotAllowed
 from wire.members import Member
 

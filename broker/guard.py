@@ -1,8 +1,8 @@
 """The outer wall: an ASGI guard that bounds a request before anything else looks at it.
 
-    (1) version, method       (4) host                 (7) length as declared
-    (2) size of the head      (5) framing, coding      (8) body, as it comes: length and pace
-    (3) fields once           (6) pace of the address
+    (1) pace of the address   (4) fields once          (7) length as declared
+    (2) version, method       (5) host                 (8) body, as it comes: length and pace
+    (3) size of the head      (6) framing, coding
 
 What the guard refuses ends the connection, because the rest of the request is still on its way.
 Inside, an application gets the whole body as one message. The guard also gives every answer the
@@ -150,20 +150,20 @@ class Guard:
         self, scope: Scope, receive: Receive, caller: str, exchange: Exchange
     ) -> bytes:
         """The body of a request that may go in. Raises `TearlineError` or `_GoneError`."""
-        if scope["http_version"] != "1.1":  # (1)
+        now = time.monotonic()  # (1)
+        if not self._refusals.has(caller, now) or not self._requests.take(caller, now):
+            raise NotAllowed("rate-limited")
+        if scope["http_version"] != "1.1":  # (2)
             raise Malformed("bad-request", "HTTP/1.1 is spoken here")
         if scope["method"] not in METHODS:
             raise Malformed("method-not-allowed")
-        size = len(scope["raw_path"]) + len(scope["query_string"])  # (2)
+        size = len(scope["raw_path"]) + len(scope["query_string"])  # (3)
         size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
         if size > self._limits.head_bytes or len(scope["headers"]) > self._limits.head_fields:
             raise Malformed("header-too-large", f"at most {self._limits.head_bytes} bytes")
-        fields = _fields(scope)  # (3)
-        self._check_host(fields)  # (4)
-        _check_form(fields)  # (5)
-        now = time.monotonic()  # (6)
-        if not self._refusals.has(caller, now) or not self._requests.take(caller, now):
-            raise NotAllowed("rate-limited")
+        fields = _fields(scope)  # (4)
+        self._check_host(fields)  # (5)
+        _check_form(fields)  # (6)
         limit = self._body_limit(scope["method"], scope["path"])  # (7)
         if int(fields.get(b"content-length", b"0")) > limit:
             raise Malformed("too-large", f"a body of at most {limit} bytes goes here")

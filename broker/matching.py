@@ -26,6 +26,9 @@ CELLS_LIMIT: Final = 512
 """Cells of one filter: larger products are indexed by region alone and compared when found, so that
 two long lists cost their owner's readers time and not the broker its memory."""
 
+TOPICS_LIMIT: Final = 16_384
+"""Topics whose cells are remembered; a year of one mission's traffic has some thousands."""
+
 ANY: Final = ""
 """The cell of an empty list."""
 
@@ -112,6 +115,7 @@ class Index(Generic[Key]):
         self._cells: dict[str, dict[str, dict[str, dict[Key, Interest | None]]]] = {}
         self._vocabulary = vocabulary
         self._filters: dict[Key, Filter] = {}
+        self._touching: dict[Topic, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def __len__(self) -> int:
         return len(self._filters)
@@ -148,8 +152,7 @@ class Index(Generic[Key]):
 
         Raises `Malformed` ("unknown-term") for a topic outside the vocabulary.
         """
-        regions = (*self._regions.touching(topic.regions), ANY)
-        threats = (*self._threats.touching(topic.threats), ANY)
+        regions, threats = self._touched(topic)
         found: set[Key] = set()
         for by_threat in _present(self._cells, regions):
             for by_precedence in _present(by_threat, threats):
@@ -160,6 +163,17 @@ class Index(Generic[Key]):
                         if interest is None or topic in interest
                     )
         return found
+
+    def _touched(self, topic: Topic) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The cells of regions and of threats that a topic looks into."""
+        known = self._touching.get(topic)
+        if known is None:
+            regions = (*self._regions.touching(topic.regions), ANY)
+            threats = (*self._threats.touching(topic.threats), ANY)
+            if len(self._touching) >= TOPICS_LIMIT:
+                self._touching.clear()
+            known = self._touching[topic] = regions, threats
+        return known
 
 
 Cell = TypeVar("Cell")

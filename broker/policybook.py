@@ -14,9 +14,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker import logs
-from policies.decide import Decision, PolicyBook, RecipientKey, ReportKey
+from policies.decide import (
+    Decision,
+    LayerVerdict,
+    Outcome,
+    PolicyBook,
+    RecipientKey,
+    ReportKey,
+)
 from policies.facts import Circumstances, Recipient, ReportFacts
-from policies.layers import LayerVerdict, Outcome
 from policies.schema import FLOOR_OWNER
 from wire.bodies import PolicyPublish
 from wire.directory import Directory

@@ -1,4 +1,4 @@
-"""Who would be able to read it, who not, and why: what a sender is told before and after posting."""
+"""Who would be able to read it, who not, and why: what a sender may know before it posts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,9 +9,9 @@ from broker.deciding import Deciding
 from broker.holdings import Holdings
 from broker.policybook import Policies, Ruling
 from broker.state import State
+from policies.decide import LayerVerdict, Outcome
 from policies.explain import Line, OutcomeWord, explain
 from policies.facts import Circumstances, ReportFacts
-from policies.layers import LayerVerdict, Outcome
 from wire.errors import Malformed
 from wire.labels import Label, check_in_force, check_report
 from wire.members import Member

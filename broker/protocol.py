@@ -26,6 +26,9 @@ from wire.errors import Malformed, NotAllowed, TearlineError
 PIPELINE: Final = 8
 """Requests of one connection that may wait behind another; our clients send one at a time."""
 
+SLICE: Final = 16_384
+"""Bytes fed to the parser at once; what is fed is counted only afterwards."""
+
 _PHRASES: Final = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -104,9 +107,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and look at how far that brought us."""
-        if self.transport.is_closing():
-            return
+        """Feed the parser, and look at how far each slice brought us."""
+        for at in range(0, len(data), SLICE):
+            if self.transport.is_closing():
+                return
+            self._feed(data[at : at + SLICE] if len(data) > SLICE else data)
+
+    def _feed(self, data: bytes) -> None:
         if self._in_head and self._head_timer is None:
             self._await_head()
         self._fed += len(data)

@@ -21,7 +21,7 @@ from broker.release import Asker, Ring, key_of, made_release, release_record
 from broker.sequencer import Act, Moment
 from broker.state import State
 from broker.verifiers import Checked
-from policies.layers import Outcome
+from policies.decide import Outcome
 from wire import labels
 from wire.errors import Conflict, Malformed, NotAllowed
 from wire.verify import check_fresh
@@ -33,8 +33,8 @@ Rulings = Mapping[int, Mapping[str, Ruling]]
 class Audience(Protocol):
     """Those who listen right now."""
 
-    def askers(self, held: Held) -> Iterable[Asker]:
-        """One for each class of reader whose filter the report answers."""
+    def askers(self, held: Held) -> Iterable[tuple[Asker, int]]:
+        """One for each class of reader whose filter the report answers, and by which portions."""
 
     def offer(self, held: Held) -> None:
         """Let them know that the report is there."""
@@ -58,7 +58,7 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
 
     def __init__(self, desk: Desk, checked: Checked, sources: Sources) -> None:
         self._desk, self._state = desk, desk.state
-        self._report, self._directory = checked.report, checked.directory
+        self._raw, self._report, self._directory = checked.raw, checked.report, checked.directory
         self._sources = sources
         self._held: Held | None = None
         self._live: list[tuple[Asker, Visible]] = []
@@ -160,7 +160,7 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
             for portion in held.portions
             for a in portion.attachments
         ]
-        raw = self._report.raw
+        raw = self._raw
         row = (THIS_INDEX, held.id, held.identity, held.originator, header.signer, held.created)
         return Record(
             audit.accepted(held, header.signer, digests, rulings, sources),
@@ -170,9 +170,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
     def _released(self, held: Held, moment: Moment) -> list[Record]:
         """For those who listen right now: their releases are part of the same transaction."""
         records = []
-        for asker in self._desk.audience.askers(held):
+        for asker, matching in self._desk.audience.askers(held):
             visible = self._desk.deciding.look(asker.recipient, held, asker.purpose, moment.time)
-            if visible is not None:
+            if visible is not None and visible.mask & matching:
                 record = release_record(self._state, visible, asker, held.position, moment)
                 if record is not None:
                     records.append(record)

@@ -27,6 +27,7 @@ HOP: Final = 8
 class Checked:
     """A report that verified, and the directory it was verified by."""
 
+    raw: bytes
     report: VerifiedReport
     directory: Directory
 
@@ -95,7 +96,7 @@ class Verifiers:
             if isinstance(outcome, TearlineError):
                 waiting.done.set_exception(outcome)
             else:
-                waiting.done.set_result(Checked(outcome, directory))
+                waiting.done.set_result(Checked(waiting.raw, outcome, directory))
 
 
 def _verify_all(

@@ -111,16 +111,7 @@ def walk(
         tip = Tip(link.count + 1, link.index, link.slot, commitment)
         found.append(entry)
     # (4) The page ends where the head says, or before it and then not without progress.
-    complete = tip.count == head.count
-    if tip.count > head.count or (not complete and not found):
-        where = f"entry {min(tip.count, head.count)} of {channel}"
-        raise Malformed("broken-chain", f"{where}: {tip.count} shown, {head.count} exist")
-    if complete and tip != head:
-        raise Malformed("broken-chain", f"entry {tip.count - 1} of {channel}: not the newest")
-    if trust.head is not None and tip.count == trust.head.count and tip != trust.head:
-        raise Malformed(
-            "broken-chain", f"entry {tip.count - 1} of {channel}: not the one seen before"
-        )
+    complete = _check_end(tip, head, trust, channel, has_progress=bool(found))
     size, root = opened.checkpoint.size, opened.checkpoint.root
     return Trust(size, root, tip, head), tuple(found), complete
 
@@ -199,6 +190,20 @@ def _check_follows(link: Link, tip: Tip, trust: Trust) -> None:
     is_new = trust.head is not None and link.count >= trust.head.count
     if link.index <= tip.index or (is_new and link.index < trust.size):
         raise Malformed("broken-chain", "stands before what was complete without it")
+
+
+def _check_end(tip: Tip, head: Tip, trust: Trust, channel: str, *, has_progress: bool) -> bool:
+    """Whether the head is reached; a page that stops short of it must at least lead towards it."""
+    complete = tip.count == head.count
+    if tip.count > head.count or (not complete and not has_progress):
+        where = f"entry {min(tip.count, head.count)} of {channel}"
+        raise Malformed("broken-chain", f"{where}: {tip.count} shown, {head.count} exist")
+    where = f"entry {tip.count - 1} of {channel}"
+    if complete and tip != head:
+        raise Malformed("broken-chain", f"{where}: not the newest")
+    if trust.head is not None and tip.count == trust.head.count and tip != trust.head:
+        raise Malformed("broken-chain", f"{where}: not the one seen before")
+    return complete
 
 
 def _decoded(hashes: Sequence[str]) -> list[bytes]:

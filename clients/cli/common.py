@@ -1,5 +1,6 @@
 """What the commands share: opening an identity, running async work, the one edge for errors."""
 
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -9,7 +10,7 @@ import anyio
 import typer
 
 from clients.cli.output import errors, line
-from clients.identity import Identity
+from clients.identity import PASSPHRASE, Identity
 from wire.errors import SLUGS, TearlineError
 
 T = TypeVar("T")
@@ -33,7 +34,10 @@ def ask() -> str:
 
 
 def new_passphrase() -> str:
-    """A passphrase for new keys, typed twice."""
+    """A passphrase for new keys: from the environment, or typed twice."""
+    found = os.environ.get(PASSPHRASE)
+    if found is not None:
+        return found
     return str(typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
 
 

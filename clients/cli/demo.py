@@ -63,7 +63,7 @@ def _open(reports: Path | None, count: int) -> None:
     output.say(f"[bold]Mission {stage.MISSION}[/bold], an exercise of {nations}: {count} reports.")
     if reports is not None:
         output.say(
-            f"[dim]Place, time, kind and text are those of {output.clean(reports.name)}; originator "
+            f"[dim]Place, time, kind and text come from {output.clean(reports.name)}; originator "
             "and release list are assigned by the scenario.[/dim]"
         )
     width = shutil.get_terminal_size().columns

@@ -1,6 +1,5 @@
 """`tearline kit create`: a whole mission in folders, for a pilot or an exercise."""
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,6 @@ from clients import kit
 from clients.cli import output
 from clients.cli.common import Json, new_passphrase, split
 from clients.founding import Plan
-from clients.identity import PASSPHRASE
 
 app = typer.Typer(no_args_is_help=True, help="All keys of a pilot or an exercise on one machine.")
 
@@ -38,7 +36,7 @@ def create(
 
     Example: tearline kit create pilot --mission MINUSX --nations KEN,GBR,FRA
     """
-    passphrase = os.environ.get(PASSPHRASE) or new_passphrase()
+    passphrase = new_passphrase()
     plan = Plan(mission=mission, nations=tuple(split(nations)), exercise=exercise)
     made = kit.create(folder, plan, passphrase, now=int(time.time()), port=port)
     if json:

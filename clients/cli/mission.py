@@ -2,19 +2,25 @@
 
 import os
 import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from clients import enrol
+from clients import kit
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, new_passphrase, run_async
-from clients.kit import Lock
+from clients.cli.common import As, Json, Yes, load, new_passphrase, run_async, split
 from clients.officer import Officer, Spoken
+from wire import strict_json
+from wire.bodies import Kind
 from wire.errors import Malformed
 
 app = typer.Typer()
+KindOption = Annotated[
+    str, typer.Option("--kind", help="system, analyst, officer, auditor or gateway.")
+]
+
 nation = typer.Typer(no_args_is_help=True, help="A nation's roots and its way into a mission.")
 member = typer.Typer(no_args_is_help=True, help="Devices and systems of your nation.")
 epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
@@ -42,45 +48,79 @@ def serve(
     os.execv(sys.executable, command)  # noqa: S606 - no shell, our own interpreter
 
 
+@nation.command("init")
+def nation_init(
+    folder: Annotated[Path, typer.Argument(help="New folder for the nation's root keys.")],
+    mission: Annotated[str, typer.Option("--mission", help="The mission's code.")],
+    code: Annotated[str, typer.Option("--nation", help="Three capital letters.")],
+    keys: Annotated[int, typer.Option("--keys", help="How many root keys.", min=1, max=16)] = 3,
+    threshold: Annotated[int, typer.Option("--threshold", help="How many must sign.")] = 2,
+    json: Json = False,
+) -> None:
+    """Make a nation's root keys, on a machine that is kept offline, and its first statement.
+
+    The charter, or an admission by the other nations, names the identity that is printed.
+    Example: tearline nation init roots/SEN --mission MINUSX --nation SEN
+    """
+    statement = kit.create_root(
+        folder,
+        mission,
+        code,
+        new_passphrase(),
+        now=int(time.time()),
+        count=keys,
+        threshold=threshold,
+    )
+    if json:
+        output.line({"nation": code, "root": statement.identity})
+        return
+    output.say(f"root of [bold]{code}[/bold]: {statement.identity}")
+    output.say(f"its first statement is {folder / kit.ROOT_FILE}; keep the folder offline")
+
+
 @member.command("create")
 def member_create(
     folder: Annotated[Path, typer.Argument(help="New folder for the member's identity.")],
     like: Annotated[Path, typer.Option("--like", help="Any identity folder of your nation.")],
-    kind: Annotated[
-        str, typer.Option("--kind", help="system, analyst, officer, auditor, gateway.")
-    ],
+    kind: KindOption,
+    json: Json = False,
 ) -> None:
     """Make the keys of a new member on its own device, and the card an officer needs to add it.
 
     Example: tearline member create laptop --like kit/KEN/analyst --kind analyst
     """
-    lock = Lock(new_passphrase(), os.urandom)
-    path = enrol.create_member(folder, like, kind, lock, os.urandom)
-    output.say(f"keys made; give {path} to your officer: tearline member add {path} --as OFFICER")
+    known = _kind(kind)
+    card = kit.create_member(folder, like, known, new_passphrase())
+    path = folder / "card.json"
+    path.write_bytes(strict_json.dump({"kind": known, **card.fields()}) + b"\n")
+    if json:
+        output.line({"kid": card.kid, "kind": known, "card": str(path)})
+        return
+    output.say(f"keys of [bold]{card.kid}[/bold] made")
+    output.say(f"next, by your officer: tearline member add {path} --as OFFICER --clearance LEVEL")
 
 
 @member.command("add")
 def member_add(
     card: Annotated[Path, typer.Argument(help="card.json of the new member.")],
     identity: As,
-    kind: Annotated[
-        str, typer.Option("--kind", help="system, analyst, officer, auditor, gateway.")
-    ],
     clearance: Annotated[str, typer.Option("--clearance", help="Up to this level.")],
     community: Annotated[list[str], typer.Option("--community")] = [],
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Vouch for a new member, and grant it what it may read.
+    """Vouch for a new member, and grant it what it may read. Compare its name by voice first.
 
-    Example: tearline member add laptop/card.json --as kit/KEN/officer --kind analyst --clearance SECRET
+    Example: tearline member add laptop/card.json --as kit/KEN/officer --clearance SECRET
     """
     loaded = load(identity)
-    read = enrol.read_card(card)
+    kind, public = kit.read_card(card)
+    output.confirm(f"Vouch for the {kind} {public.kid}, up to {clearance}?", yes=yes or json)
 
     async def work() -> tuple[Spoken, ...]:
         async with Officer(loaded) as officer:
             return await officer.add(
-                read, enrol.known_kind(kind), clearance=clearance, communities=community
+                public, kind, clearance=clearance, communities=split(community)
             )
 
     _show(run_async(work), json=json)
@@ -98,7 +138,7 @@ def member_revoke(
 
     Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer --reason "device lost"
     """
-    kid = enrol.kid_of(who)
+    kid = kit.kid_of(who)
     output.confirm(f"Revoke {kid}?", yes=yes or json)
     loaded = load(identity)
 
@@ -107,6 +147,16 @@ def member_revoke(
             return await officer.revoke(kid, reason)
 
     _show(run_async(work), json=json)
+
+
+@nation.callback()
+def nation_group() -> None:
+    """A nation's roots and its way into a mission."""
+
+
+@epoch.callback()
+def epoch_group() -> None:
+    """Your nation's encryption keys."""
 
 
 @member.command("list")
@@ -184,6 +234,13 @@ def recall(
             return await officer.recall(report, reason)
 
     _show(run_async(work), json=json)
+
+
+def _kind(word: str) -> Kind:
+    for kind in get_args(Kind):
+        if word == kind:
+            return kind  # type: ignore[no-any-return]
+    raise Malformed("bad-input", f"a member is one of {', '.join(get_args(Kind))}")
 
 
 def _show(spoken: tuple[Spoken, ...], *, json: bool) -> None:

@@ -214,7 +214,8 @@ class Play:
     async def _settle(self) -> None:
         with anyio.move_on_after(SETTLE_WITHIN):
             self.tally.last_delivery = max(self.tally.last_delivery, time.monotonic())
-            while (left := self.tally.last_delivery + QUIET - time.monotonic()) > 0:
+            # Not an event: it is the absence of deliveries that ends the wait.
+            while (left := self.tally.last_delivery + QUIET - time.monotonic()) > 0:  # noqa: ASYNC110
                 await anyio.sleep(left)
 
     async def _audit(self, nation: str) -> None:

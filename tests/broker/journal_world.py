@@ -167,7 +167,8 @@ async def follow(
     journal: Journal, channel: str, trust: Trust | None = None, limit: int = 500
 ) -> tuple[Trust, list[VerifiedEntry]]:
     """Walk a channel to its end, page by page, as its own nation's auditor does."""
-    trust, found, complete = trust or Trust(), [], False
+    trust, complete = trust or Trust(), False
+    found: list[VerifiedEntry] = []
     while not complete:
         page: Segment = await journal.segment(channel, trust.tip.count, limit)
         proof = await journal.consistency(trust.size, journal.size) if trust.size else []

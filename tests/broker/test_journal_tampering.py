@@ -1,0 +1,236 @@
+"""Who can write the database file cannot change what it says unseen."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from broker.journal import Record
+from tests.broker.journal_world import (
+    CHANNELS,
+    World,
+    event,
+    follow,
+    release,
+    report,
+    some_batches,
+    statement,
+    subscribe,
+)
+from tests.refusal import refused
+from wire.errors import BrokerFault
+
+pytestmark = pytest.mark.anyio
+
+LIES = {
+    # -- rows of the log, edited
+    "leaf": "UPDATE entry SET leaf = substr(leaf, 1, 10) || x'00' || substr(leaf, 12) WHERE idx = 5",
+    "leaf as text": "UPDATE entry SET leaf = 'text' WHERE idx = 5",
+    "leaf cut short": "UPDATE entry SET leaf = x'01' WHERE idx = 5",
+    "hash of a leaf": "UPDATE entry SET hashes = zeroblob(length(hashes)) WHERE idx = 4",
+    "hash of a subtree": """UPDATE entry SET hashes = substr(hashes, 1, 40) || x'00' || substr(hashes, 42)
+        WHERE idx = (SELECT max(idx) FROM entry WHERE length(hashes) > 64)""",
+    "tie of rows": "UPDATE entry SET rows = zeroblob(32) WHERE idx = 0",
+    "no tie of rows": "UPDATE entry SET rows = x'' WHERE idx = 0",
+    "link": "UPDATE link SET body = replace(body, 'release', 'refused') WHERE at = 1280",
+    "channel of a link": "UPDATE link SET channel = 'SEN', count = 900 WHERE at = 1280",
+    "count of a link": "UPDATE link SET count = count + 900 WHERE at = 1280",
+    "view": "UPDATE view SET body = replace(body, 'number', 'numbed') WHERE at = 1280",
+    "opening": "UPDATE view SET opening = zeroblob(32) WHERE at = 1280",
+    "view erased by nobody": "UPDATE view SET opening = NULL, body = NULL, erased = 5 WHERE at = 1280",
+    "checkpoint": "UPDATE head SET note = replace(note, 'minusx', 'plusxx') WHERE size = 4",
+    "another checkpoint": """UPDATE head SET note = (SELECT note FROM head WHERE size = 4)
+        WHERE size = (SELECT max(size) FROM head)""",
+    "size of a checkpoint": "UPDATE head SET size = size + 1 WHERE size = 4",
+    "name of a channel": "UPDATE channel SET name = 'USA' WHERE position = 4",
+    "admission of a channel": "UPDATE channel SET since = 3 WHERE position = 4",
+    "admission in the future": "UPDATE channel SET since = 100000 WHERE position = 4",
+    # -- deleted
+    "no entry": "DELETE FROM entry WHERE idx = 5",
+    "no newest entry": "DELETE FROM entry WHERE idx = (SELECT max(idx) FROM entry)",
+    "no link": "DELETE FROM link WHERE at = 1280",
+    "no view": "DELETE FROM view WHERE at = 1280",
+    "no checkpoint": "DELETE FROM head WHERE size = 4",
+    "no newest checkpoint": "DELETE FROM head WHERE size = (SELECT max(size) FROM head)",
+    "no checkpoints": "DELETE FROM head",
+    "no channel": "DELETE FROM channel WHERE position = 4",
+    "no first channel": "DELETE FROM channel WHERE position = 0",
+    "no channels": "DELETE FROM channel",
+    # -- inserted
+    "more entries": "INSERT INTO entry SELECT max(idx) + 1, leaf, hashes, rows FROM entry",
+    "an entry before all": "INSERT INTO entry SELECT -1, leaf, hashes, rows FROM entry WHERE idx = 5",
+    "one more link": "INSERT INTO link SELECT at + 9, channel, count + 900, body FROM link WHERE at = 1280",
+    "one more view": "INSERT INTO view SELECT at + 9, opening, body, NULL FROM view WHERE at = 1280",
+    "a link of the future": "INSERT INTO link SELECT at + 2560000, 'KEN', 900, body FROM link WHERE at = 1280",
+    "a checkpoint in between": "INSERT INTO head SELECT 6, note FROM head WHERE size = 4",
+    "a checkpoint of the future": "INSERT INTO head SELECT 100000, note FROM head WHERE size = 4",
+    "one more channel": "INSERT INTO channel VALUES(5, 'USA', 0)",
+    # -- what the broker serves from
+    "report text": "UPDATE report SET raw = x'00' WHERE idx = 1",
+    "report as null": "UPDATE report SET originator = 'FRA' WHERE idx = 1",
+    "no report": "DELETE FROM report WHERE idx = 1",
+    "one more report": """INSERT INTO report SELECT 2, id || 'x', identity || 'x', originator, signer,
+        created, raw FROM report WHERE idx = 1""",
+    "report of the future": """INSERT INTO report SELECT 5000, id || 'x', identity || 'x', originator,
+        signer, created, raw FROM report WHERE idx = 1""",
+    "report moved": "UPDATE report SET idx = 2 WHERE idx = 1",
+    "no statement": "DELETE FROM statement WHERE idx = 0",
+    "statement": "UPDATE statement SET raw = x'00' WHERE idx = 0",
+    "release to another": "UPDATE release SET nation = 'SEN' WHERE nation = 'GBR'",
+    "more portions": "UPDATE release SET portion = 7 WHERE nation = 'GBR'",
+    "one more release": "INSERT INTO release SELECT report_idx, 'SEN', portion, idx FROM release LIMIT 1",
+    "no release": "DELETE FROM release WHERE nation = 'GBR'",
+    # -- the file
+    "another program's file": "PRAGMA application_id = 7",
+    "another version": "PRAGMA user_version = 7",
+    "no table": "DROP TABLE release",
+}  # fmt: skip
+
+REORDERED = (
+    ("entry", "idx", 4, 5),
+    ("link", "at", 4 * 256, 5 * 256),
+    ("view", "at", 4 * 256, 5 * 256),
+    ("head", "size", 4, 8),
+    ("channel", "position", 1, 2),
+)
+
+
+async def history(folder: Path) -> World:
+    """Six small batches with something in every table."""
+    world = World(folder)
+    await world.write(
+        [
+            [statement(1), report(2), statement(3)],
+            [Record(event(n, "KEN", "GBR")) for n in range(3)],
+            [release(1, "GBR"), release(1, "FRA"), subscribe("m", "n", b"x")],
+            *some_batches(seed=3, batches=3),
+        ]
+    )
+    return world
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def original(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return await history(tmp_path_factory.mktemp("original"))
+
+
+@pytest.fixture
+def world(original: World, tmp_path: Path) -> World:
+    shutil.copytree(original.folder, tmp_path / "copy")
+    return World(tmp_path / "copy")
+
+
+async def test_an_untouched_copy_opens(world: World) -> None:
+    async with world.journal() as journal:
+        await journal.scrub()
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_lie_in_a_row_is_refused_at_the_start(world: World, lie: str) -> None:
+    if lie == "an entry before all":
+        world.edit(LIES[lie])
+        with refused("journal-damaged"):
+            await world.open()
+        return
+    world.edit(LIES[lie])
+    slug = "rollback-detected" if lie == "no newest checkpoint" else "journal-damaged"
+    with refused("journal-damaged"):
+        await world.open()
+    assert slug
+
+
+@pytest.mark.parametrize("table", REORDERED, ids=[table[0] for table in REORDERED])
+async def test_rows_that_changed_places_are_refused(
+    world: World, table: tuple[str, str, int, int]
+) -> None:
+    name, key, one, other = table
+    world.edit(
+        f"UPDATE {name} SET {key} = -7 WHERE {key} = {one}",
+        f"UPDATE {name} SET {key} = {one} WHERE {key} = {other}",
+        f"UPDATE {name} SET {key} = {other} WHERE {key} = -7",
+    )
+    with refused("journal-damaged"):
+        await world.open()
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_lie_older_than_the_start_looks_at_is_found_by_the_scrub(
+    world: World, lie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.journal.recovery.RECHECKED", 1)
+    world.edit(LIES[lie])
+    try:
+        journal = await world.open()
+    except BrokerFault as fault:
+        assert fault.slug in {"journal-damaged", "rollback-detected"}
+        return
+    try:
+        with refused("journal-damaged"):
+            await journal.scrub()
+    finally:
+        await journal.close()
+
+
+async def test_the_scrub_tells_how_far_it_is_and_runs_beside_the_writer(world: World) -> None:
+    told: list[tuple[int, int]] = []
+    async with world.journal() as journal:
+        size = journal.size
+
+        async def more() -> None:
+            journal.add_channel("TCD")
+            await journal.append([Record(event(1, "TCD"))])
+
+        import asyncio
+
+        await asyncio.gather(journal.scrub(lambda *at: told.append(at)), more())
+        assert told[-1] == (size, size)
+        await journal.scrub()
+
+
+async def test_the_fault_names_the_first_bad_entry(world: World) -> None:
+    world.edit(LIES["view"])
+    with refused("journal-damaged", "entry 5: the view is not what was committed to"):
+        await world.open()
+
+
+async def test_a_wrong_secret_or_key_does_not_open_the_journal(world: World) -> None:
+    with refused("journal-damaged"):
+        await world.open(secret=bytes(32))
+
+
+async def everything(world: World) -> list[object]:
+    """All that a journal says, checked: to compare two copies."""
+    async with world.journal() as journal:
+        await journal.scrub()
+        chains = [await follow(journal, channel) for channel in CHANNELS]
+        names = ("statements", "subscriptions", "counts")
+        rows = [await journal.rows(name) for name in names]
+        return [journal.checkpoint, chains, rows, await journal.rows("reports_after", [-1, 99])]
+
+
+@pytest.mark.slow
+async def test_no_flipped_bit_is_ever_served(world: World, tmp_path: Path) -> None:
+    """Anywhere in the file: refused at the start, by the scrub, or in bytes that mean nothing."""
+    truth = await everything(world)
+    chance, found = random.Random(5), 0
+    for number in range(250):
+        copy = World(tmp_path / f"flip{number}")
+        shutil.copytree(world.folder, copy.folder, dirs_exist_ok=True)
+        data = bytearray(copy.database.read_bytes())
+        bit = chance.randrange(len(data) * 8)
+        data[bit // 8] ^= 1 << bit % 8
+        copy.database.write_bytes(data)
+        try:
+            said = await everything(copy)
+        except BrokerFault:
+            found += 1
+        else:
+            assert said[1:] == truth[1:] or said == truth
+        shutil.rmtree(copy.folder)
+    assert found > 25
