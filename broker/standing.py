@@ -13,6 +13,7 @@ from broker.policybook import Policies
 from policies.schema import FLOOR_OWNER
 from wire import bodies, fold
 from wire.directory import Directory
+from wire.entries import MISSION
 from wire.statements import Statement
 from wire.vocabulary import Vocabulary
 
@@ -54,19 +55,15 @@ class Standing:
     def after(self, statement: Statement, position: int, time: int) -> "Standing":
         """The standing after this statement at this position and time (seconds).
 
-        Policies are not folded yet: see `settled`. Raises what `wire.fold.apply` raises, and
-        `Malformed` ("policy-refused") for a policy that could not be put in force.
+        Policies are not folded yet: see `settled`. Raises what `wire.fold.apply` raises.
         """
-        directory = fold.apply(self.directory, statement, position, time)
+        directory = fold.apply(self.directory, statement, position, time, viewer=MISSION)
         next_one = replace(self, directory=directory)
         terms = directory.vocabulary
         match statement.head.type:
             case "registry.publish" if terms is not None:
                 known = {**self.vocabularies, terms.digest: terms}
                 return replace(next_one, vocabularies=known)
-            case "policy.publish":
-                policybook.check_adoptable(directory, self.vocabularies, statement.head.nation)
-                return next_one
             case "approval":
                 return replace(next_one, approvals=self._approved(statement))
             case "report.release":
@@ -74,6 +71,13 @@ class Standing:
                 return replace(next_one, consents={**self.consents, statement.identity: consent})
             case _:
                 return next_one
+
+    def check_adoptable(self, nation: str) -> None:
+        """Refuse a nation's newest policy if it could not be put in force.
+
+        Raises `Malformed` ("policy-refused").
+        """
+        policybook.check_adoptable(self.directory, self.vocabularies, nation)
 
     def settled(self, now: int) -> "Standing":
         """The same, with the policies that are in force now (seconds)."""

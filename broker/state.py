@@ -40,13 +40,13 @@ class State:
         if policies is None:
             raise Conflict("statement-conflict", "the mission has no registry yet")
         if policies.until <= now:
-            self.settle(self.standing)
+            self.adopt(self.standing.settled(now))
         assert self.standing.policies is not None
         return self.standing.policies
 
-    def settle(self, standing: Standing) -> None:
+    def adopt(self, standing: Standing) -> None:
         """A new standing holds, from now on."""
-        self.standing = standing.settled(self.now())
+        self.standing = standing
         self.version += 1
 
     def member(self, kid: str, position: int) -> Member:

@@ -1,0 +1,27 @@
+"""The client library: what partner systems, analysts, officers and auditors import."""
+
+from clients.auditor import Auditor, Verdict
+from clients.draft import AttachmentFile, Draft, Label, Portion
+from clients.identity import Identity
+from clients.officer import Officer
+from clients.publisher import Publisher, Receipt
+from clients.subscriber import Received, Subscriber
+from clients.sync import BlockingAuditor, BlockingPublisher, BlockingSubscriber
+
+__all__ = [
+    "AttachmentFile",
+    "Auditor",
+    "BlockingAuditor",
+    "BlockingPublisher",
+    "BlockingSubscriber",
+    "Draft",
+    "Identity",
+    "Label",
+    "Officer",
+    "Portion",
+    "Publisher",
+    "Receipt",
+    "Received",
+    "Subscriber",
+    "Verdict",
+]

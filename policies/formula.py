@@ -8,7 +8,7 @@ Times and spans are whole seconds; every comparison becomes "at least".
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, assert_never
+from typing import Final, Literal, NamedTuple
 
 Value = bool | int | str | frozenset[str]
 Parent = tuple[str, str]
@@ -146,10 +146,8 @@ def holds(atom: Atom, scene: Scene) -> bool:
             return scene.values[path] == word
         case Empty(path):
             return not words(scene.values[path])
-        case Cross(test, left, right):
-            return CROSS_TESTS[test](scene.values[left], scene.values[right])
         case _:
-            assert_never(atom)
+            return CROSS_TESTS[atom.test](scene.values[atom.left], scene.values[atom.right])
 
 
 CROSS_TESTS: Final[Mapping[CrossTest, Callable[[Value, Value], bool]]] = {

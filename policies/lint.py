@@ -70,7 +70,8 @@ def format(text: str) -> str:  # noqa: A001 - the command's own name
     """
     prescan(text)
     try:
-        return str(cedarpy.format_policies(text, LINE_WIDTH, 2))
+        cedarpy.PolicySet.from_str(text).to_pst()  # the formatter takes more than is Cedar
+        return cedarpy.format_policies(text, LINE_WIDTH, 2)
     except ValueError:
         raise Malformed("policy-refused", "syntax") from None
 

@@ -1,12 +1,11 @@
 """Atoms in the words of a disclosure officer."""
 
 from datetime import UTC, datetime
-from typing import Final, assert_never
+from typing import Final
 
 from policies.formula import (
     AtLeast,
     Atom,
-    Cross,
     CrossTest,
     Empty,
     Equals,
@@ -88,10 +87,10 @@ def phrase(atom: Atom, vocabulary: Vocabulary, *, holds: bool) -> str:
             return f"{_NAMES[path]} is {'' if holds else 'not '}{word}"
         case Empty(path):
             return f"there is {'nothing' if holds else 'something'} in {_NAMES[path]}"
-        case Cross(test, left, right):
-            return _CROSSES[test][other].format(left=_NAMES[left], right=_NAMES[right])
         case _:
-            assert_never(atom)
+            return _CROSSES[atom.test][other].format(
+                left=_NAMES[atom.left], right=_NAMES[atom.right]
+            )
 
 
 def _named(relation: str, word: str, vocabulary: Vocabulary) -> str:

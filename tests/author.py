@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clients.keys import seal_to
+from clients.keys import EpochKeyring, seal_to
+from clients.open import OpenedReport, open_report
 from tests import sealing
 from tests.people import Person, epoch_seed
 from tests.speaker import Speaker, Words, words
 from wire import binding, report
 from wire.base64_strict import encode
+from wire.bodies import EpochGrant
 from wire.members import EpochKey
 from wire.report import Frame, PortionFrame
 from wire.statements import Statement
@@ -79,7 +81,11 @@ class Author(Speaker):
             )
             at = sealing.Place(place.originator, place.report_id, i)
             keys = self.keys_for(fields)
-            frames.append(sealing.portion(at, fields, p.text.encode(), keys, self.world.random))
+            frames.append(
+                sealing.portion(
+                    at, fields, sealing.written(p.text[:80], p.text), keys, self.world.random
+                )
+            )
         return self.assembles(place, frames, signer)
 
     def assembles(
@@ -92,11 +98,11 @@ class Author(Speaker):
         self,
         place: sealing.Place,
         frames: Sequence[PortionFrame],
-        signer: Person | None = None,
+        by: Person | None = None,
         **changes: Any,
     ) -> Frame:
         """The same before it is bytes; `changes` are to fields of the header."""
-        who = signer or self.world.people[self.code, "system"]
+        who = by or self.world.people[self.code, "system"]
         commitments = [f.commitment for f in frames]
         now, random = self.world.clock.now, self.world.random
         fields = sealing.header(self.world.directory, place, who.kid, now, commitments, random)
@@ -112,8 +118,21 @@ class Author(Speaker):
                     place = sealing.Place(read.originator, read.header.id, p.index)
                     seed = epoch_seed(self.code, record.epoch, record.level)
                     plain = sealing.open_portion(p.frame, place, self.code, seed)
-                    opened[p.index] = plain.decode()
+                    opened[p.index] = sealing.read(plain)["body"]
         return opened
+
+    def keyring(self, person: Person) -> EpochKeyring:
+        """What one member can open: the epochs granted to it so far."""
+        filed = (f.statement for f in self.world.history)
+        grants = (s.body(EpochGrant) for s in filed if s.head.type == "epoch.grant")
+        terms = self.world.directory.terms
+        return EpochKeyring.from_grants(person.keys, self.code, grants, terms)
+
+    def opens_as(self, person: Person, delivery: bytes) -> OpenedReport:
+        """Verify a delivery and open it with the clients' own code, as one member."""
+        verified = self.world.reads(delivery, self.code)
+        ring = self.keyring(person)
+        return open_report(verified, self.code, ring, self.world.directory.terms)
 
     def consents(self, raw: bytes, to: str, index: int = 0, **how: Any) -> Statement:
         """Release one portion of an own report to one more nation, with a wrap of its key."""

@@ -76,6 +76,8 @@ class Coalition:
     """Position and time at which each report, by identity, was accepted."""
     roots: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     """Of each nation: version, number and threshold of its root keys."""
+    views: dict[str, tuple[Directory, int]] = field(default_factory=dict, repr=False)
+    """What clients of each nation have folded, from how many statements."""
 
     def __post_init__(self) -> None:
         self.random = random_of("world", self.mission, *self.directory.order)
@@ -111,6 +113,7 @@ class Coalition:
             dict(self.people),
             dict(self.accepted),
             dict(self.roots),
+            dict(self.views),
         )
 
     def __getitem__(self, code: str) -> Nation:
@@ -150,12 +153,13 @@ class Coalition:
 
     def as_seen_by(self, nation: str) -> Directory:
         """The directory that a client of this nation folds from what the broker shows it."""
-        directory = self.blank()
-        for filed in self.history:
+        directory, done = self.views.get(nation, (self.blank(), 0))
+        for filed in self.history[done:]:
             shown, head = filed.statement, filed.statement.head
             if head.scope != "mission" and head.nation != nation:
                 shown = statements.parse(statements.without_body(shown))
             directory = fold.apply(directory, shown, filed.position, filed.time, viewer=nation)
+        self.views[nation] = (directory, len(self.history))
         return directory
 
     def founds(

@@ -41,6 +41,23 @@ def text(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+MEDIA_TYPE = "application/vnd.tearline.content+json"
+
+
+def written(title: str, body: str) -> bytes:
+    """Our own content, padded (Padmé, at least 256 bytes) behind its length."""
+    data = text({"v": 1, "title": title, "body": body, "attachments": {}})
+    size = max(256, 8 + len(data))
+    free = size.bit_length() - 1 - (size.bit_length() - 1).bit_length()
+    size = -(-size >> free) << free
+    return len(data).to_bytes(8, "big") + data + bytes(size - 8 - len(data))
+
+
+def read(padded: bytes) -> dict[str, Any]:
+    """The content's fields."""
+    return fields(padded[8 : 8 + int.from_bytes(padded[:8], "big")])
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a portion will stand: what its keys and ciphertexts are bound to."""
@@ -69,7 +86,7 @@ def portion(
     keys: Sequence[EpochKey],
     random: Random,
     *,
-    media_type: str = "text/plain",
+    media_type: str = MEDIA_TYPE,
     attachments: Sequence[Mapping[str, Any]] = (),
     content_keys: Mapping[str, bytes] | None = None,
 ) -> PortionFrame:

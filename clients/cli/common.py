@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import anyio
 import typer
 
-from clients.cli.output import errors, line
+from clients.cli.output import clean, errors, line
 from clients.identity import PASSPHRASE, Identity
 from wire.errors import SLUGS, TearlineError
 
@@ -59,7 +59,7 @@ def refuse(error: TearlineError, *, json: bool) -> NoReturn:
             }
         )
     else:
-        errors.print(f"[bold red]refused:[/bold red] {error!s}", markup=True, soft_wrap=True)
+        errors.print(f"[bold red]refused:[/bold red] {clean(str(error))}", soft_wrap=True)
     explanation = getattr(error, "explanation", None)
     if explanation and not json:
         errors.print_json(data=explanation)

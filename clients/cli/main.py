@@ -1,55 +1,56 @@
 """The command `tearline`: one app of many commands, and the one edge where errors become words."""
 
 import sys
+from importlib.util import find_spec
 
 import typer
-from click.exceptions import ClickException
 from pydantic import ValidationError
 
-from clients.cli import audit, demo, kit, mission, policy, reports
+from clients.cli import audit, reports
 from clients.cli.common import REFUSED, refuse
 from clients.cli.output import errors
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
+FULL = find_spec("cedarpy") is not None
+"""An analyst installs no policy engine; who writes policies or runs a mission has the extra."""
 
 app = typer.Typer(
     name="tearline",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Share intelligence without losing control of it.",
+    help="Share intelligence without losing control of it."
+    + ("" if FULL else " For kits, members, policies and the demo: install tearline[policy]."),
 )
-app.add_typer(kit.app, name="kit")
 app.add_typer(reports.app)
-app.add_typer(mission.app)
-app.add_typer(mission.nation, name="nation")
-app.add_typer(mission.member, name="member")
-app.add_typer(mission.epoch, name="epoch")
-app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
-app.add_typer(demo.app)
+if FULL:
+    from clients.cli import demo, kit, mission, policy
+
+    app.add_typer(kit.app, name="kit")
+    app.add_typer(mission.app)
+    app.add_typer(mission.nation, name="nation")
+    app.add_typer(mission.member, name="member")
+    app.add_typer(mission.epoch, name="epoch")
+    app.add_typer(policy.app, name="policy")
+    app.add_typer(demo.app)
 
 
 def run() -> None:
     """Run the command line; every refusal is one line, what to do next, and an exit code."""
     json = "--json" in sys.argv
     try:
-        app(standalone_mode=False)
+        app()
     except TearlineError as error:
         refuse(error, json=json)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         refuse(Malformed("bad-fields", f"{where}: {first['msg']}"), json=json)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         errors.print("interrupted")
         sys.exit(INTERRUPTED)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
-    except ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
     except OSError as error:
         errors.print(f"[bold red]refused:[/bold red] {error.strerror}: {error.filename}")
         sys.exit(REFUSED)

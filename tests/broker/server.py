@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import select
 import socket
 import threading
 import time
@@ -12,11 +14,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import uvloop
+from broker.core import Broker
 
+from broker.app import create_app
 from broker.metrics import Metrics
 from broker.problems import Asgi
 from broker.server import Server, bound
 from broker.settings import Limits, Settings
+from tests.people import Person
+from wire.request_signature import Target, sign
 
 PATIENCE = 20.0
 """Seconds after which a test that waits has failed."""
@@ -52,9 +58,9 @@ class Reply:
 class Raw:
     """One connection, spoken to in bytes."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
         self.port = port
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         self._read = bytearray()
 
     def __enter__(self) -> Self:
@@ -81,9 +87,33 @@ class Raw:
         body = b"" if bodiless else self._take(int(headers.get("content-length", "0")))
         return Reply(int(head[0].split(" ")[1]), headers, body, tuple(name for name, _ in pairs))
 
+    def events(self) -> Iterator[Mapping[str, str]]:
+        """The events of a stream, each as its fields; comments are empty ones."""
+        head = self._until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        text = b""
+        while size := int(self._until(b"\r\n"), 16):
+            text += self._take(size + 2)[:-2]
+            *blocks, text = text.split(b"\n\n")
+            for block in blocks:
+                pairs = [line.partition(": ")[::2] for line in block.decode().split("\n")]
+                yield {name: value for name, value in pairs if name}
+
     def closed(self) -> bool:
         """Whether the server closes (true) or has something more to say (false)."""
         return not self._read and not self._more()
+
+    def silent(self, seconds: float) -> bool:
+        """Whether nothing at all comes for so long."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return not poll.poll(seconds * 1000)
+
+    def cut(self) -> bool:
+        """Whether the server resets the connection, seen without reading from it."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP)
+        return bool(poll.poll(PATIENCE * 1000))
 
     def rest(self) -> bytes:
         """Everything until the server closes."""
@@ -194,3 +224,69 @@ def running(
             kept["server"].should_exit = True
             worker.join(PATIENCE)
             assert not worker.is_alive(), "the server does not stop"
+
+
+# -- the real broker
+
+
+@contextmanager
+def serving(
+    folder: Path, clock: Callable[[], float] = time.time, *, port: int = 0, **limits: Any
+) -> Iterator[Running]:
+    """Run the broker in `folder`; `limits` replace those of its settings."""
+
+    async def make(settings: Settings, metrics: Metrics) -> tuple[Asgi, Any]:
+        broker = await Broker.open(settings, clock=clock, random=os.urandom)
+        return create_app(broker, metrics), broker.close
+
+    settings = Settings.load(folder, port=port)
+    limited = settings.model_copy(update={"limits": Limits(**limits)})
+    with running(limited, make, clock) as server:
+        yield server
+
+
+@dataclass
+class Asking:
+    """A member that asks: every request is signed with its own key."""
+
+    server: Running
+    who: Person
+    clock: Callable[[], float]
+
+    def ask(
+        self,
+        start: str,
+        *fields: str,
+        body: bytes = b"",
+        media: str | None = "application/json",
+        raw: Raw | None = None,
+    ) -> Reply:
+        """One signed request, on a connection of its own unless one is given."""
+        lines = [*fields, *self.signature(start, body)]
+        if body:
+            lines += [f"Content-Length: {len(body)}"]
+            lines += [f"Content-Type: {media}"] if media else []
+        if raw is not None:
+            return raw.ask(start, *lines, body=body)
+        return self.server.ask(start, *lines, body=body)
+
+    def signature(self, start: str, body: bytes = b"", **other: Any) -> list[str]:
+        """The three fields that sign a request; `other` changes what is signed."""
+        method, _, target = start.partition(" ")
+        path, _, query = target.partition("?")
+        authority = f"127.0.0.1:{self.server.port}"
+        what = {"method": method, "authority": authority, "path": path, "query": query}
+        how = {"created": int(self.clock()), "nonce": os.urandom(16), **other}
+        said = Target(**{name: how.pop(name, value) for name, value in what.items()})
+        key, kid = how.pop("key", self.who.keys.request), how.pop("kid", self.who.kid)
+        signed = sign(said, how.pop("body", body), key, kid, **how)
+        return [f"{name}: {value}" for name, value in signed.items()]
+
+    @contextmanager
+    def stream(self, name: str, last: str | None = None) -> Iterator[Iterator[Mapping[str, str]]]:
+        """The events of one subscription, live."""
+        start = f"GET /v1/subscriptions/{name}/stream"
+        lines = self.signature(start) + ([f"Last-Event-ID: {last}"] if last else [])
+        with self.server.connect() as raw:
+            raw.send(request(raw.port, start, *lines))
+            yield raw.events()

@@ -10,7 +10,7 @@ from clients.keys import EpochKeyring
 from clients.open import OpenedReport, open_report
 from clients.seal import SealedReport, seal
 from tests.people import random_of
-from wire import report, statements, verify
+from wire import statements, verify
 from wire.bodies import EpochGrant
 from wire.verify import VerifiedReport
 
@@ -20,9 +20,9 @@ KINDS = {"classification": "SECRET", "regions": {"KE"}, "threats": {"explosive.i
 
 
 @cache
-def founded(nations: tuple[str, ...] = NATIONS, **how: Any) -> Founded:
-    plan = Plan(mission="MINUSX", nations=nations, **how)
-    return found(plan, now=NOW, random=random_of("founding", *nations))
+def founded(*clearances: tuple[str, str]) -> Founded:
+    plan = Plan(mission="MINUSX", nations=NATIONS, clearances=dict(clearances))
+    return found(plan, now=NOW, random=random_of("founding"))
 
 
 def label(release_to: Iterable[str] = ("GBR",), **how: Any) -> Label:
@@ -30,7 +30,10 @@ def label(release_to: Iterable[str] = ("GBR",), **how: Any) -> Label:
 
 
 def draft(release_to: Iterable[str] = ("GBR",), **how: Any) -> Draft:
-    words = {"title": "IED on the Garissa road", "body": "Two devices.\nPressure plates."}
+    words: dict[str, Any] = {
+        "title": "IED on the Garissa road",
+        "body": "Two devices.\nPressure plates.",
+    }
     return Draft(**{**words, "label": label(release_to), **how})
 
 
@@ -61,7 +64,3 @@ def keyring(nation: str, kind: str = "analyst", mission: Founded | None = None) 
 
 def opened(verified: VerifiedReport, nation: str) -> OpenedReport:
     return open_report(verified, nation, keyring(nation), founded().directory.terms)
-
-
-def wrap_count(raw: bytes) -> int:
-    return sum(len(p.wraps) for p in report.parse(raw).portions)

@@ -41,7 +41,7 @@ def test_what_people_write_comes_back(title: str, body: str) -> None:
     ],
 )
 def test_the_usual_fields_are_taken(how: dict[str, Any]) -> None:
-    assert decode(raw(**how))
+    assert decode(raw(**how)).title == "Title"
 
 
 @pytest.mark.parametrize(

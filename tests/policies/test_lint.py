@@ -211,6 +211,12 @@ def test_each_layer_has_its_own_action(kind: str) -> None:
     ]
 
 
+def test_recipients_can_be_named_by_kind_and_nation_in_one_test() -> None:
+    assert findings(permit('principal is Gateway in Nation::"KEN"')) == {}
+    both = '(principal is Gateway in [Nation::"KEN", Nation::"GBR"]) || principal is Analyst'
+    assert findings(permit(both)) == {}
+
+
 def test_format_keeps_comments_and_meaning_and_is_stable() -> None:
     text = "// why\n" + permit('resource in Within::"KE" && context.approvals >= 1')
     formatted = lint_module.format(text)
@@ -218,7 +224,9 @@ def test_format_keeps_comments_and_meaning_and_is_stable() -> None:
     assert lint_module.format(formatted) == formatted
 
 
-@pytest.mark.parametrize("text", ["permit (", rf"permit {'(' * 50}", "\t"])
+@pytest.mark.parametrize(
+    "text", ["permit (", rf"permit {'(' * 50}", "\t", permit("context.isMulticast(1)")]
+)
 def test_format_refuses_what_it_cannot_read(text: str) -> None:
     with pytest.raises(Malformed, match="policy-refused"):
         lint_module.format(text)

@@ -98,7 +98,6 @@ def test_every_body_is_salted(rule: Any) -> None:
         (HONEST.raw + b"\0", "bad-statement"),
         (bytes(statements.STATEMENT_MAX + 1), "too-large"),
     ],
-    ids=str,
 )
 def test_a_wrong_layout_is_refused(bad: bytes, slug: str) -> None:
     with refused(slug):

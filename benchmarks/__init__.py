@@ -1,0 +1,1 @@
+"""How fast Tearline is, each number beside a limit measured in the same run."""

@@ -1,0 +1,258 @@
+"""One live stream: a reader's place in what is offered to its nation, and nothing more.
+
+A stream holds no queue. It points into the four lanes of its nation, one a precedence, and takes
+what comes next from the most urgent lane that has something: FLASH goes before everything, however
+long the backlog. An idle stream costs a few hundred bytes and a slow one no more.
+
+The cursor that goes with an event is a low-water mark: everything up to it was taken or is not for
+this reader. Who comes back with it misses nothing; what overtook may come once more.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from broker.answers import Event, EventKind, Release
+from broker.cursors import CursorSeal
+from broker.deciding import Visible
+from broker.holdings import Held, Lanes, Offer
+from broker.journal import Journal
+from broker.matching import Filter, Interest
+from broker.release import Asker, Releases
+from broker.state import State
+from wire import strict_json
+from wire.errors import NotAllowed, TearlineError
+from wire.members import Member
+
+BUFFER_BYTES: Final = 1 << 20
+"""What may wait for a reader that takes nothing, and what is made ready for one at a time."""
+
+AHEAD: Final = 64
+"""Reports made ready at a time for a reader that catches up: one journal batch, one query."""
+
+SLOW_S: Final = 5
+"""Seconds without taking anything after which a reader that much is waiting for is cut."""
+
+SCAN: Final = 2_048
+"""Offers looked at before other tasks get their turn: about a millisecond."""
+
+
+@dataclass(eq=False)
+class Group:
+    """All open streams that ask for the same as the same class of reader."""
+
+    asker: Asker
+    wanted: Filter
+    interest: Interest
+    streams: "dict[LiveStream, None]" = field(default_factory=dict)
+    _newest: tuple[Held | None, int] = (None, 0)
+
+    def read_by(self, interest: Interest) -> None:
+        """The filter, read by other words from now on."""
+        self.interest, self._newest = interest, (None, 0)
+
+    def matching(self, held: Held) -> int:
+        """The portions that answer the filter, of those that the nation has a key to, as bits."""
+        if self._newest[0] is not held:  # all its streams ask about the same one, one by one
+            self._newest = held, self._matching(held)
+        return self._newest[1]
+
+    def _matching(self, held: Held) -> int:
+        nation = self.asker.recipient.nation
+        answering = (
+            1 << p.index
+            for p in held.portions
+            if nation in p.recipients and p.topic in self.interest
+        )
+        return sum(answering)
+
+
+@dataclass(slots=True)
+class _Next:
+    lane: int
+    after: int
+    visible: Visible
+
+
+class LiveStream:
+    """A stream from its opening to its end. `events` is iterated once."""
+
+    def __init__(
+        self,
+        member: Member,
+        name: str,
+        group: Group,
+        seal: CursorSeal,
+        position: int,
+        state: State,
+        releases: Releases,
+        journal: Journal,
+        life: int,
+    ) -> None:
+        self.member, self.name, self.group = member, name, group
+        self._asker = Asker(group.asker.recipient, member.kid, group.asker.purpose)
+        self._state, self._releases, self._journal = state, releases, journal
+        self._seal, self._mark = seal, position
+        self._offers = state.holdings.lanes(member.nation)
+        self._at = [Lanes.start(lane, position) for lane in self._offers.lanes]
+        self._ahead: dict[tuple[int, int], Release] = {}
+        self._wake = asyncio.Event()
+        self._beat = False
+        self._away_since: int | None = None
+        self._untaken = 0
+        self._stood = -1
+        self._until = state.now() + life
+        self.ended: str | None = None
+
+    # -- what others tell it
+
+    def end(self, reason: str) -> None:
+        """Let it end, with a last event that says why."""
+        self.ended = self.ended or reason
+        self._wake.set()
+
+    def beat(self) -> None:
+        """Let it send a heartbeat, and look whether its reader still stands."""
+        self._beat = True
+        self._wake.set()
+
+    def wake(self, size: int) -> None:
+        """Something of `size` bytes is there. A reader that takes nothing of too much is cut."""
+        if self._away_since is not None:
+            self._untaken += size
+            slow = self._state.now() - self._away_since >= SLOW_S
+            if slow and self._untaken > BUFFER_BYTES:
+                self.end("too-slow")
+        self._wake.set()
+
+    # -- what its reader gets
+
+    async def events(self, leave: Callable[["LiveStream"], None]) -> AsyncGenerator[Event, None]:
+        """Reports, heartbeats and, at the end, why it ends. `leave` is called when all is over."""
+        try:
+            async for event in self._events():
+                self._away_since, self._untaken = self._state.now(), 0
+                yield event
+                self._away_since = None
+        finally:
+            leave(self)
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        while True:
+            if reason := self._over():
+                yield self._event("end", strict_json.dump({"reason": reason}))
+                return
+            if self._beat:
+                self._beat = False
+                yield self._event("heartbeat", self._heartbeat())
+                continue
+            try:
+                event = await self._report()
+            except TearlineError as fault:
+                self.end(fault.slug)
+                continue
+            if event is not None:
+                yield event
+            else:
+                await self._wake.wait()
+
+    def _over(self) -> str | None:
+        """Why the stream must end now, if it must: asked before every event."""
+        if self.ended is None and self._state.now() >= self._until:
+            self.ended = "stopping"  # its time is over; the reader comes back with its cursor
+        if self._stood != self._state.version or self._state.now() >= self.member.expires:
+            try:
+                self._state.member(self.member.kid, self._journal.size)
+            except NotAllowed as refusal:
+                self.ended = refusal.slug
+            self._stood = self._state.version
+        return self.ended
+
+    def _heartbeat(self) -> bytes:
+        beat = {"checkpoint": self._journal.checkpoint, "time": self._state.now()}
+        return strict_json.dump(beat, prose=True)
+
+    def _event(self, kind: EventKind, data: bytes) -> Event:
+        return Event(kind, self._seal.seal(self._low_water()), data)
+
+    # -- the next report
+
+    async def _report(self) -> Event | None:
+        """The most urgent report that there is; None if there is none, or the stream is to end."""
+        self._wake.clear()
+        while self.ended is None and not self._beat:
+            looked, found = self._find()
+            if found is None and looked < SCAN:
+                break
+            if found is None:  # there is more to look at; others first
+                await asyncio.sleep(0)
+            elif (release := self._release(found.visible)) is None:
+                await self._make_ready(found)  # meanwhile something more urgent may have come
+            else:
+                self._at[found.lane] = found.after
+                self._ahead.pop(_name(found.visible), None)
+                return self._event("report", release.json)
+        return None
+
+    def _release(self, visible: Visible) -> Release | None:
+        name = _name(visible)
+        nation = self._asker.recipient.nation
+        return self._ahead.get(name) or self._releases.ring.get((name[0], nation, name[1]))
+
+    def _find(self) -> tuple[int, _Next | None]:
+        """The first offer in the most urgent lane that is for this reader, and how many were not.
+
+        Looks at no more than `SCAN`.
+        """
+        looked = 0
+        for lane, offers in enumerate(self._offers.lanes):
+            while (at := self._at[lane]) < len(offers) and looked < SCAN:
+                visible = self._look(offers[at])
+                if visible is not None:
+                    return looked, _Next(lane, at + 1, visible)
+                self._at[lane] = at + 1
+                looked += 1
+        return looked, None
+
+    def _look(self, offer: Offer) -> Visible | None:
+        """What this reader may have of an offer now, if that answers its filter."""
+        matching = self.group.matching(offer.held)
+        if not matching:
+            return None
+        visible = self._releases.look(self._asker, offer.held)
+        return visible if visible is not None and visible.mask & matching else None
+
+    async def _make_ready(self, first: _Next) -> None:
+        """Journal and read the next reports of a lane together, at most `BUFFER_BYTES` of them."""
+        wanted, size = [first.visible], first.visible.size
+        offers = self._offers.lanes[first.lane]
+        for at in range(first.after, min(first.after + SCAN, len(offers))):
+            visible = self._look(offers[at])
+            if visible is not None:
+                size += visible.size
+                if size > BUFFER_BYTES or len(wanted) >= AHEAD:
+                    break
+                wanted.append(visible)
+        releases = await self._releases.serve(self._asker, [v.held for v in wanted])
+        self._ahead = {
+            _name(visible): release
+            for visible, release in zip(wanted, releases, strict=True)
+            if release is not None
+        }
+
+    def _low_water(self) -> int:
+        """Everything up to this journal position was taken or is not for this reader."""
+        pending = [
+            offers[at].position - 1
+            for at, offers in zip(self._at, self._offers.lanes, strict=True)
+            if at < len(offers)
+        ]
+        if not pending and self._offers.all:
+            pending = [self._offers.all[-1].position]
+        self._mark = max(self._mark, min(pending, default=self._mark))
+        return self._mark
+
+
+def _name(visible: Visible) -> tuple[int, int]:
+    return visible.held.position, visible.mask

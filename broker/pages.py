@@ -1,0 +1,107 @@
+"""What auditors and followers read: pages of the mission's channel and of their own nation's.
+
+Everybody sees every statement's head, so that no chain has holes; a body that is not for the
+viewer is withheld, and the head's salted digest says nothing about it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from broker import audit
+from broker.answers import StatementPage, ViewPage
+from broker.journal import Entry, Journal, Record
+from broker.publishing import parties
+from broker.sequencer import Act, Moment, Sequencer
+from broker.state import State
+from wire import statements
+from wire.entries import MISSION
+from wire.errors import NotAllowed
+from wire.evidence import Segment
+from wire.members import Member
+from wire.notes import Checkpoint
+
+READS_VIEWS: Final = frozenset({"auditor", "officer"})
+"""The kinds of member that read their nation's channel."""
+
+PAGE_BYTES: Final = 8 << 20
+"""Of statements on one page; a page has at least one entry, however long its statement is."""
+
+
+class ReadAct(Act[None]):
+    """Journals that somebody reads the journal, before it is read."""
+
+    def __init__(self, viewer: Member, after: int, limit: int) -> None:
+        self._viewer, self._after, self._limit = viewer, after, limit
+
+    def plan(self, moment: Moment) -> Sequence[Record]:
+        """One entry."""
+        del moment
+        viewer = self._viewer
+        return (Record(audit.read(viewer.nation, viewer.kid, self._after, self._limit)),)
+
+    def settle(self, entries: Sequence[Entry]) -> None:
+        """Nothing follows."""
+        del entries
+
+
+class Pages:
+    """Reads the journal for those who may."""
+
+    def __init__(self, state: State, journal: Journal, sequencer: Sequencer) -> None:
+        self._state, self._journal, self._sequencer = state, journal, sequencer
+
+    async def statements(
+        self, viewer: Member, after: int, trusted_size: int, limit: int
+    ) -> StatementPage:
+        """A page of the mission's channel from entry number `after` on, and its statements.
+
+        `trusted_size` is that of the tree that the viewer has verified before; the proof leads
+        from it to the page's own. Raises `NotAllowed` ("not-found") if there is no such tree.
+        """
+        self._sequencer.check()
+        limit = max(1, limit)
+        while True:
+            segment = await self._journal.segment(MISSION, max(0, after), limit)
+            raws = await self._statements(segment)
+            if limit == 1 or sum(map(len, raws.values())) <= PAGE_BYTES:
+                break
+            limit = max(1, len(segment.entries) // 2)
+        shown = {identity: self._shown(raw, viewer.nation) for identity, raw in raws.items()}
+        return StatementPage(segment, await self._consistency(segment, trusted_size), shown)
+
+    async def views(self, viewer: Member, after: int, trusted_size: int, limit: int) -> ViewPage:
+        """A page of the viewer's own nation's channel; that it is read is journalled first.
+
+        Raises `NotAllowed` ("not-allowed") for kinds of member that do not audit.
+        """
+        if viewer.kind not in READS_VIEWS:
+            raise NotAllowed("not-allowed", "auditors and officers read the journal")
+        after, limit = max(0, after), max(1, limit)
+        await self._sequencer.do(ReadAct(viewer, after, limit))
+        segment = await self._journal.segment(viewer.nation, after, limit)
+        return ViewPage(segment, await self._consistency(segment, trusted_size))
+
+    async def _statements(self, segment: Segment) -> Mapping[str, bytes]:
+        """The statements among a page's entries, by identity."""
+        if not segment.entries:
+            return {}
+        indices = {entry.index for entry in segment.entries}
+        params = (min(indices) - 1, len(indices))
+        rows = await self._journal.rows("statements_after", params)
+        return {identity: raw for index, identity, _, _, raw in rows if index in indices}
+
+    async def _consistency(self, segment: Segment, trusted_size: int) -> tuple[bytes, ...]:
+        size = Checkpoint.parse(segment.checkpoint.rpartition("\n\n")[0] + "\n").size
+        if not trusted_size:
+            return ()
+        return tuple(await self._journal.consistency(trusted_size, size))
+
+    def _shown(self, raw: bytes, nation: str) -> bytes:
+        """A statement as this nation may see it."""
+        statement = statements.parse(raw)
+        head = statement.head
+        if head.scope == "mission" or head.nation == nation:
+            return raw
+        if nation in parties(statement, self._state.holdings):
+            return raw
+        return statements.without_body(statement)
