@@ -9,8 +9,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+DASH: Final = "\N{EN DASH}"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 Probe = Callable[[], float]
 """Measures once and gives a rate, a time or a size."""
@@ -83,28 +85,6 @@ class Row:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How much work a run may be. `folder` is empty, on a real disk, and removed afterwards."""
-
-    folder: Path
-    quick: bool = False
-
-    @property
-    def rounds(self) -> int:
-        """How often everything is measured."""
-        return 2 if self.quick else 5
-
-    @property
-    def seconds(self) -> float:
-        """How long one measurement of a steady rate takes."""
-        return 0.2 if self.quick else 0.6
-
-    def of(self, usual: int, quick: int) -> int:
-        """A number of things: as usual, or for a quick run."""
-        return quick if self.quick else usual
-
-
 def interleave(rounds: int, probes: Mapping[str, Probe]) -> dict[str, list[float]]:
     """Every probe once a round, in order; the samples of each, by its name."""
     found: dict[str, list[float]] = {name: [] for name in probes}
@@ -115,17 +95,34 @@ def interleave(rounds: int, probes: Mapping[str, Probe]) -> dict[str, list[float
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
-    """Things a second: calls `work`, which says how many it did, for about so long."""
-    start = time.perf_counter()
+    """Things a second of this thread's processor time, so that neighbours count for little.
+
+    Calls `work`, which says how many it did, for about so long.
+    """
+    start = time.thread_time()
     end, done = start + seconds, 0
-    while (now := time.perf_counter()) < end:
+    while (now := time.thread_time()) < end:
         done += work()
     return done / (now - start)
 
 
+def busy(work: Callable[[], object]) -> float:
+    """Seconds of this thread's processor time that it takes; for work that waits for nothing."""
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it takes by the clock on the wall."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def table(rows: Sequence[Row]) -> str:
     """All rows, aligned."""
-    head = ("name", "what", "median", "min–max", "limit", "ratio", "target", "")
+    head = ("name", "what", "median", f"min{DASH}max", "limit", "ratio", "target", "")
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
@@ -134,9 +131,7 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def _ruled(
-    lines: Sequence[tuple[str, ...]], widths: Sequence[int]
-) -> Iterator[tuple[str, ...]]:
+def _ruled(lines: Sequence[tuple[str, ...]], widths: Sequence[int]) -> Iterator[tuple[str, ...]]:
     yield lines[0]
     yield tuple("─" * width for width in widths)
     yield from lines[1:]
@@ -148,7 +143,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.name,
         row.what,
         f"{short(row.value)} {row.unit}",
-        f"{short(min(row.samples))}–{short(max(row.samples))}",
+        f"{short(min(row.samples))}{DASH}{short(max(row.samples))}",
         limit,
         "" if row.ratio is None else _ratio(row.ratio),
         "" if row.target is None else str(row.target),
@@ -166,4 +161,4 @@ def short(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.2g} ×" if value >= 2 else f"{value:.0%}"
+    return f"{value:,.1f} {TIMES}" if value >= 2 else f"{value:.0%}"

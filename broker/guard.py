@@ -289,7 +289,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def area(path: str) -> str:
     """The part of the API that a path belongs to, from a fixed set of words."""
     first = path.removeprefix("/v1/").partition("/")[0]
-    return first if path.startswith("/v1/") and first in _AREAS else "other"
+    if not path.startswith("/v1/") or first not in _AREAS:
+        return "other"
+    return "streams" if path.endswith("/stream") else first
 
 
 _AREAS: Final = frozenset(

@@ -125,6 +125,10 @@ class Holdings:
         """The report with the id that its author chose."""
         return self._by_id.get(report_id)
 
+    def newest(self) -> Held | None:
+        """The report accepted last."""
+        return next(reversed(self._by_identity.values()), None)
+
     def at(self, position: int) -> Held:
         """The report accepted at this position. Raises `KeyError`."""
         return self._by_position[position]

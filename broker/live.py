@@ -34,6 +34,9 @@ AHEAD: Final = 64
 SLOW_S: Final = 5
 """Seconds without taking anything after which a reader that much is waiting for is cut."""
 
+OVERDUE: Final = 2
+"""Heartbeats asked for after which one goes out before the next report."""
+
 SCAN: Final = 2_048
 """Offers looked at before other tasks get their turn: about a millisecond."""
 
@@ -98,7 +101,7 @@ class LiveStream:
         self._at = [Lanes.start(lane, position) for lane in self._offers.lanes]
         self._ahead: dict[tuple[int, int], Release] = {}
         self._wake = asyncio.Event()
-        self._beat = False
+        self._beats = 0
         self._away_since: int | None = None
         self._untaken = 0
         self._stood = -1
@@ -113,8 +116,10 @@ class LiveStream:
         self._wake.set()
 
     def beat(self) -> None:
-        """Let it send a heartbeat, and look whether its reader still stands."""
-        self._beat = True
+        """Let it send a heartbeat once nothing else is there to send, or else the next time; and
+        look whether its reader still stands.
+        """
+        self._beats += 1
         self._wake.set()
 
     def wake(self, size: int) -> None:
@@ -143,10 +148,6 @@ class LiveStream:
             if reason := self._over():
                 yield self._event("end", strict_json.dump({"reason": reason}))
                 return
-            if self._beat:
-                self._beat = False
-                yield self._event("heartbeat", self._heartbeat())
-                continue
             try:
                 event = await self._report()
             except TearlineError as fault:
@@ -154,6 +155,9 @@ class LiveStream:
                 continue
             if event is not None:
                 yield event
+            elif self._beats:
+                self._beats = 0
+                yield self._event("heartbeat", self._heartbeat())
             else:
                 await self._wake.wait()
 
@@ -179,9 +183,9 @@ class LiveStream:
     # -- the next report
 
     async def _report(self) -> Event | None:
-        """The most urgent report that there is; None if there is none, or the stream is to end."""
+        """The most urgent report that there is; None if there is none, or something else comes first."""
         self._wake.clear()
-        while self.ended is None and not self._beat:
+        while self.ended is None and self._beats < OVERDUE:
             looked, found = self._find()
             if found is None and looked < SCAN:
                 break

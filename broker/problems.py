@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from broker.answers import Withheld
+from broker.explaining import told
 from wire.errors import SLUGS, NotAllowed, TearlineError
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -71,7 +72,7 @@ def _document(error: TearlineError) -> Answer:
         "advice": meaning.advice,
     }
     if isinstance(error, Withheld):
-        document["explanation"] = error.explanation
+        document["explanation"] = told(error.explanation)
     body = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
     plain = answer(meaning.status, body, MEDIA_TYPE)
     return Answer(plain.status, body, plain.fields + _BY_STATUS.get(meaning.status, ()))

@@ -1,7 +1,8 @@
 """The broker as a process: `python -m broker.serve DIR`, where `broker.toml` lies.
 
 Refusing to start is one line on standard error and exit code 1. A stop by SIGINT or SIGTERM lets
-streams end with a cursor and answers finish, then exits with 0.
+streams end with a cursor and answers finish, then exits with 0. When the journal cannot be written
+any more nothing is served any more: exit code 2, and the next start finds out what is true.
 """
 
 import argparse
@@ -21,12 +22,13 @@ from broker import logs
 from broker.app import create_app
 from broker.core import Broker
 from broker.metrics import Metrics
-from broker.server import Server, bound
+from broker.server import Server, bound, tls_context
 from broker.settings import Settings
-from wire.errors import TearlineError
+from wire.errors import BrokerFault, TearlineError
 
 STOPPED: Final = 0
 REFUSED: Final = 1
+FAILED: Final = 2
 
 
 def serve(folder: Path, port: int | None = None) -> int:
@@ -41,20 +43,34 @@ def serve(folder: Path, port: int | None = None) -> int:
     try:
         settings = Settings.load(folder, port=port)
         with bound(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as run:
-            run.run(_serve(settings.listening_on(listener.getsockname()[1]), listener))
+            port = listener.getsockname()[1]
+            fault = run.run(_serve(settings.listening_on(port), listener))
     except TearlineError as error:
         sys.stderr.write(f"the broker does not start: {error}\n")
         return REFUSED
+    if fault is not None:
+        sys.stderr.write(f"the broker stopped: {fault}\n")
+        return FAILED
     return STOPPED
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket) -> BrokerFault | None:
+    """Serve until told to stop; gives what made it stop unasked."""
+    tls, metrics = tls_context(settings), Metrics()
     broker = await Broker.open(settings, clock=time.time, random=os.urandom)
-    metrics = Metrics()
     try:
         app = create_app(broker, metrics)
-        server = Server(app, settings, metrics, clock=time.time, drain=broker.close)
+        server = Server(
+            app,
+            settings,
+            metrics,
+            clock=time.time,
+            drain=broker.close,
+            check=broker.check_ready,
+            tls=tls,
+        )
         await server.serve(sockets=[listener])
+        return server.fault
     finally:
         await broker.close()
 

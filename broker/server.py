@@ -45,7 +45,9 @@ class Server(uvicorn.Server):
     """uvicorn with our protocol, that drains streams before it waits for connections.
 
     uvicorn waits for every answer before it tells the application to stop, and a stream is an
-    answer without end. `drain` ends them; `clock` gives Unix seconds, for the Date field.
+    answer without end: `drain` ends them. `check` raises `BrokerFault` when there is no sense in
+    going on; the server then stops and `fault` says why. `clock` gives Unix seconds, for the Date
+    field; `tls` is made by `tls_context`.
     """
 
     def __init__(
@@ -56,8 +58,12 @@ class Server(uvicorn.Server):
         *,
         clock: Callable[[], float],
         drain: Callable[[], Awaitable[None]],
+        check: Callable[[], None] = lambda: None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._settings, self._clock, self._drain = settings, clock, drain
+        self._settings, self._clock = settings, clock
+        self._drain, self._check = drain, check
+        self.fault: BrokerFault | None = None
         limits = settings.limits
         door = Doorkeeper(limits, metrics, self._date)
         config = uvicorn.Config(
@@ -76,7 +82,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=limits.drain_seconds,  # type: ignore[arg-type]
         )
         config.load()
-        config.ssl = _tls(settings)
+        config.ssl = tls
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -85,6 +91,16 @@ class Server(uvicorn.Server):
         address = self._settings.folder / ADDRESS_FILE
         address.write_text(self._settings.url + "\n", encoding="ascii")
         logs.event("listening", url=self._settings.url)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, ten times a second, whether to stop."""
+        try:
+            self._check()
+        except BrokerFault as fault:
+            logs.event("fault", slug=fault.slug)
+            self.fault = fault
+            return True
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no new connections, let streams end, then wait for the rest."""
@@ -117,7 +133,7 @@ class Server(uvicorn.Server):
         return email.utils.formatdate(int(self._clock()), usegmt=True).encode()
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """TLS 1.3 with the certificate of the settings. Raises `BrokerFault` ("bad-settings")."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None

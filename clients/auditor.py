@@ -96,7 +96,7 @@ class Auditor(Session):
                 self.follower.log_keys,
                 channel,
                 directory.channels.index(channel),
-                len(directory.channels),
+                None,  # a nation may be admitted between two pages; its place is what counts
                 [base64_strict.decode(h) for h in page.consistency],
             )
             for entry in found:

@@ -155,12 +155,27 @@ class Follower:
         for entry in entries:
             if entry.type == "statement":
                 item = _kept(entry, page.statements)
-                directory = _folded(directory, item)
+                directory = self._folded(directory, item)
                 kept.append(item)
         self._trust, self.directory = trust, directory
         self._take(kept)
         await self.observe(page.segment.checkpoint)
         return complete, bool(entries)
+
+    def _folded(self, directory: Directory, item: Kept) -> Directory:
+        """The next directory: the same fold that the broker runs, through this nation's eyes."""
+        statement = statements.parse(base64.b64decode(item.raw))
+        nation = self._identity.nation
+        directory = fold.apply(directory, statement, item.position, item.time, viewer=nation)
+        if statement.head.type == "mission.charter":
+            self._check_log(directory)
+        return directory
+
+    def _check_log(self, directory: Directory) -> None:
+        """The log that this identity trusts must be the one that the nations founded."""
+        charter, ours = directory.founded, self._identity.public
+        if (charter.origin, set(charter.log_keys)) != (ours.origin, set(ours.log_keys)):
+            raise Malformed("bad-identity", "its log is not the one that the charter names")
 
     def _take(self, kept: list[Kept]) -> None:
         self._kept += kept
@@ -204,7 +219,7 @@ class Follower:
         self._complete_to = history.size
         self._take(list(history.statements))
         for item in self._kept:
-            self.directory = _folded(self.directory, item)
+            self.directory = self._folded(self.directory, item)
 
 
 def _kept(entry: VerifiedEntry, sent: Mapping[str, str]) -> Kept:
@@ -216,11 +231,6 @@ def _kept(entry: VerifiedEntry, sent: Mapping[str, str]) -> Kept:
     if statements.parse(base64_strict.decode(raw)).identity != identity:
         raise Malformed("broken-chain", f"another statement was sent for entry {entry.index}")
     return Kept(position=entry.index, time=entry.time // 1000, raw=raw)
-
-
-def _folded(directory: Directory, item: Kept) -> Directory:
-    statement = statements.parse(base64.b64decode(item.raw))
-    return fold.apply(directory, statement, item.position, item.time)
 
 
 class Proof(Strict):

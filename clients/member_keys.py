@@ -133,8 +133,8 @@ class RootKeys:
 
     @property
     def kid(self) -> str:
-        """The name of the first key."""
-        return self.keys[0].public.kid
+        """What the folder is called: the lowest of its keys' names."""
+        return min(key.public.kid for key in self.keys)
 
     def __repr__(self) -> str:
         return f"RootKeys({len(self.keys)} keys)"

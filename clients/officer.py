@@ -26,6 +26,7 @@ class Said(Strict):
 
     identity: Hex32B
     index: int
+    duplicate: bool
     evidence: Evidence
 
 

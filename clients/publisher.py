@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from clients.draft import Draft
+from clients.explained import EXPLANATION_MAX, Preview
 from clients.seal import SealedReport, fixed_labels, seal
 from clients.session import Session
 from clients.transport import JSON, REPORT, persist
@@ -14,7 +15,6 @@ from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
 
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
-PREVIEW_MAX: Final = 4 * 1024 * 1024  # bytes of a preview: 16 portions, 64 nations, their reasons
 
 Progress = Callable[[str, int, int], None]
 """Called with (attachment name, bytes sent, bytes in all)."""
@@ -34,33 +34,6 @@ class Offset(Strict):
 
     received: int
     complete: bool
-
-
-class NationPreview(Strict):
-    """What one nation would get of one portion, and why."""
-
-    outcome: str
-    lines: tuple[str, ...]
-
-
-class PortionPreview(Strict):
-    """What every nation named would get of one portion."""
-
-    nations: dict[str, NationPreview]
-
-
-class Preview(Strict):
-    """Who will be able to read a draft, who not and why; portion by portion."""
-
-    portions: tuple[PortionPreview, ...]
-
-    def __str__(self) -> str:
-        rows = []
-        for number, portion in enumerate(self.portions, 1):
-            for nation, says in sorted(portion.nations.items()):
-                why = f"  {'; '.join(says.lines)}" if says.lines else ""
-                rows.append(f"portion {number}  {nation}  {says.outcome}{why}")
-        return "\n".join(rows)
 
 
 @dataclass(frozen=True)
@@ -88,9 +61,9 @@ class Publisher(Session):
         directory = await self.follower.sync()
         fixed = fixed_labels(draft, self.identity.nation, directory, self.transport.now())
         labels = [label.model_dump(mode="json") for label in fixed]
-        body = strict_json.dump({"labels": labels}, limit=PREVIEW_MAX)
+        body = strict_json.dump({"labels": labels}, limit=EXPLANATION_MAX)
         answer = await self.transport.send("POST", "/v1/preview", body, JSON)
-        return strict_json.load(answer.body, Preview, limit=PREVIEW_MAX, prose=True)
+        return strict_json.load(answer.body, Preview, limit=EXPLANATION_MAX, prose=True)
 
     async def publish(self, draft: Draft, progress: Progress | None = None) -> Receipt:
         """Seal, post, prove, and upload the attachments.

@@ -15,8 +15,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from clients.auditor import Auditor, Verdict
 from clients.draft import Draft
+from clients.explained import Preview
 from clients.identity import Identity
-from clients.publisher import Preview, Publisher, Receipt
+from clients.publisher import Publisher, Receipt
 from clients.session import Session
 from clients.subscriber import Received, Subscriber
 

@@ -13,7 +13,9 @@ from urllib.parse import quote, urlencode
 
 import anyio
 import httpx
+from pydantic import BaseModel, ConfigDict
 
+from clients.explained import EXPLANATION_MAX, Preview
 from clients.identity import Identity
 from wire import request_signature, strict_json
 from wire.errors import (
@@ -29,7 +31,6 @@ TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)  # seconds; field links are s
 STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is gone
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
 EVENT_MAX: Final = 24 * 1024 * 1024  # bytes of one event: one report and its proof
-PROBLEM_MAX: Final = 1024 * 1024  # bytes: a refusal with its explanation
 ATTEMPTS: Final = 5  # tries of one request over a link that breaks
 PAUSE: Final = 0.5  # seconds before the second try; each further pause is twice as long
 OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
@@ -44,9 +45,19 @@ JSON: Final = "application/json"
 class Withheld(NotAllowed):
     """A policy withholds it; `explanation` is what the broker may tell this nation."""
 
-    def __init__(self, detail: str, explanation: Mapping[str, strict_json.Json]) -> None:
+    def __init__(self, detail: str, explanation: Preview | None) -> None:
         super().__init__("withheld", detail)
         self.explanation = explanation
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); members we do not know are passed over."""
+
+    model_config = ConfigDict(strict=True)
+
+    type: str
+    detail: str = ""
+    explanation: Preview | None = None
 
 
 @dataclass(frozen=True)
@@ -219,16 +230,14 @@ async def _bounded(response: httpx.Response) -> bytes:
 def _refusal(status: int, body: bytes) -> TearlineError:
     """The refusal that a problem document carries; a strange one means an unreachable broker."""
     try:
-        problem = strict_json.parse(body, limit=PROBLEM_MAX, prose=True)
+        problem = strict_json.load(body, Problem, limit=EXPLANATION_MAX, prose=True)
     except Malformed:
         problem = None
-    if not isinstance(problem, dict) or problem.get("type") not in SLUGS:
+    if problem is None or problem.type not in SLUGS:
         return BrokerFault("unreachable", f"an answer that is not the broker's, status {status}")
-    slug, detail = str(problem["type"]), problem.get("detail")
-    words = detail if isinstance(detail, str) else ""
+    slug, words = problem.type, problem.detail
     if slug == "withheld":
-        explanation = problem.get("explanation")
-        return Withheld(words, explanation if isinstance(explanation, dict) else {})
+        return Withheld(words, problem.explanation)
     if status in {401, 403, 404}:
         return NotAllowed(slug, words)
     if status in {409, 429}:

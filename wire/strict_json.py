@@ -85,7 +85,11 @@ def parse(data: bytes, *, limit: int = LIMIT_BYTES, prose: bool = False) -> Json
 
 
 def load(
-    data: bytes, model: type[Model], *, limit: int = LIMIT_BYTES, prose: bool = False
+    data: bytes,
+    model: type[Model],
+    *,
+    limit: int = LIMIT_BYTES,
+    prose: bool = False,
 ) -> Model:
     """One JSON text as an object of `model`: through the gate first, then validated strictly."""
     parse(data, limit=limit, prose=prose)

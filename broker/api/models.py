@@ -8,7 +8,7 @@ from broker.api.common import Cursor
 from wire.bodies import Base64
 from wire.evidence import Evidence, Segment
 from wire.labels import Label
-from wire.model import Hex32B, Strict
+from wire.model import Hex32B, NationCode, Strict
 from wire.report import PORTIONS
 
 HashText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z")]
@@ -55,6 +55,25 @@ class PreviewBody(Strict):
     """The labels of a report that is not sealed yet, portion by portion."""
 
     labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=PORTIONS[-1])]
+
+
+class NationPreviewModel(Strict):
+    """What one nation would get, and what stands against it as far as the caller may know."""
+
+    outcome: Literal["RELEASE", "REFER", "WITHHOLD"]
+    lines: tuple[str, ...]
+
+
+class PortionPreviewModel(Strict):
+    """What each nation of one portion's lists would get."""
+
+    nations: dict[NationCode, NationPreviewModel]
+
+
+class PreviewModel(Strict):
+    """Who would be able to read it, who not, and why."""
+
+    portions: tuple[PortionPreviewModel, ...]
 
 
 class StatementReceiptModel(Strict):

@@ -4,9 +4,9 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from broker.answers import Preview
-from broker.api.common import SIGNED, Caller, Served, answer_json, body_as, refusals, takes
-from broker.api.models import PreviewBody
+from broker.api.common import SIGNED, Caller, Served, answer_value, body_as, refusals, takes
+from broker.api.models import PreviewBody, PreviewModel
+from broker.explaining import told
 
 BODY_MAX: Final = 524_288
 """Bytes: sixteen labels with every list full."""
@@ -19,7 +19,7 @@ router = APIRouter(tags=["preview"])
     summary="Who would be able to read it, who not, and why",
     openapi_extra=takes("PreviewBody"),
     responses={
-        200: {"model": Preview},
+        200: {"model": PreviewModel},
         **refusals(
             *(*SIGNED, "bad-json", "bad-fields", "unknown-term", "label-release-to"),
             *("label-display-to", "label-expired", "label-lineage", "unsupported-media"),
@@ -33,4 +33,4 @@ async def preview(request: Request, viewer: Caller, broker: Served) -> Response:
     """
     sent = await body_as(request, PreviewBody, BODY_MAX)
     found = await broker.preview(viewer, sent.labels)
-    return answer_json(found.model_dump_json())
+    return answer_value(told(found.model_dump(mode="json")))

@@ -66,7 +66,6 @@ async def stream(
     """`GET /v1/subscriptions/{name}/stream`. Refusals come before the first byte, as problems."""
     message = await receive()
     reader = authenticator.authenticate(scope, message["body"])
-    await broker.subscription(reader, name)
     async with aclosing(broker.stream(reader, name, _last_id(scope))) as events:
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         await _while_connected(_deliver(events, send), receive)
@@ -112,5 +111,5 @@ def _last_id(scope: Scope) -> str | None:
         if name == b"last-event-id":
             if len(value) > LAST_ID_MAX or not value.isascii():
                 raise Malformed("bad-cursor")
-            return value.decode("ascii") or None  # type: ignore[no-any-return]
+            return value.decode("ascii") or None
     return None

@@ -25,8 +25,8 @@ from wire.merkle import Frontier, consistency_proof, range_nodes, verify_consist
 from wire.notes import open_checkpoint
 
 RECHECKED: Final = 1024
-"""Entries replayed at every start: far more than one bad stop can hurt, in about a tenth of a
-second. A scrub replays all of them."""
+"""Entries replayed at every start: far more than one bad stop can hurt, in about a quarter of
+a second. A scrub replays all of them."""
 PAGE: Final = 64
 """Entries read at a time; with a report of a few megabytes in each they still fit in memory."""
 

@@ -1,5 +1,9 @@
 """The SQLite file: one connection that writes and checkpoints, and a few that only read.
 
+Who can change the file can stop the broker from starting, move cursors, change subscriptions, mark
+views as erased, and claim that an attachment is whole. What was said, reported, stated and released
+he cannot change unseen (`replay`). Who can read it, and the journal secret, reads every view.
+
 SQLite before 3.51.3 can corrupt a database when two connections write or checkpoint at once
 (sqlite.org/wal.html#walresetbug), so exactly one ever does; readers open the file read-only.
 After an error the writer is not touched again until it is closed: closing rolls an open
@@ -208,6 +212,8 @@ def faults() -> Iterator[None]:
         raise
     except (sqlite3.Error, OSError) as error:
         raise _as_fault(error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes the bytes of a damaged schema
+        raise BrokerFault("journal-damaged", "not UTF-8") from error
 
 
 def _as_fault(error: sqlite3.Error | OSError) -> BrokerFault:

@@ -11,6 +11,7 @@ import typer
 
 from clients.cli.output import clean, errors, line
 from clients.identity import PASSPHRASE, Identity
+from clients.transport import Withheld
 from wire.errors import SLUGS, TearlineError
 
 T = TypeVar("T")
@@ -42,27 +43,34 @@ def new_passphrase() -> str:
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run async work to its end."""
-    return anyio.run(work)
+    """Run async work to its end; of several errors at once, raise the first."""
+    try:
+        return anyio.run(work)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 def refuse(error: TearlineError, *, json: bool) -> NoReturn:
     """Say what was refused and what to do, then leave with an exit code that is not zero."""
+    explanation = error.explanation if isinstance(error, Withheld) else None
     if json:
         meaning = SLUGS[error.slug]
-        line(
-            {
-                "error": error.slug,
-                "title": meaning.title,
-                "detail": error.detail,
-                "advice": meaning.advice,
-            }
-        )
+        fields: dict[str, Any] = {
+            "error": error.slug,
+            "title": meaning.title,
+            "detail": error.detail,
+            "advice": meaning.advice,
+        }
+        if explanation is not None:
+            fields["explanation"] = explanation.model_dump(mode="json")
+        line(fields)
     else:
         errors.print(f"[bold red]refused:[/bold red] {clean(str(error))}", soft_wrap=True)
-    explanation = getattr(error, "explanation", None)
-    if explanation and not json:
-        errors.print_json(data=explanation)
+        for _, nation, outcome, why in explanation.rows() if explanation else ():
+            errors.print(f"  {nation} {outcome}  {clean('; '.join(why))}", soft_wrap=True)
     sys.exit(REFUSED)
 
 

@@ -38,8 +38,8 @@ def line(fields: Mapping[str, Any]) -> None:
 
 
 def say(text: str) -> None:
-    """A line for people; markup is ours."""
-    console.print(text)
+    """A line for people; markup is ours. A terminal breaks it, not we."""
+    console.print(text, soft_wrap=True)
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from clients.cli import output
 from clients.cli.common import As, Json, load, run_async, split
 from clients.draft import AttachmentFile, Draft, Label, Portion
+from clients.explained import Preview
 from clients.offline import open_file
-from clients.publisher import Preview, Publisher
+from clients.publisher import Publisher
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed
 
@@ -82,13 +83,12 @@ def preview(
         return
     rows = [
         (
-            str(number + 1),
+            str(number),
             nation,
-            f"[{output.OUTCOMES.get(says.outcome, 'white')}]{says.outcome}[/]",
-            output.clean("\n".join(says.lines)),
+            f"[{output.OUTCOMES.get(outcome, 'white')}]{outcome}[/]",
+            output.clean("\n".join(why)),
         )
-        for number, part in enumerate(found.portions)
-        for nation, says in sorted(part.nations.items())
+        for number, nation, outcome, why in found.rows()
     ]
     output.table("What today's policies would do", ("portion", "nation", "outcome", "why"), rows)
 

@@ -5,6 +5,7 @@ revoked and its open stream ends, a policy is tightened and bites at once; at th
 auditor verifies the journal. Everything goes through the real client, broker and cryptography.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,31 +100,25 @@ class Play:
         tally.delivered[nation] = tally.delivered.get(nation, 0) + 1
         tally.held.setdefault(nation, set()).add(received.identity)
         tally.last_delivery = time.monotonic()
-        style = output.STYLES.get(received.precedence, "default")
         parts = len(received.report.portions)
-        more = f" [dim]+{parts - 1} portion[/dim]" if parts > 1 else ""
-        self.say(
-            f"      {nation} reads [{style}]{received.precedence}[/] "
-            f"[bold]{output.clean(received.banner)}[/bold]  {output.clean(received.title)}{more}"
-        )
+        more = f"  [dim]{parts} portions[/dim]" if parts > 1 else ""
+        self.say(f"      {nation} reads {output.clean(received.banner)}{more}")
 
     # -- those who publish
 
     async def _publish_all(self) -> None:
         third = max(1, len(self.sent) // 3)
         publishers: dict[str, Publisher] = {}
-        async with anyio.create_task_group():
+        async with contextlib.AsyncExitStack() as stack:
             for number, sent in enumerate(self.sent):
                 if number == third:
                     await self._revoke("BGD")
                 if number == 2 * third:
                     await self._tighten("FRA")
                 if sent.nation not in publishers:
-                    identity = self.stage.identity(sent.nation, "system")
-                    publishers[sent.nation] = await Publisher(identity).__aenter__()
+                    publisher = Publisher(self.stage.identity(sent.nation, "system"))
+                    publishers[sent.nation] = await stack.enter_async_context(publisher)
                 await self._publish(publishers[sent.nation], sent)
-        for publisher in publishers.values():
-            await publisher.__aexit__(None, None, None)
 
     async def _publish(self, publisher: Publisher, sent: Sent) -> None:
         title = output.clean(sent.draft.title)
@@ -141,20 +136,18 @@ class Play:
             self.tally.first_from_chad = receipt.report
         referred = [n for n, outcome in receipt.recipients.items() if outcome == "REFER"]
         note = f"  [yellow]referred for {', '.join(referred)}[/yellow]" if referred else ""
+        urgency = sent.draft.label.precedence
+        style = output.STYLES.get(urgency, "default")
         self.say(
-            f"[green]{receipt.index:>5}[/green] {sent.nation} publishes [bold]{title}[/bold]{note}"
+            f"[green]{receipt.index:>5}[/green] {sent.nation} [{style}]{urgency}[/] "
+            f"[bold]{title}[/bold]{note}"
         )
 
     def _explain(self, error: Withheld) -> None:
         """Print what the broker may tell this nation about the refusal."""
-        portions = error.explanation.get("portions")
-        for portion in portions if isinstance(portions, list) else []:
-            nations = portion.get("nations") if isinstance(portion, dict) else None
-            for nation, told in (nations if isinstance(nations, dict) else {}).items():
-                lines = told.get("lines") if isinstance(told, dict) else None
-                if isinstance(told, dict) and told.get("outcome") == "WITHHOLD":
-                    for line in lines if isinstance(lines, list) else []:
-                        self.say(f"        [dim]{nation}: {output.clean(str(line))}[/dim]")
+        for _, nation, outcome, why in error.explanation.rows() if error.explanation else ():
+            if outcome == "WITHHOLD":
+                self.say(f"        [dim]{nation}: {output.clean('; '.join(why))}[/dim]")
 
     # -- what changes in the middle
 

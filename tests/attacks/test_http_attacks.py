@@ -19,13 +19,14 @@ import pytest
 from broker import logs
 from broker.api.reports import MEDIA_TYPE
 from broker.problems import NOT_FOUND
+from tests import sealing
 from tests.broker.server import Asking, Raw, Running, request, serving
 from tests.coalition import Coalition
 from wire import report
 from wire.report import REPORT_MAX
 from wire.request_signature import SKEW_S
 
-SHORT = {
+SHORT: dict[str, Any] = {
     "head_seconds": 0.3,
     "body_grace_seconds": 0.3,
     "linger_seconds": 0.3,
@@ -115,7 +116,11 @@ def test_41_a_bomb_as_attachment_is_stored_as_it_came(world: Coalition, server: 
         "len": len(bomb),
         "media_type": "application/zip",
     }
-    raw = world["KEN"].seals(release_to="GBR", attachments=[named])
+    kenya = world["KEN"]
+    label, place = kenya.label("SECRET", "GBR"), kenya.place()
+    keys, content = kenya.keys_for(label), sealing.written("A map", "See the attachment.")
+    frame = sealing.portion(place, label, content, keys, world.random, attachments=[named])
+    raw = kenya.assembles(place, [frame])
     system = Asking(server, world["KEN"].system, world.clock)
     assert system.ask("POST /v1/reports", body=raw, media=MEDIA_TYPE).status == 201
     path = f"/v1/attachments/{report.parse(raw).identity}/{named['id']}"

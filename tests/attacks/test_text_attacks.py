@@ -86,31 +86,31 @@ def test_25_duplicate_keys_are_refused_bad_json(send: Send, member: str) -> None
         send(with_member(member))
 
 
-@everywhere
-def test_25_a_field_that_two_parsers_read_differently_is_refused_bad_json(send: Send) -> None:
+@pytest.mark.parametrize(
+    ("send", "again"),
+    [
+        (by_header, '"originator":"GBR"'),
+        (by_label, '"release_to":["KEN"]'),
+        (by_head, '"nation":"GBR"'),
+        (by_body, '"reason":"none"'),
+    ],
+)
+def test_25_a_field_that_two_parsers_read_differently_is_refused_bad_json(
+    send: Send, again: str
+) -> None:
     """First or last wins, depending on the library: so neither does."""
-    for field in (b'"created":1', b'"release_to":["KEN"]', b'"nation":"GBR"', b'"reason":"x"'):
-        name = field.partition(b":")[0]
-
-        def twice(honest: bytes, field: bytes = field, name: bytes = name) -> bytes:
-            return with_member(field)(honest) if name in honest else honest
-
-        honest = {by_header: b"created", by_label: b"release_to", by_head: b"nation"}
-        if name.strip(b'"') == honest.get(send, b"reason"):  # type: ignore[call-overload]
-            with refused("bad-json", "duplicate"):
-                send(twice)
+    with refused("bad-json", "duplicate"):
+        send(with_member(again))
 
 
 @everywhere
-@pytest.mark.parametrize("depth", [8, 100, 3_000])
+@pytest.mark.parametrize("depth", [8, 100, 500])
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_26_deep_nesting_is_refused_bad_json(send: Send, depth: int, brackets: str) -> None:
     """Depth 9 in all, the object itself being the first."""
     opening = brackets[0] if brackets == "[]" else '{"a":'
     inner = "" if brackets == "[]" else "1"
     nested = opening * depth + inner + brackets[1] * depth
-    if send is by_head and len(nested) > 3_000:
-        pytest.skip("a statement's head is too short for it")
     with refused("bad-json", "nest"):
         send(with_member('"x":' + nested))
 
@@ -204,12 +204,10 @@ LOOK_ALIKES = {
 }
 
 
-@everywhere
+@pytest.mark.parametrize("send", [by_header, by_label, by_head])
 @pytest.mark.parametrize("code", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
 def test_31_a_nation_code_that_only_looks_like_one_is_refused(send: Send, code: str) -> None:
-    """By the gate if the character is invisible (bad-json), by the pattern otherwise (bad-fields)."""
-    if send is by_body:
-        pytest.skip("a recall names no nation")
+    """By the gate if the character is invisible, by the pattern of a code otherwise."""
     with pytest.raises(Malformed) as caught:
         send(lambda honest: honest.replace(b'"KEN"', f'"{code}"'.encode()))
     assert caught.value.slug in {"bad-json", "bad-fields"}
@@ -305,10 +303,8 @@ def test_36_a_statements_head_is_shorter_still_bad_statement() -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("value", [b"[]", b"1", b'"x"', b"null", b"", b" ", b"{}{}", b"{},"])
+@pytest.mark.parametrize("value", [b"[]", b"1", b'"x"', b"null", b" ", b"{}{}", b"{},"])
 def test_a_text_that_is_no_object_is_refused(send: Send, value: bytes) -> None:
-    if send is by_body and value == b"":
-        pytest.skip("an empty body is a withheld one")
     with pytest.raises(Malformed) as caught:
         send(lambda _: value)
     assert caught.value.slug in {"bad-json", "bad-fields"}

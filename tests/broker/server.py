@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import uvloop
-from broker.core import Broker
 
 from broker.app import create_app
+from broker.core import Broker
 from broker.metrics import Metrics
 from broker.problems import Asgi
 from broker.server import Server, bound
@@ -161,7 +161,11 @@ class Running:
 
     port: int
     metrics: Metrics
-    loop: asyncio.AbstractEventLoop
+    server: Server
+
+    def stop(self) -> None:
+        """Ask it to stop, as a signal would."""
+        self.server.should_exit = True
 
     def connect(self) -> Raw:
         return Raw(self.port)
@@ -198,7 +202,7 @@ def running(
         app, drain = await make(known, metrics)
         server = _Announcing(app, known, metrics, clock=clock, drain=drain)
         server.listening = ready
-        kept.update(server=server, metrics=metrics, loop=asyncio.get_running_loop())
+        kept.update(server=server, metrics=metrics)
         await server.serve(sockets=[listener])
 
     def thread() -> None:
@@ -219,7 +223,7 @@ def running(
         if "error" in kept:
             raise kept["error"]
         try:
-            yield Running(port, kept["metrics"], kept["loop"])
+            yield Running(port, kept["metrics"], kept["server"])
         finally:
             kept["server"].should_exit = True
             worker.join(PATIENCE)

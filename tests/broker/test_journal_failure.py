@@ -6,8 +6,8 @@ After either nothing more is accepted, and the next start finds out what is true
 import asyncio
 import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -117,8 +117,10 @@ async def test_an_anchor_that_cannot_be_written_stops_the_journal_though_the_bat
         await journal.scrub()
 
 
-@contextmanager
-def held_at_commit(journal: Journal) -> Iterator[tuple[threading.Event, threading.Event]]:
+@asynccontextmanager
+async def held_at_commit(
+    journal: Journal,
+) -> AsyncIterator[tuple[threading.Event, threading.Event]]:
     """Stop SQLite's own thread just before it commits: (it is there, let it go on)."""
     there, go_on = threading.Event(), threading.Event()
 
@@ -127,10 +129,8 @@ def held_at_commit(journal: Journal) -> Iterator[tuple[threading.Event, threadin
             there.set()
             assert go_on.wait(10)
 
-    connection = journal._store._writer._conn
-    connection.set_trace_callback(trace)
+    await journal._store._writer.set_trace_callback(trace)
     yield there, go_on
-    connection.set_trace_callback(None)
 
 
 async def test_a_cancellation_at_the_commit_stops_the_journal_though_the_batch_happened(
@@ -138,7 +138,7 @@ async def test_a_cancellation_at_the_commit_stops_the_journal_though_the_batch_h
 ) -> None:
     async with world.journal() as journal:
         await journal.append([report(1)])
-        with held_at_commit(journal) as (there, go_on):
+        async with held_at_commit(journal) as (there, go_on):
             task = asyncio.create_task(journal.append([report(2)]))
             await asyncio.to_thread(there.wait, 10)
             task.cancel()
@@ -154,7 +154,7 @@ async def test_a_cancellation_at_the_commit_stops_the_journal_though_the_batch_h
 
 async def test_a_cancellation_before_its_turn_changes_nothing(world: World) -> None:
     async with world.journal() as journal:
-        with held_at_commit(journal) as (there, go_on):
+        async with held_at_commit(journal) as (there, go_on):
             first = asyncio.create_task(journal.append([report(1)]))
             await asyncio.to_thread(there.wait, 10)
             second = asyncio.create_task(journal.append([report(2)]))
@@ -170,7 +170,7 @@ async def test_a_cancellation_before_its_turn_changes_nothing(world: World) -> N
 
 async def test_closing_waits_for_the_batch_under_way(world: World) -> None:
     journal = await world.open()
-    with held_at_commit(journal) as (there, go_on):
+    async with held_at_commit(journal) as (there, go_on):
         task = asyncio.create_task(journal.append([report(1)]))
         await asyncio.to_thread(there.wait, 10)
         closing = asyncio.create_task(journal.close())

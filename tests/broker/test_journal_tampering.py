@@ -1,5 +1,6 @@
 """Who can write the database file cannot change what it says unseen."""
 
+import asyncio
 import random
 import shutil
 from pathlib import Path
@@ -25,26 +26,29 @@ pytestmark = pytest.mark.anyio
 
 LIES = {
     # -- rows of the log, edited
-    "leaf": "UPDATE entry SET leaf = substr(leaf, 1, 10) || x'00' || substr(leaf, 12) WHERE idx = 5",
-    "leaf as text": "UPDATE entry SET leaf = 'text' WHERE idx = 5",
+    "leaf": "UPDATE entry SET leaf = (SELECT leaf FROM entry WHERE idx = 6) WHERE idx = 5",
     "leaf cut short": "UPDATE entry SET leaf = x'01' WHERE idx = 5",
     "hash of a leaf": "UPDATE entry SET hashes = zeroblob(length(hashes)) WHERE idx = 4",
-    "hash of a subtree": """UPDATE entry SET hashes = substr(hashes, 1, 40) || x'00' || substr(hashes, 42)
-        WHERE idx = (SELECT max(idx) FROM entry WHERE length(hashes) > 64)""",
+    "hash of a subtree": """UPDATE entry
+        SET hashes = CAST(substr(hashes, 1, 32) || zeroblob(32) AS BLOB)
+        WHERE length(hashes) = 64""",
     "tie of rows": "UPDATE entry SET rows = zeroblob(32) WHERE idx = 0",
     "no tie of rows": "UPDATE entry SET rows = x'' WHERE idx = 0",
-    "link": "UPDATE link SET body = replace(body, 'release', 'refused') WHERE at = 1280",
+    "link": """UPDATE link SET body = CAST(replace(body, 'release', 'refused') AS BLOB)
+        WHERE at = 1280""",
     "channel of a link": "UPDATE link SET channel = 'SEN', count = 900 WHERE at = 1280",
     "count of a link": "UPDATE link SET count = count + 900 WHERE at = 1280",
-    "view": "UPDATE view SET body = replace(body, 'number', 'numbed') WHERE at = 1280",
+    "view": """UPDATE view SET body = CAST(replace(body, 'number', 'numbed') AS BLOB)
+        WHERE at = 1280""",
     "opening": "UPDATE view SET opening = zeroblob(32) WHERE at = 1280",
-    "view erased by nobody": "UPDATE view SET opening = NULL, body = NULL, erased = 5 WHERE at = 1280",
+    "view erased by nobody": """UPDATE view SET opening = NULL, body = NULL, erased = 5
+        WHERE at = 1280""",
     "checkpoint": "UPDATE head SET note = replace(note, 'minusx', 'plusxx') WHERE size = 4",
     "another checkpoint": """UPDATE head SET note = (SELECT note FROM head WHERE size = 4)
         WHERE size = (SELECT max(size) FROM head)""",
     "size of a checkpoint": "UPDATE head SET size = size + 1 WHERE size = 4",
     "name of a channel": "UPDATE channel SET name = 'USA' WHERE position = 4",
-    "admission of a channel": "UPDATE channel SET since = 3 WHERE position = 4",
+    "admission of a channel": "UPDATE channel SET since = 4 WHERE position = 4",
     "admission in the future": "UPDATE channel SET since = 100000 WHERE position = 4",
     # -- deleted
     "no entry": "DELETE FROM entry WHERE idx = 5",
@@ -59,27 +63,31 @@ LIES = {
     "no channels": "DELETE FROM channel",
     # -- inserted
     "more entries": "INSERT INTO entry SELECT max(idx) + 1, leaf, hashes, rows FROM entry",
-    "an entry before all": "INSERT INTO entry SELECT -1, leaf, hashes, rows FROM entry WHERE idx = 5",
-    "one more link": "INSERT INTO link SELECT at + 9, channel, count + 900, body FROM link WHERE at = 1280",
-    "one more view": "INSERT INTO view SELECT at + 9, opening, body, NULL FROM view WHERE at = 1280",
-    "a link of the future": "INSERT INTO link SELECT at + 2560000, 'KEN', 900, body FROM link WHERE at = 1280",
+    "an entry before all": "INSERT INTO entry SELECT -1, leaf, hashes, rows FROM entry LIMIT 1",
+    "one more link": """INSERT INTO link SELECT at + 9, channel, count + 900, body
+        FROM link WHERE at = 1280""",
+    "one more view": """INSERT INTO view SELECT at + 9, opening, body, NULL
+        FROM view WHERE at = 1280""",
+    "a link of the future": """INSERT INTO link SELECT at + 2560000, 'KEN', 900, body
+        FROM link WHERE at = 1280""",
     "a checkpoint in between": "INSERT INTO head SELECT 6, note FROM head WHERE size = 4",
     "a checkpoint of the future": "INSERT INTO head SELECT 100000, note FROM head WHERE size = 4",
     "one more channel": "INSERT INTO channel VALUES(5, 'USA', 0)",
     # -- what the broker serves from
     "report text": "UPDATE report SET raw = x'00' WHERE idx = 1",
-    "report as null": "UPDATE report SET originator = 'FRA' WHERE idx = 1",
+    "originator of a report": "UPDATE report SET originator = 'FRA' WHERE idx = 1",
     "no report": "DELETE FROM report WHERE idx = 1",
-    "one more report": """INSERT INTO report SELECT 2, id || 'x', identity || 'x', originator, signer,
-        created, raw FROM report WHERE idx = 1""",
-    "report of the future": """INSERT INTO report SELECT 5000, id || 'x', identity || 'x', originator,
+    "one more report": """INSERT INTO report SELECT 2, id || 'x', identity || 'x', originator,
         signer, created, raw FROM report WHERE idx = 1""",
+    "report of the future": """INSERT INTO report SELECT 5000, id || 'x', identity || 'x',
+        originator, signer, created, raw FROM report WHERE idx = 1""",
     "report moved": "UPDATE report SET idx = 2 WHERE idx = 1",
     "no statement": "DELETE FROM statement WHERE idx = 0",
     "statement": "UPDATE statement SET raw = x'00' WHERE idx = 0",
     "release to another": "UPDATE release SET nation = 'SEN' WHERE nation = 'GBR'",
     "more portions": "UPDATE release SET portion = 7 WHERE nation = 'GBR'",
-    "one more release": "INSERT INTO release SELECT report_idx, 'SEN', portion, idx FROM release LIMIT 1",
+    "one more release": """INSERT INTO release SELECT report_idx, 'SEN', portion, idx
+        FROM release LIMIT 1""",
     "no release": "DELETE FROM release WHERE nation = 'GBR'",
     # -- the file
     "another program's file": "PRAGMA application_id = 7",
@@ -133,16 +141,28 @@ async def test_an_untouched_copy_opens(world: World) -> None:
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lie_in_a_row_is_refused_at_the_start(world: World, lie: str) -> None:
-    if lie == "an entry before all":
-        world.edit(LIES[lie])
-        with refused("journal-damaged"):
-            await world.open()
-        return
     world.edit(LIES[lie])
-    slug = "rollback-detected" if lie == "no newest checkpoint" else "journal-damaged"
     with refused("journal-damaged"):
         await world.open()
-    assert slug
+
+
+@pytest.mark.parametrize(
+    "table", ["entry SET leaf", "link SET body", "view SET body", "head SET note", "report SET raw"]
+)
+async def test_a_value_of_another_type_is_refused(world: World, table: str) -> None:
+    """A table forgets that it is strict, and holds what no column of ours holds."""
+    name, value = table.split(maxsplit=1)[0], "3.5"
+    schema = f"FROM sqlite_schema WHERE name = '{name}'"
+    ((strict,),) = world.ask(f"SELECT sql {schema}")
+    for sql in (strict.replace("STRICT", ""), strict):
+        world.edit(
+            "PRAGMA writable_schema = ON",
+            f"UPDATE sqlite_schema SET sql = '{sql}' WHERE name = '{name}'",
+        )
+        if sql != strict:
+            world.edit(f"UPDATE {table} = {value} WHERE rowid IN (SELECT max(rowid) FROM {name})")
+    with refused("journal-damaged"):
+        await world.open()
 
 
 @pytest.mark.parametrize("table", REORDERED, ids=[table[0] for table in REORDERED])
@@ -165,16 +185,9 @@ async def test_a_lie_older_than_the_start_looks_at_is_found_by_the_scrub(
 ) -> None:
     monkeypatch.setattr("broker.journal.recovery.RECHECKED", 1)
     world.edit(LIES[lie])
-    try:
-        journal = await world.open()
-    except BrokerFault as fault:
-        assert fault.slug in {"journal-damaged", "rollback-detected"}
-        return
-    try:
-        with refused("journal-damaged"):
+    with refused("journal-damaged"):
+        async with world.journal() as journal:
             await journal.scrub()
-    finally:
-        await journal.close()
 
 
 async def test_the_scrub_tells_how_far_it_is_and_runs_beside_the_writer(world: World) -> None:
@@ -185,8 +198,6 @@ async def test_the_scrub_tells_how_far_it_is_and_runs_beside_the_writer(world: W
         async def more() -> None:
             journal.add_channel("TCD")
             await journal.append([Record(event(1, "TCD"))])
-
-        import asyncio
 
         await asyncio.gather(journal.scrub(lambda *at: told.append(at)), more())
         assert told[-1] == (size, size)
@@ -219,7 +230,7 @@ async def test_no_flipped_bit_is_ever_served(world: World, tmp_path: Path) -> No
     """Anywhere in the file: refused at the start, by the scrub, or in bytes that mean nothing."""
     truth = await everything(world)
     chance, found = random.Random(5), 0
-    for number in range(250):
+    for number in range(150):
         copy = World(tmp_path / f"flip{number}")
         shutil.copytree(world.folder, copy.folder, dirs_exist_ok=True)
         data = bytearray(copy.database.read_bytes())
@@ -233,4 +244,4 @@ async def test_no_flipped_bit_is_ever_served(world: World, tmp_path: Path) -> No
         else:
             assert said[1:] == truth[1:] or said == truth
         shutil.rmtree(copy.folder)
-    assert found > 25
+    assert found > 20

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,8 @@ from broker import logs, sse
 from broker.answers import NationPreview, PortionPreview, Preview, Withheld
 from broker.metrics import Metrics
 from broker.problems import NOT_FOUND, problem
+from policies.explain import Line, RuleLine
+from wire import strict_json
 from wire.errors import SLUGS, Malformed, NotAllowed, TearlineError
 
 
@@ -52,11 +55,38 @@ def test_a_detail_is_ascii_on_one_line_and_cut_short() -> None:
     assert len(body) < 4_000
 
 
-def test_a_withheld_report_comes_with_its_explanation() -> None:
-    nation = NationPreview(outcome="WITHHOLD", lines=())
-    error = Withheld("for FRA", Preview(portions=(PortionPreview(nations={"FRA": nation}),)))
-    document = json.loads(problem(error).body)
-    assert document["explanation"]["portions"][0]["nations"]["FRA"]["outcome"] == "WITHHOLD"
+def test_a_withheld_report_comes_with_its_reasons_in_sentences() -> None:
+    def line(**fields: Any) -> Line:
+        usual = {"layer": "release", "owner": "KEN", "outcome": "WITHHOLD", "rules": ()}
+        return Line(**{**usual, "needs": (), "approvals_needed": 0, **fields})
+
+    rule = RuleLine(id="KEN/not-chad", says="Chad is ours")
+    lines = (
+        line(rules=(rule, RuleLine(id="KEN/quiet", says="")), needs=("ask again",)),
+        line(owner="COALITION", layer="handle", outcome="RELEASE"),
+        line(outcome="REFER", approvals_needed=1),
+        line(outcome="REFER", approvals_needed=2),
+        line(owner=None, layer="other"),
+    )
+    portion = PortionPreview(nations={"FRA": NationPreview(outcome="WITHHOLD", lines=lines)})
+    body = problem(Withheld("from FRA", Preview(portions=(portion,)))).body
+    document = strict_json.parse(body)  # a client's gate lets it through
+    assert isinstance(document, dict)
+    told = {
+        "outcome": "WITHHOLD",
+        "lines": [
+            "release of KEN: WITHHOLD",
+            "because of KEN/not-chad: Chad is ours",
+            "because of KEN/quiet: (no reason given)",
+            "ask again",
+            "release of KEN: REFER",
+            "1 officer of KEN can release it",
+            "release of KEN: REFER",
+            "2 officers of KEN can release it",
+            "withheld by another party",
+        ],
+    }
+    assert document["explanation"] == {"portions": [{"nations": {"FRA": told}}]}
 
 
 # -- server-sent events

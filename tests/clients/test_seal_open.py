@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.draft import AttachmentFile, Draft, Portion
-from clients.keys import EpochKeyring
+from clients.keys import EpochKeyring, seal_to
 from clients.open import OpenedPortion, OpenedReport, open_report, rewrap
 from clients.seal import fixed_labels, seal
 from tests.clients.mission import NOW, delivered, draft, founded, keyring, label, opened, sealed
@@ -186,6 +186,12 @@ def test_a_portion_that_is_too_long_travels_as_an_attachment() -> None:
         sealed(long)
 
 
+def test_a_report_that_is_too_long_in_all_is_refused() -> None:
+    part = Draft(data=bytes(6_000_000), media_type="application/pdf", label=label())
+    with pytest.raises(Malformed, match="too-large"):
+        sealed(replace(part, portions=[part, part]))
+
+
 # -- what does not open, and why
 
 
@@ -268,6 +274,17 @@ def test_the_originators_consent_opens_the_same_bytes_to_one_more_nation() -> No
     ):
         with pytest.raises(NotAllowed, match="no-key"):
             open_report(theirs, "SEN", ring, terms, [other])
+
+
+def test_consent_that_wraps_something_else_is_undecryptable() -> None:
+    mission, raw = founded(), sealed(draft({"GBR"})).raw
+    own = delivered(raw, "KEN")
+    place, to = own.portions[0].frame, mission.directory.epoch_key("SEN", 3, NOW + 60)
+    bound = report.portion_context("KEN", own.header.id, place.index, place.label_bytes)
+    wrap = seal_to(to.public, b"short", report.wrap_info(3, "SEN", to.kid, bound))
+    theirs = delivered(raw, "SEN", [place.index])
+    with pytest.raises(Malformed, match="no content key"):
+        open_report(theirs, "SEN", keyring("SEN"), mission.directory.terms, [_consent(own, wrap)])
 
 
 def test_consent_to_a_key_below_the_classification_is_refused() -> None:

@@ -87,6 +87,8 @@ _PLAIN = [
     "principal.clearance > 2",
     "resource.level == 3",
     "1 <= resource.level",
+    "resource.level <= 2",
+    'context.now <= datetime("2026-07-01")',
     "resource.releasableTo.contains(principal.nation)",
     "resource.displayTo.contains(principal.nation)",
     "resource.displayTo.isEmpty()",

@@ -236,6 +236,20 @@ def test_a_key_of_an_older_book_is_prepared_again() -> None:
     assert old.decide_keyed(recipient, about, moment()).outcome is Outcome.RELEASE
 
 
+def test_a_recipient_prepared_under_older_reference_data_is_prepared_again() -> None:
+    """Who left a coalition loses what its members get, also on a stream that stays open."""
+    text = (
+        '@id("GBR/c") permit (principal in Coalition::"AFRICAN", action == Action::"release",'
+        " resource);"
+    )
+    old = open_book().with_layer("release", "GBR", text)
+    recipient, facts = old.recipient_key(analyst("SEN")), report("GBR", "SEN")
+    assert old.decide_keyed(recipient, old.report_key(facts), moment()).outcome is Outcome.RELEASE
+    new, _ = old.with_vocabulary(replace(words(), groups={"AFRICAN": ("KEN",)}))
+    after = new.decide_keyed(recipient, new.report_key(facts), moment())
+    assert after.outcome is Outcome.WITHHOLD
+
+
 def test_adopting_the_same_text_again_changes_nothing() -> None:
     book = mission()
     assert book.with_layer("carry", MISSION, library("mission-carry")) is book

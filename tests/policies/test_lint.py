@@ -57,6 +57,8 @@ def test_a_good_rule_has_no_findings() -> None:
         ),
         (permit('context.now < datetime("2026-1-5")'), "time", "write times as 2026-01-31"),
         (permit('context.now < datetime("2026-13-05")'), "time", "write times as 2026-01-31"),
+        (permit('context.now < datetime("20260105")'), "time", "write times as 2026-01-31"),
+        (permit('context.now < datetime("2026-01-05T12:00Z")'), "time", "write times as 2026"),
         (permit('context.age > duration("1w")'), "time", "write spans as 24h"),
         (permit('context.age > duration("")'), "time", "write spans as 24h"),
         (permit("context.approvals < 1"), "approvals", "more signatures must never withhold"),

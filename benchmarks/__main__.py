@@ -1,0 +1,57 @@
+"""`python -m benchmarks [NAME …] [--quick] [--json]`: how fast it is, as ratios.
+
+Loopback and a temporary folder only; stops by itself after a few minutes, with `--quick` after
+less than one. A ratio under its target is shown as `below`; the exit code stays 0, because a busy
+machine is no fault of the program's.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from benchmarks import accept, decisions, journal, matching, sealing
+from benchmarks.bench import Bench
+from benchmarks.measure import Row, table
+
+BENCHMARKS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
+    "accept": accept.run,
+    "decide": decisions.run,
+    "match": matching.run,
+    "journal": journal.run,
+    "seal": sealing.run,
+}
+
+
+def main() -> int:
+    """Run what was asked for and print one table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="two rounds of everything, smaller")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, all samples")
+    given = parser.parse_args()
+    unknown = set(given.names) - BENCHMARKS.keys()
+    if unknown:
+        parser.error(
+            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
+        )
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="tearline-bench-") as folder:
+        bench = Bench(Path(folder), quick=given.quick)
+        for name in given.names or BENCHMARKS:
+            start = time.monotonic()
+            rows += BENCHMARKS[name](bench)
+            gc.collect()
+            sys.stderr.write(f"{name}: {time.monotonic() - start:.0f} s\n")
+    lines = [json.dumps(row.as_json()) for row in rows] if given.json else [table(rows)]
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

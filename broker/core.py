@@ -1,0 +1,341 @@
+"""The broker's core: everything the service does, without HTTP.
+
+Read `broker.intake` for a report's way in, `broker.release` for its way out, and `broker.sequencer`
+for how both become true. This file puts them together, starts them, and stops them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from broker import audit, logs, startup
+from broker.answers import (
+    Download,
+    Event,
+    Page,
+    Preview,
+    Progress,
+    Receipt,
+    Release,
+    StatementPage,
+    StatementReceipt,
+    ViewPage,
+)
+from broker.attachments import Attachments
+from broker.cursors import CursorSeal
+from broker.deciding import Deciding
+from broker.intake import Intake
+from broker.journal import Entry, Journal, Record
+from broker.matching import Filter, check
+from broker.pages import Pages
+from broker.preview import preview
+from broker.publishing import Publishing
+from broker.pull import Pull
+from broker.release import Asker, Releases
+from broker.sequencer import Act, BatchClock, Moment, Sequencer
+from broker.settings import Settings
+from broker.standing import Standing
+from broker.state import State
+from broker.streams import Streams
+from broker.subscriptions import SubscribeAct, UnsubscribeAct, check_name, encode, stream_seal
+from broker.verifiers import Verifiers
+from wire.directory import Directory
+from wire.entries import MISSION, Random
+from wire.errors import BrokerFault, NotAllowed
+from wire.labels import Label
+from wire.members import Member
+from wire.notes import Ed25519Signer
+
+
+class OperatorAct(Act[None]):
+    """The operator starts or stops the service."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def plan(self, moment: Moment) -> Sequence[Record]:
+        """One entry in the mission's channel."""
+        del moment
+        return (Record(audit.operator(self._kind, version("tearline"))),)
+
+    def settle(self, entries: Sequence[Entry]) -> None:
+        """Nothing follows."""
+        del entries
+
+
+class Broker:
+    """A running broker. Made by `open`; every method may be called from many tasks at once.
+
+    Whatever a caller gets was journalled before. Besides what they say, all methods raise
+    `BrokerFault` "journal-stopped" once the journal cannot be written, and those for a member
+    `NotAllowed` "unknown-signer" once it does not stand any more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        clock: BatchClock,
+        random: Random,
+        cursor_key: bytes,
+    ) -> None:
+        self.settings, self.journal = settings, journal
+        self._random, self._cursor_key = random, cursor_key
+        limits = settings.limits
+        self._state = state = State(Standing(Directory(settings.mission, settings.charter)), clock)
+        self._deciding = deciding = Deciding(state)
+        self._sequencer = sequencer = Sequencer(journal, clock, inbox=limits.inbox)
+        self._releases = Releases(state, deciding, journal, sequencer)
+        self._streams = Streams(state, self._releases, journal, limits)
+        self._verifiers = Verifiers(self._circumstances, inbox=limits.inbox)
+        ring = self._releases.ring
+        self._intake = Intake(
+            state, deciding, self._streams, ring, journal, sequencer, self._verifiers
+        )
+        self._publishing = Publishing(state, journal, sequencer, self._streams)
+        self._pull = Pull(state, self._releases, limits)
+        self._pages = Pages(state, journal, sequencer)
+        folder = settings.data_folder / "attachments"
+        self._attachments = Attachments(folder, state, self._releases, journal)
+        self._beating: asyncio.Task[None] | None = None
+        self._closed = False
+        sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
+
+    @classmethod
+    async def open(
+        cls, settings: Settings, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> Self:
+        """Recover the journal, or begin one with the genesis statements, and start to serve.
+
+        Raises `BrokerFault`: "bad-settings", "locked", "rollback-detected", "journal-damaged".
+        """
+        signer = Ed25519Signer(settings.origin, settings.secret("log-key"))
+        _make_folders(settings)
+        still = BatchClock(clock)
+        async with AsyncExitStack() as undo:
+            journal = await Journal.open(
+                settings.data_folder,
+                anchor=settings.anchor_folder / "checkpoint",
+                signers=(signer,),
+                origin=settings.origin,
+                secret=settings.secret("journal-secret"),
+                channels=(MISSION,),
+                clock=still,
+                random=random,
+            )
+            undo.push_async_callback(journal.close)
+            broker = cls(settings, journal, still, random, settings.secret("cursor-key"))
+            await startup.replay(broker._state, journal, still)
+            broker._sequencer.start()
+            undo.push_async_callback(broker._sequencer.close)
+            await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
+            startup.check_founded(broker._state, settings.origin, signer.vkey)
+            await broker._sequencer.do(OperatorAct("operator.start"))
+            undo.pop_all()
+        broker._beating = asyncio.get_running_loop().create_task(broker._beat())
+        logs.event("broker.started", size=journal.size, reports=len(broker._state.holdings))
+        return broker
+
+    async def close(self) -> None:
+        """End all streams with a cursor, finish what is under way, write it down, let go."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._streams.drain(self.settings.limits.drain_seconds)
+        await self._verifiers.close()
+        with contextlib.suppress(BrokerFault):  # a stopped journal takes no last words
+            await self._sequencer.do(OperatorAct("operator.stop"))
+        await self._sequencer.close()
+        if self._beating is not None:
+            self._beating.cancel()
+        await self.journal.close()
+        logs.event("broker.stopped", size=self.journal.size)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.limits.heartbeat_seconds)
+            self.beat()
+
+    def beat(self) -> None:
+        """Let every stream send a heartbeat now."""
+        self._streams.beat()
+
+    # -- who and when
+
+    @property
+    def directory(self) -> Directory:
+        """Who is who, up to the newest statement."""
+        return self._state.standing.directory
+
+    def now(self) -> int:
+        """Unix seconds, never before the newest entry."""
+        return self._state.now()
+
+    def member(self, kid: str) -> Member:
+        """The member that stands now. Raises `NotAllowed` ("unknown-signer")."""
+        return self._state.member(kid, self.journal.size)
+
+    def check_ready(self) -> None:
+        """Raises `BrokerFault` unless reports can be accepted and released."""
+        self._sequencer.check()
+        if self._closed:
+            raise BrokerFault("stopping")
+
+    def _circumstances(self) -> tuple[Directory, int, int]:
+        return self.directory, self.journal.size, self.now()
+
+    def _asker(self, reader: Member, purpose: str | None = None) -> Asker:
+        """As whom a member asks. Raises `NotAllowed` ("not-allowed") for an auditor."""
+        self.check_ready()
+        member = self.member(reader.kid)
+        recipient = self._deciding.recipient(member)
+        return Asker(recipient, member.kid, self._deciding.purpose(purpose))
+
+    # -- in
+
+    async def submit(self, raw: bytes) -> Receipt:
+        """Accept a sealed report: see `Intake.submit`."""
+        self.check_ready()
+        return await self._intake.submit(raw)
+
+    async def publish(self, raw_statement: bytes) -> StatementReceipt:
+        """Accept a statement: see `Publishing.publish`."""
+        self.check_ready()
+        return await self._publishing.publish(raw_statement)
+
+    async def preview(self, viewer: Member, labels: Sequence[Label]) -> Preview:
+        """Who could read a report of the viewer's nation with these labels."""
+        self.check_ready()
+        return preview(self._state, self._deciding, self.member(viewer.kid), labels)
+
+    # -- out
+
+    async def fetch(self, reader: Member, identity: str) -> Release:
+        """One report. Raises `NotAllowed` ("not-found") for whatever reason."""
+        asker, holdings = self._asker(reader), self._state.holdings
+        held = holdings.by_identity(identity)
+        asked = held or holdings.newest()
+        if asked is not None:  # unknown takes as long as forbidden
+            self._deciding.look(asker.recipient, asked, asker.purpose, self.now())
+        return await self._releases.one(asker, held)
+
+    async def pull(self, reader: Member, wanted: Filter, cursor: str | None, limit: int) -> Page:
+        """The next page of what the reader may have. Raises `Malformed` ("bad-cursor")."""
+        asker = self._asker(reader, wanted.purpose)
+        check(wanted, self.directory.terms)
+        seal = CursorSeal(self._cursor_key, self._random, "pull", reader.kid, encode(wanted))
+        return await self._pull.page(asker, wanted, seal, cursor, limit)
+
+    # -- subscriptions
+
+    async def subscribe(self, reader: Member, name: str, wanted: Filter) -> None:
+        """Ask for something under a name. Raises `Malformed`, or `Conflict` ("quota")."""
+        self._asker(reader, wanted.purpose)
+        check_name(name)
+        quota = self.settings.limits.subscriptions_per_nation
+        before = self._state.subscriptions.get((reader.kid, name))
+        await self._sequencer.do(SubscribeAct(self._state, reader, name, wanted, quota))
+        if before is not None and before != wanted.canonical:
+            self._streams.end(reader.kid, name, "replaced")
+
+    async def unsubscribe(self, reader: Member, name: str) -> None:
+        """Ask for it no more. Raises `NotAllowed` ("not-found")."""
+        self._asker(reader)
+        await self._sequencer.do(UnsubscribeAct(self._state, reader, name))
+        self._streams.end(reader.kid, name, "not-found")
+
+    async def subscription(self, reader: Member, name: str) -> Filter:
+        """What the reader asks for under a name. Raises `NotAllowed` ("not-found")."""
+        self._asker(reader)
+        return self._wanted(reader, name)
+
+    async def subscriptions(self, reader: Member) -> dict[str, Filter]:
+        """Everything the reader asks for, by name."""
+        self._asker(reader)
+        found = self._state.subscriptions.items()
+        return {name: wanted for (kid, name), wanted in sorted(found) if kid == reader.kid}
+
+    async def set_cursor(self, reader: Member, name: str, cursor: str) -> None:
+        """Keep how far the reader has come. Raises `NotAllowed`, or `Malformed` ("bad-cursor")."""
+        self._asker(reader)
+        position = self._seal(reader, name).open(cursor)
+        await self.journal.set_cursor(reader.kid, name, position)
+        self._state.cursors[reader.kid, name] = position
+
+    def stream(self, reader: Member, name: str, cursor: str | None) -> AsyncGenerator[Event, None]:
+        """The events of a subscription after `cursor`, else after the stored one, else all.
+
+        Raises `NotAllowed`, `Malformed` ("bad-cursor") or `Conflict` ("quota") at once.
+        """
+        wanted = self._wanted(reader, name)
+        asker = self._asker(reader, wanted.purpose)
+        seal = self._seal(reader, name)
+        stored = self._state.cursors.get((reader.kid, name), -1)
+        position = stored if cursor is None else seal.open(cursor)
+        return self._streams.open(self.member(reader.kid), name, asker, wanted, seal, position)
+
+    def _wanted(self, reader: Member, name: str) -> Filter:
+        found = self._state.subscriptions.get((reader.kid, name))
+        if found is None:
+            raise NotAllowed("not-found")
+        return found
+
+    def _seal(self, reader: Member, name: str) -> CursorSeal:
+        wanted = self._wanted(reader, name)
+        return stream_seal(self._cursor_key, self._random, reader.kid, name, wanted)
+
+    # -- the journal, read
+
+    async def statements(
+        self, viewer: Member, after: int, trusted_size: int, limit: int
+    ) -> StatementPage:
+        """A page of the mission's channel: see `Pages.statements`."""
+        self.check_ready()
+        return await self._pages.statements(self.member(viewer.kid), after, trusted_size, limit)
+
+    async def views(self, viewer: Member, after: int, trusted_size: int, limit: int) -> ViewPage:
+        """A page of the viewer's nation's channel: see `Pages.views`."""
+        self.check_ready()
+        return await self._pages.views(self.member(viewer.kid), after, trusted_size, limit)
+
+    # -- attachments
+
+    async def attachment_status(
+        self, uploader: Member, identity: str, attachment: str, total: int
+    ) -> Progress:
+        """How much of an own attachment is stored: see `Attachments.status`."""
+        self.check_ready()
+        return await self._attachments.status(
+            self.member(uploader.kid), identity, attachment, total
+        )
+
+    async def put_chunk(
+        self, uploader: Member, identity: str, attachment: str, start: int, total: int, chunk: bytes
+    ) -> Progress:
+        """Store a piece of an own attachment: see `Attachments.put`."""
+        self.check_ready()
+        member = self.member(uploader.kid)
+        return await self._attachments.put(member, identity, attachment, start, total, chunk)
+
+    async def read_attachment(
+        self, reader: Member, identity: str, attachment: str, start: int = 0, end: int | None = None
+    ) -> Download:
+        """Ciphertext of an attachment: see `Attachments.read`."""
+        return await self._attachments.read(self._asker(reader), identity, attachment, start, end)
+
+
+def _make_folders(settings: Settings) -> None:
+    folders: tuple[Path, ...] = (
+        settings.data_folder,
+        settings.data_folder / "attachments",
+        settings.anchor_folder,
+    )
+    try:
+        for folder in folders:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise BrokerFault("bad-settings", "`data` or `anchor` cannot be made") from None

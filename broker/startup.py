@@ -1,0 +1,153 @@
+"""From the journal to memory: the same at every start, after a clean stop and after a crash.
+
+Statements are folded again at their own positions and times, signatures and all; reports are not
+verified again, because the journal ties their bytes to their entries.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from broker import publishing
+from broker.holdings import Holdings
+from broker.journal import Journal
+from broker.matching import Filter
+from broker.publishing import Publishing
+from broker.sequencer import BatchClock
+from broker.standing import Standing
+from broker.state import State
+from wire import links, report, statements, strict_json
+from wire.errors import BrokerFault, TearlineError
+from wire.notes import VKey
+from wire.report import Header, PortionLabel
+from wire.statements import Statement
+from wire.vocabulary import Vocabulary
+
+PAGE = 256
+"""Rows read at a time."""
+
+Filed = tuple[int, Statement]
+"""A statement and its journal position."""
+
+
+async def replay(state: State, journal: Journal, clock: BatchClock) -> None:
+    """Fill the state with what the journal says. Raises `BrokerFault` ("journal-damaged")."""
+    if journal.size:
+        last, _, _ = links.open_heads(await journal.leaf(journal.size - 1))
+        clock.not_before(last)
+    try:
+        about_reports = await _statements(state, journal)
+        await _reports(state, journal, about_reports)
+    except TearlineError as error:
+        if isinstance(error, BrokerFault):
+            raise
+        raise BrokerFault("journal-damaged", f"an entry does not follow: {error.slug}") from error
+    await _releases(state.holdings, journal)
+    for kid, name, body, _ in await journal.rows("subscriptions"):
+        state.subscriptions[kid, name] = Filter.model_validate_json(body)
+    for kid, name, position in await journal.rows("cursors"):
+        state.cursors[kid, name] = position
+    for nation in state.standing.directory.order:
+        journal.add_channel(nation)
+
+
+async def genesis(folder: Path, state: State, publishing_: Publishing) -> None:
+    """Publish the statements with which the mission begins, those that the journal has not got.
+
+    Raises `BrokerFault` ("bad-settings") naming the file that is refused.
+    """
+    for name, raw in _files(folder):
+        try:
+            if statements.parse(raw).identity not in state.statements:
+                await publishing_.publish(raw)
+        except BrokerFault:
+            raise
+        except TearlineError as error:
+            raise BrokerFault("bad-settings", f"genesis/{name}: {error.slug}") from error
+
+
+def _files(folder: Path) -> list[tuple[str, bytes]]:
+    """Names and bytes of the genesis statements, in the order of their names."""
+    try:
+        paths = sorted(folder.glob("*.tlst"))
+        return [(path.name, path.read_bytes()) for path in paths]
+    except OSError:
+        raise BrokerFault("bad-settings", "the genesis statements cannot be read") from None
+
+
+def check_founded(state: State, origin: str, key: VKey) -> None:
+    """Refuse to serve a mission that was not founded, or that names another log.
+
+    Raises `BrokerFault` ("bad-settings").
+    """
+    charter = state.standing.directory.charter
+    if charter is None or state.standing.directory.vocabulary is None:
+        raise BrokerFault("bad-settings", "no charter and registry, in the journal or `genesis`")
+    if charter.origin != origin or charter.log_keys != (str(key),):
+        raise BrokerFault("bad-settings", "the charter names another log, or another `log-key`")
+
+
+# -- one table after the other
+
+
+async def _statements(state: State, journal: Journal) -> list[Filed]:
+    """Fold all statements; gives those about reports, whose effects come later."""
+    standing, after, filed = state.standing, -1, list[Filed]()
+    loop = asyncio.get_running_loop()
+    while rows := await journal.rows("statements_dated", (after, PAGE)):
+        standing, page = await loop.run_in_executor(None, _folded, standing, rows)
+        state.statements.update({statement.identity: index for index, statement in page})
+        filed += page
+        after = rows[-1][0]
+    state.adopt(await loop.run_in_executor(None, standing.settled, state.now()))
+    return [(index, s) for index, s in filed if publishing.subject(s) is not None]
+
+
+def _folded(
+    standing: Standing, rows: Sequence[tuple[int, bytes, bytes]]
+) -> tuple[Standing, list[Filed]]:
+    filed = []
+    for index, raw, link in rows:
+        statement = statements.parse(raw)
+        standing = standing.after(statement, index, _seconds(link))
+        filed.append((index, statement))
+    return standing, filed
+
+
+async def _reports(state: State, journal: Journal, effects: Sequence[Filed]) -> None:
+    """Hold all reports; what statements did to them happens between them, in journal order."""
+    left, after = list(reversed(effects)), -1
+    while rows := await journal.rows("reports_dated", (after, PAGE)):
+        terms = state.standing.directory.terms
+        for index, raw, link in rows:
+            while left and left[-1][0] < index:
+                position, statement = left.pop()
+                publishing.take_effect(state, statement, position)
+            _hold(state.holdings, raw, index, _seconds(link), terms)
+        after = rows[-1][0]
+        await asyncio.sleep(0)
+    while left:
+        position, statement = left.pop()
+        publishing.take_effect(state, statement, position)
+
+
+def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Vocabulary) -> None:
+    frame = report.parse(raw)
+    header = strict_json.load(frame.header_bytes, Header)
+    labels = {p.index: PortionLabel.model_validate_json(p.label_bytes) for p in frame.portions}
+    holdings.add(holdings.hold(frame, header, labels, index, accepted, terms))
+
+
+async def _releases(holdings: Holdings, journal: Journal) -> None:
+    after = -1
+    while rows := await journal.rows("releases_after", (after, PAGE)):
+        for position, nation, mask, index in rows:
+            holdings.at(position).released[nation, mask] = index
+        after = rows[-1][-1]
+
+
+def _seconds(link: bytes) -> int:
+    """The time in an entry's link."""
+    time_ms: int = json.loads(link)["time"]
+    return time_ms // 1000
