@@ -27,7 +27,7 @@ class Serving:
     @property
     def processor(self) -> float:
         """Seconds of processor time that it has taken so far, all its threads together."""
-        return time.clock_gettime(~self.pid << 3 | 2)  # Linux: the CPU-time clock of a process
+        return processor_time(self.pid)
 
     @property
     def resident(self) -> int:
@@ -52,16 +52,24 @@ def serving(folder: Path) -> Iterator[Serving]:
 
 @contextlib.contextmanager
 def started(
-    command: tuple[str, ...], out: int | None = None
+    command: tuple[str, ...], out: int, *, stdin: int | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process, asked to stop at the end, and made to."""
-    process = subprocess.Popen(command, stdout=out, stderr=out)
+    """A process, asked to stop at the end, and made to. What goes wrong is said on our own stderr,
+    unless `out` is a file.
+    """
+    errors = None if out == subprocess.PIPE else out
+    process = subprocess.Popen(command, stdin=stdin, stdout=out, stderr=errors)
     try:
         yield process
     finally:
         process.terminate()
         try:
-            process.wait(STOP_WITHIN)
+            process.communicate(timeout=STOP_WITHIN)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that all threads of a process have run so far: Linux's clock of that process."""
+    return time.clock_gettime(~pid << 3 | 2)

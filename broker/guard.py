@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from broker import logs
+from broker import heads, logs
 from broker.metrics import Metrics
 from broker.problems import (
     METHODS,
@@ -31,23 +31,6 @@ from broker.problems import (
 from broker.rates import TokenBuckets, neighbourhood
 from broker.settings import Settings
 from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
-
-SINGLE: Final = frozenset(
-    {
-        b"authorization",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"host",
-        b"last-event-id",
-        b"range",
-        b"transfer-encoding",
-    }
-)
-"""Fields we read; repeated, two readers could read them differently."""
-
-OVERRIDES: Final = frozenset({b"x-http-method", b"x-http-method-override", b"x-method-override"})
-"""Fields by which some frameworks let a request be another than it says."""
 
 JUNK: Final = frozenset({400, 401, 408, 413, 415, 421, 422, 431})
 """Statuses of what an honest client seldom earns; an address may earn only so many."""
@@ -161,9 +144,9 @@ class Guard:
         size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
         if size > self._limits.head_bytes or len(scope["headers"]) > self._limits.head_fields:
             raise Malformed("header-too-large", f"at most {self._limits.head_bytes} bytes")
-        fields = _fields(scope)  # (4)
+        fields = heads.fields(scope)  # (4)
         self._check_host(fields)  # (5)
-        _check_form(fields)  # (6)
+        heads.check_form(fields)  # (6)
         limit = self._body_limit(scope["method"], scope["path"])  # (7)
         if int(fields.get(b"content-length", b"0")) > limit:
             raise Malformed("too-large", f"a body of at most {limit} bytes goes here")
@@ -248,32 +231,6 @@ class Guard:
                 slug=slug,
                 ms=round(seconds * 1000, 1),
             )
-
-
-def _fields(scope: Scope) -> Mapping[bytes, bytes]:
-    """The header fields that we read, each at most once. Raises `Malformed`."""
-    found: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        if name in SINGLE and name in found:
-            raise Malformed("bad-request", "a header field is repeated")
-        if name in OVERRIDES:
-            raise Malformed("method-not-allowed")
-        found[name] = value
-    return found
-
-
-def _check_form(fields: Mapping[bytes, bytes]) -> None:
-    """Refuse what two readers could frame differently, and every coding of the body."""
-    coding = fields.get(b"transfer-encoding")
-    length = fields.get(b"content-length")
-    if coding is not None and (coding.lower() != b"chunked" or length is not None):
-        raise Malformed("bad-request", "the framing is ambiguous")
-    if length is not None and not (length.isdigit() and len(length) <= 16):
-        raise Malformed("bad-request", "the framing is ambiguous")
-    if b"upgrade" in fields:
-        raise Malformed("bad-request", "no other protocol is spoken here")
-    if b"content-encoding" in fields:
-        raise Malformed("unsupported-media", "a body is sent as it is")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

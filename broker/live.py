@@ -183,7 +183,7 @@ class LiveStream:
     # -- the next report
 
     async def _report(self) -> Event | None:
-        """The most urgent report that there is; None if there is none, or something else comes first."""
+        """The most urgent report there is; None if there is none, or something else comes first."""
         self._wake.clear()
         while self.ended is None and self._beats < OVERDUE:
             looked, found = self._find()

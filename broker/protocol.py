@@ -8,6 +8,8 @@ Content-Length and Transfer-Encoding or a line break inside a field, is refused 
 """
 
 import asyncio
+import socket
+import struct
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -28,6 +30,9 @@ PIPELINE: Final = 8
 
 SLICE: Final = 16_384
 """Bytes fed to the parser at once; what is fed is counted only afterwards."""
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: on, for no seconds. Otherwise unsent bytes stay with the system after a close."""
 
 _PHRASES: Final = {
     400: "Bad Request",
@@ -168,8 +173,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Nothing came for too long: close, and do not wait for what the other side won't read."""
         if self.transport.get_write_buffer_size():
-            self._door.metrics.dropped("stalled")
-            self.transport.abort()
+            self._reset()
         else:
             super().timeout_keep_alive_handler()
 
@@ -183,7 +187,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._await_reading()
             return
         self._stall_timer = None
+        self._reset()
+
+    def _reset(self) -> None:
+        """Cut it off, and let the system forget as well what it still holds for the reader."""
         self._door.metrics.dropped("stalled")
+        connection: socket.socket = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.transport.abort()
 
     # -- refusing without a request

@@ -132,8 +132,8 @@ class Ceremony(Speaker):
         ("statement-conflict") for a member that is not the nation's.
         """
         member = self.directory.members.get(kid)
-        if member is None or member.nation != nation:
-            raise Conflict("statement-conflict", f"{nation} has no member {quoted(kid)}")
+        if member is None:
+            raise Conflict("statement-conflict", f"there is no member {quoted(kid)}")
         body = {"kid": kid, "reason": reason, "compromised_since": compromised_since}
         self.say(nation, "member.revoke", body, by, scope=_scope(member.kind))
         return self.rotate_epoch(nation, by if epoch_by is None else epoch_by, life=life)

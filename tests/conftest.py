@@ -1,6 +1,11 @@
 """What every test shares."""
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared, in CI as well: what is slow is shown by benchmarks, not by a flickering test.
+settings.register_profile("tearline", deadline=None)
+settings.load_profile("tearline")
 
 LONG = 40  # bytes: a value that says nothing in the name of a test
 

@@ -9,7 +9,7 @@ SHARED = Path(os.environ.get("TEARLINE_SHARED", Path(__file__).parents[2] / "sha
 
 
 def shared(name: str) -> Path:
-    """A folder or file of the public data set; skips the test, with the reason, where it is absent."""
+    """A folder or file of the public data; skips the test, with the reason, where it is absent."""
     path = SHARED / name
     if not path.exists():
         pytest.skip(f"the public data `{name}` is not beside this checkout")

@@ -1,9 +1,7 @@
 """`tearline preview | publish | fetch | watch | open`: reports, out and in."""
 
-import tomllib
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,63 +11,28 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from clients.cli import output
 from clients.cli.common import As, Json, load, run_async, split
-from clients.draft import AttachmentFile, Draft, Label, Portion
+from clients.cli.draft_options import takes_draft
+from clients.draft import Draft
 from clients.explained import Preview
 from clients.offline import open_file
 from clients.publisher import Publisher
 from clients.subscriber import Received, Subscriber
-from wire.errors import Malformed
 
 app = typer.Typer()
 
 Many = list[str]
-Title = Annotated[str, typer.Option("--title", help="One line.")]
-Text = Annotated[str | None, typer.Option("--text", help="The text itself.")]
-File = Annotated[Path | None, typer.Option("--file", help="A file with the text.")]
-Classification = Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")]
-ReleaseTo = Annotated[
-    Many, typer.Option("--release-to", help="Nations or coalitions: GBR,FRA. You are added.")
-]
 Region = Annotated[Many, typer.Option("--region", help="Place code: KE, 014, mission:north.")]
 Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.ied_emplaced.")]
-DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
-Caveat = Annotated[Many, typer.Option("--caveat", help="Such as SOURCE SENSITIVE.")]
-Community = Annotated[Many, typer.Option("--community", help="Readers must belong to it.")]
-Precedence = Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")]
-Expires = Annotated[
-    int | None, typer.Option("--expires-hours", help="Serving stops after so long.")
-]
-Attach = Annotated[list[Path], typer.Option("--attach", help="A file to send along, sealed.")]
-PortionFile = Annotated[
-    list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
-]
 
 
 @app.command()
-def preview(
-    identity: As,
-    title: Title,
-    classification: Classification,
-    release_to: ReleaseTo,
-    region: Region,
-    threat: Threat,
-    text: Text = None,
-    file: File = None,
-    display_to: DisplayTo = [],
-    caveat: Caveat = [],
-    community: Community = [],
-    precedence: Precedence = "ROUTINE",
-    expires_hours: Expires = None,
-    attach: Attach = [],
-    portion: PortionFile = [],
-    json: Json = False,
-) -> None:
+@takes_draft
+def preview(identity: As, draft: Draft, json: Json = False) -> None:
     """Who would be able to read this, who not and why. Nothing is sent but the labels.
 
     Example: tearline preview --as kit/KEN/system --title "Road closed" --text "…"
     --classification RESTRICTED --release-to GBR,FRA --region KE --threat infrastructure.transport
     """
-    draft = _draft(locals())
     loaded = load(identity)
 
     async def work() -> Preview:
@@ -94,22 +57,10 @@ def preview(
 
 
 @app.command()
+@takes_draft
 def publish(
     identity: As,
-    title: Title,
-    classification: Classification,
-    release_to: ReleaseTo,
-    region: Region,
-    threat: Threat,
-    text: Text = None,
-    file: File = None,
-    display_to: DisplayTo = [],
-    caveat: Caveat = [],
-    community: Community = [],
-    precedence: Precedence = "ROUTINE",
-    expires_hours: Expires = None,
-    attach: Attach = [],
-    portion: PortionFile = [],
+    draft: Draft,
     save: Annotated[Path | None, typer.Option("--save", help="Keep the sealed .tlr here.")] = None,
     json: Json = False,
 ) -> None:
@@ -119,7 +70,6 @@ def publish(
     --classification SECRET --release-to GBR --region KE --threat explosive.ied_emplaced
     --precedence FLASH --attach photo.jpg --portion source.toml
     """
-    draft = _draft(locals())
     loaded = load(identity)
 
     async def work() -> dict[str, Any]:
@@ -265,63 +215,3 @@ async def _save(subscriber: Subscriber, received: Received, folder: Path) -> Non
             with fresh.open("w+b") as into:
                 await subscriber.attachment(received, attachment, into)
             fresh.replace(target)
-
-
-# -- from options to a draft
-
-
-def _draft(given: dict[str, Any]) -> Draft:
-    """The draft that the options describe. Raises `Malformed` ("bad-input")."""
-    text, file = given["text"], given["file"]
-    if (text is None) == (file is None):
-        raise Malformed("bad-input", "give the text with --text or --file, one of them")
-    hours = given["expires_hours"]
-    label = Label(
-        classification=given["classification"],
-        release_to=split(given["release_to"]),
-        regions=split(given["region"]),
-        threats=split(given["threat"]),
-        display_to=split(given["display_to"]),
-        caveats=split(given["caveat"]),
-        communities=split(given["community"]),
-        precedence=given["precedence"],
-        expires=None if hours is None else timedelta(hours=hours),
-    )
-    return Draft(
-        label=label,
-        title=given["title"],
-        body=text if file is None else _read(file),
-        attachments=[AttachmentFile.of(p) for p in given["attach"]],
-        portions=[_portion(p, label) for p in given["portion"]],
-    )
-
-
-LABEL_KEYS = ("classification", "release_to", "regions", "threats", "caveats", "display_to")
-LABEL_KEYS_MORE = ("communities", "precedence", "obligations")
-CONTENT_KEYS = ("title", "body", "place", "mgrs", "dtg", "source_grade", "information_grade")
-
-
-def _portion(path: Path, first: Label) -> Portion:
-    """A further portion from TOML: what it does not say of the label it shares with the first."""
-    try:
-        fields = tomllib.loads(_read(path))
-    except tomllib.TOMLDecodeError as error:
-        raise Malformed("bad-input", f"{path.name} is not TOML: {error}") from error
-    text = fields.pop("text", fields.pop("body", ""))
-    attach = [AttachmentFile.of(path.parent / name) for name in fields.pop("attach", [])]
-    known = {*LABEL_KEYS, *LABEL_KEYS_MORE, *CONTENT_KEYS}
-    if unknown := set(fields) - known:
-        raise Malformed("bad-input", f"{path.name}: unknown key {min(unknown)}")
-    if not {"classification", "release_to"} <= set(fields):
-        raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
-    label = {k: v for k, v in fields.items() if k in {*LABEL_KEYS, *LABEL_KEYS_MORE}}
-    content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
-    shared = {"regions": first.regions, "threats": first.threats, "precedence": first.precedence}
-    return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Malformed("bad-input", f"{path.name} cannot be read as text") from error

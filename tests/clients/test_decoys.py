@@ -87,3 +87,11 @@ def test_two_seals_of_one_draft_share_nothing() -> None:
     assert one.portions[0].payload != two.portions[0].payload
     assert one.portions[0].commitment != two.portions[0].commitment
     assert not set(one.portions[0].wraps.values()) & set(two.portions[0].wraps.values())
+
+
+def test_every_label_has_a_salt_of_its_own() -> None:
+    """Without it, a hidden label could be guessed and checked against its commitment."""
+    frames = [report.parse(sealed(two_audiences(), seed=i).raw) for i in range(3)]
+    labels = [p.label_bytes for frame in frames for p in frame.portions]
+    salts = {strict_json.load(raw, header.PortionLabel).salt for raw in labels}
+    assert len(salts) == 6

@@ -256,6 +256,9 @@ def test_a_changed_identity_is_refused(
 def test_a_folder_that_is_no_identity_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match=r"identity\.json.*bad-identity"):
         Identity.load(tmp_path, PASSPHRASE)
+    (tmp_path / "identity.json").write_bytes(b" " * 100_000)
+    with pytest.raises(Malformed, match=r"is too large.*bad-identity"):
+        Identity.load(tmp_path, PASSPHRASE)
 
 
 def test_no_key_shows_in_an_identity(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What a dishonest reader, broker or originator can try with keys and ciphertexts it really has."""
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -10,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clients.draft import AttachmentFile
 from clients.keys import EpochKeyring, seal_to
 from clients.open import OpenedReport, open_report
+from clients.padding import PIECE
+from clients.seal import encrypt_attachment
 from tests import sealing
 from tests.clients.mission import NOW, delivered, draft, founded, keyring, label, opened, sealed
 from tests.people import random_of
@@ -139,6 +143,36 @@ def _wrapped_anew(
     return sealing.rebuilt(
         own, label_bytes=label_bytes, records=tuple(records), wraps=wraps, payload=payload
     )
+
+
+def test_every_portion_has_a_content_key_of_its_own() -> None:
+    """Who may read one portion cannot read another by its key."""
+    keys = {content_key(report.parse(sealed(draft({"GBR"}), seed=i).raw), "GBR") for i in range(3)}
+    assert len(keys) == 3
+    assert bytes(32) not in keys
+
+
+@pytest.mark.parametrize("longer", [0, 5 << 20])
+def test_a_reader_and_the_broker_together_cannot_swap_an_attachment(longer: int) -> None:
+    """Britain holds the content key, so it can make a ciphertext that opens. Expect refusal: the
+    originator signed another digest. A longer one is cut off at the signed length.
+    """
+    photo = AttachmentFile.of_bytes("photo.jpg", b"true" * 1_000)
+    frame = report.parse(sealed(draft({"GBR"}, attachments=[photo])).raw)
+    checked = verified(frame)
+    (attachment,) = read(checked, "KEN").portions[0].attachments
+    where = (checked.header.originator, checked.header.id, checked.portions[0].index)
+    context = report.attachment_context(*where, attachment.id)
+    false, swapped = AttachmentFile.of_bytes("x", b"lies" * 1_000 + bytes(longer)), io.BytesIO()
+    encrypt_attachment(false, content_key(frame, "GBR"), context, swapped)
+    swapped.seek(0)
+    into = io.BytesIO()
+    with pytest.raises(
+        Malformed, match=r"(longer than|not the one that) was signed.*undecryptable"
+    ):
+        attachment.decrypt(swapped, into)
+    assert into.getvalue() == b""
+    assert swapped.tell() <= max(attachment.len, PIECE)
 
 
 # -- a dishonest originator

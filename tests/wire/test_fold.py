@@ -84,7 +84,7 @@ def summary(directory: Directory) -> Any:
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_another_order_is_refused_or_says_the_same(random: Any) -> None:
     """Chains of different nations may be interleaved otherwise: that is the journal's to say."""
     chains: dict[str, list[Statement]] = {}
@@ -105,7 +105,7 @@ def test_another_order_is_refused_or_says_the_same(random: Any) -> None:
 
 
 @given(st.permutations(range(len(HISTORY))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_order_that_breaks_a_chain_is_refused(order: list[int]) -> None:
     shuffled = [HISTORY[i].statement for i in order]
     numbers: dict[str, list[int]] = {}

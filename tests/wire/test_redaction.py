@@ -112,7 +112,7 @@ def test_every_changed_byte_is_refused() -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_swapped_pieces_of_a_delivery_are_refused(data: st.DataObject) -> None:
     raw = REPORTS[4].redacted((0, 1, 3), "GBR")
     cuts = sorted(data.draw(st.sets(st.integers(0, len(raw)), min_size=4, max_size=4)))

@@ -80,25 +80,25 @@ def test_every_body_is_salted(rule: Any) -> None:
     assert rule.body.model_fields["salt"].is_required()
 
 
-@pytest.mark.parametrize(
-    ("bad", "slug"),
-    [
-        (b"", "bad-statement"),
-        (b"TLR1" + HONEST.raw[4:], "bad-statement"),
-        (HONEST.raw[:4] + b"\x01" + HONEST.raw[5:], "bad-suite"),
-        (HONEST.raw[:4] + b"\x03" + HONEST.raw[5:], "bad-suite"),
-        (HONEST.raw[:5] + b"\x01" + HONEST.raw[6:], "bad-statement"),
-        (PREAMBLE.pack(b"TLST", 2, 0, 4_097) + bytes(9_000), "bad-statement"),
-        (PREAMBLE.pack(b"TLST", 2, 0, 0xFFFFFFFF), "bad-statement"),
-        (raw(length=65_537), "too-large"),
-        (raw(length=0xFFFFFFFF), "too-large"),
-        (raw(length=len(BODY) + len(SIGNED)), "bad-statement"),
-        (raw(signed=b"\0"), "bad-statement"),
-        (raw(signed=b""), "bad-statement"),
-        (HONEST.raw + b"\0", "bad-statement"),
-        (bytes(statements.STATEMENT_MAX + 1), "too-large"),
-    ],
-)
+LAYOUTS: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "bad-statement"),
+    "another magic": (b"TLR1" + HONEST.raw[4:], "bad-statement"),
+    "suite 1": (HONEST.raw[:4] + b"\x01" + HONEST.raw[5:], "bad-suite"),
+    "suite 3": (HONEST.raw[:4] + b"\x03" + HONEST.raw[5:], "bad-suite"),
+    "a flag": (HONEST.raw[:5] + b"\x01" + HONEST.raw[6:], "bad-statement"),
+    "head too long": (PREAMBLE.pack(b"TLST", 2, 0, 4_097) + bytes(9_000), "bad-statement"),
+    "head as long as memory": (PREAMBLE.pack(b"TLST", 2, 0, 0xFFFFFFFF), "bad-statement"),
+    "body too long": (raw(length=65_537), "too-large"),
+    "body as long as memory": (raw(length=0xFFFFFFFF), "too-large"),
+    "body up to the end": (raw(length=len(BODY) + len(SIGNED)), "bad-statement"),
+    "no signature": (raw(signed=b"\0"), "bad-statement"),
+    "no count": (raw(signed=b""), "bad-statement"),
+    "trailing byte": (HONEST.raw + b"\0", "bad-statement"),
+    "longer than any": (bytes(statements.STATEMENT_MAX + 1), "too-large"),
+}
+
+
+@pytest.mark.parametrize(("bad", "slug"), LAYOUTS.values(), ids=LAYOUTS)
 def test_a_wrong_layout_is_refused(bad: bytes, slug: str) -> None:
     with refused(slug):
         statements.parse(bad)

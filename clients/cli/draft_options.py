@@ -1,0 +1,136 @@
+"""The options that describe a report, said once for `preview` and `publish`."""
+
+import functools
+import inspect
+import tomllib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from clients.cli.common import split
+from clients.draft import AttachmentFile, Draft, Label, Portion
+from wire.errors import Malformed
+from wire.labels import PRECEDENCES, Precedence
+
+Many = list[str]
+
+
+def describes(
+    title: Annotated[str, typer.Option("--title", help="One line.")],
+    classification: Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")],
+    release_to: Annotated[
+        Many, typer.Option("--release-to", help="Nations or coalitions: GBR,FRA. You are added.")
+    ],
+    region: Annotated[Many, typer.Option("--region", help="Place: KE, 014, mission:north.")],
+    threat: Annotated[Many, typer.Option("--threat", help="Such as explosive.ied_emplaced.")],
+    text: Annotated[str | None, typer.Option("--text", help="The text itself.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file with the text.")] = None,
+    display_to: Annotated[
+        Many, typer.Option("--display-to", help="Nations that may look, not keep.")
+    ] = [],
+    caveat: Annotated[Many, typer.Option("--caveat", help="Such as SOURCE SENSITIVE.")] = [],
+    community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
+    precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
+    expires_hours: Annotated[
+        int | None, typer.Option("--expires-hours", help="Serving stops after so long.")
+    ] = None,
+    attach: Annotated[list[Path], typer.Option("--attach", help="A file to send along.")] = [],
+    portion: Annotated[
+        list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
+    ] = [],
+) -> Draft:
+    """The draft that the options describe. Raises `Malformed` ("bad-input")."""
+    if (text is None) == (file is None):
+        raise Malformed("bad-input", "give the text with --text or --file, one of them")
+    body = _read(file) if file is not None else text or ""
+    label = Label(
+        classification=classification,
+        release_to=split(release_to),
+        regions=split(region),
+        threats=split(threat),
+        display_to=split(display_to),
+        caveats=split(caveat),
+        communities=split(community),
+        precedence=_precedence(precedence),
+        expires=None if expires_hours is None else timedelta(hours=expires_hours),
+    )
+    return Draft(
+        label=label,
+        title=title,
+        body=body,
+        attachments=[AttachmentFile.of(path) for path in attach],
+        portions=[_portion(path, label) for path in portion],
+    )
+
+
+def takes_draft(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `draft` is described by the options of `describes`.
+
+    typer reads a command's signature, so the wrapper shows both signatures as one.
+    """
+    ours = inspect.signature(command).parameters
+    described = inspect.signature(describes).parameters
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:
+        draft = describes(**{name: given.pop(name) for name in described})
+        command(draft=draft, **given)
+
+    shown = [p for name, p in ours.items() if name != "draft"] + list(described.values())
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in shown]
+    wrapper.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in keyword}
+    return wrapper
+
+
+LABEL_KEYS: Final = frozenset(
+    {
+        "caveats",
+        "classification",
+        "communities",
+        "display_to",
+        "obligations",
+        "precedence",
+        "regions",
+        "release_to",
+        "threats",
+    }
+)
+CONTENT_KEYS: Final = frozenset(
+    {"dtg", "information_grade", "mgrs", "place", "source_grade", "title"}
+)
+
+
+def _portion(path: Path, first: Label) -> Portion:
+    """A further portion from TOML: what it does not say of the label it shares with the first."""
+    try:
+        fields = tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed("bad-input", f"{path.name} is not TOML: {error}") from error
+    text = fields.pop("text", fields.pop("body", ""))
+    attach = [AttachmentFile.of(path.parent / name) for name in fields.pop("attach", [])]
+    if unknown := set(fields) - LABEL_KEYS - CONTENT_KEYS:
+        raise Malformed("bad-input", f"{path.name}: unknown key {min(unknown)}")
+    if not {"classification", "release_to"} <= set(fields):
+        raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
+    label = {k: v for k, v in fields.items() if k in LABEL_KEYS}
+    content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
+    shared = {"regions": first.regions, "threats": first.threats, "precedence": first.precedence}
+    return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
+
+
+def _precedence(word: str) -> Precedence:
+    for precedence in PRECEDENCES:
+        if word.upper() == precedence:
+            return precedence
+    raise Malformed("bad-input", f"a precedence is one of {', '.join(PRECEDENCES)}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Malformed("bad-input", f"{path.name} cannot be read as text") from error
