@@ -15,12 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import accept, decisions, journal, matching, sealing
+from benchmarks import accept, decisions, journal, matching, release, sealing
 from benchmarks.bench import Bench
 from benchmarks.measure import Row, table
 
 BENCHMARKS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "accept": accept.run,
+    "release": release.run,
     "decide": decisions.run,
     "match": matching.run,
     "journal": journal.run,

@@ -32,6 +32,7 @@ subscriptions_per_nation = 10000
 connections_per_address = 20000
 requests_per_second = 1000000.0
 requests_burst = 1000000
+heartbeat_seconds = 86400.0
 """
 
 

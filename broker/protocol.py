@@ -76,6 +76,12 @@ class BoundedProtocol(HttpToolsProtocol):
     the loop's; see uvicorn for what each means.
     """
 
+    # Beside uvicorn's instance dictionary: more names in it would cost each connection a kilobyte.
+    __slots__ = (
+        *("_door", "_limits", "_key", "_in_head", "_fed"),
+        *("_head_timer", "_stall_timer", "_unsent"),
+    )
+
     def __init__(
         self,
         config: Config,

@@ -1,5 +1,6 @@
 """Step 2, submit: seal a draft, post it, and hold the proof that the journal has it."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -88,7 +89,12 @@ class Publisher(Session):
         """The sealed report, to the newest keys of every nation named."""
         directory = await self.follower.sync()
         return seal(
-            draft, self.identity.keys, directory, now=self.transport.now(), random=self.random
+            draft,
+            self.identity.keys,
+            directory,
+            now=self.transport.now(),
+            random=self.random,
+            spool=tempfile.TemporaryFile,
         )
 
     async def submit(self, sealed: SealedReport) -> Receipt:

@@ -77,7 +77,10 @@ def format(text: str) -> str:  # noqa: A001 - the command's own name
 
 
 def examine(text: str, kind: str, owner: str, known: Terms, schema: cedarpy.Schema) -> Examined:
-    """The text, parsed and checked. The parser is reached only by what the prescan let through."""
+    """The text, parsed and checked. The parser is reached only by what the prescan let through.
+
+    Parser and validator leave the interpreter's lock, so that adoption can run beside decisions.
+    """
     try:
         prescan(text)
     except Malformed as refused:
@@ -85,7 +88,7 @@ def examine(text: str, kind: str, owner: str, known: Terms, schema: cedarpy.Sche
         where, _, message = message.partition(": ")
         return Examined((Finding(limit, "error", message, where),))
     try:
-        policies = cedarpy.PolicySet.from_str(text)
+        policies = cedarpy.PolicySet.from_str(text, release_gil=True)
         tree = policies.to_pst()
     except ValueError as error:
         return Examined((Finding("syntax", "error", f"not Cedar: {_plain(error)}"),))
@@ -124,7 +127,7 @@ def _plain(error: object) -> str:
 
 def _validated(text: str, schema: cedarpy.Schema, explained: Iterable[str]) -> Iterator[Finding]:
     """What Cedar's strict validator says about rules on which we have said nothing yet."""
-    result = cedarpy.validate_policies(text, schema)
+    result = cedarpy.validate_policies(text, schema, release_gil=True)
     names = result.id_annotations_by_policy_id
     for error in result.errors:
         if error.policy_id not in explained:

@@ -68,7 +68,7 @@ def _continued(directory: Directory, statement: Statement) -> Directory:
     if (RULES[head.type].signed_by == "quorum") != (head.nation == MISSION):
         raise Malformed("bad-statement", "the type does not belong in this chain")
     state = directory.chain if head.nation == MISSION else directory.nations.get(head.nation)
-    if state is None and head.type == "root.publish" and directory.charter is None:
+    if state is None and directory.charter is None:  # a founder's first root
         state = NationState(head.nation)
         directory = directory.with_nation(state)
     if state is None or state.expelled is not None:

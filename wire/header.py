@@ -8,7 +8,7 @@ from wire.labels import Label
 from wire.model import Hex16B, Hex32B, NationCode, Seconds, Strict, Token, Version1
 
 PORTIONS: Final = (1, 2, 4, 8, 16)  # how many commitments a header may hold
-ATTACHMENT_MAX: Final = 1024 * 1024 * 1024  # ciphertext bytes of one attachment
+ATTACHMENT_MAX: Final = 1060 * 1024 * 1024  # ciphertext bytes: 1 GiB, padded and sealed
 ATTACHMENTS: Final = 16  # in one portion
 
 MediaType = Annotated[

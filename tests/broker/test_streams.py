@@ -1,4 +1,4 @@
-"""Live streams: at once, the urgent first, nothing missed, nothing after the right to it has ended."""
+"""Live streams: at once, the urgent first, nothing missed, and nothing after the right has ended."""
 
 import asyncio
 import json
@@ -13,8 +13,10 @@ import pytest
 from broker import live
 from broker.matching import Filter
 from tests.broker.house import Following, House
+from tests.coalition import Portion
 from wire.errors import Conflict, Malformed, NotAllowed
 from wire.notes import open_checkpoint
+from wire.report import parse
 
 pytestmark = pytest.mark.anyio
 
@@ -77,8 +79,6 @@ async def test_flash_overtakes_a_backlog(house: House) -> None:
 
 
 async def test_the_urgency_of_a_portion_for_others_is_not_to_be_seen(house: House) -> None:
-    from tests.coalition import Portion
-
     first = await sent(house)
     hidden = Portion("For France.", release_to="FRA", label={"precedence": "FLASH"})
     raw = house["KEN"].seals(release_to="GBR", precedence="ROUTINE", portions=[hidden])
@@ -168,7 +168,7 @@ async def test_asking_for_something_else_starts_anew_and_ends_the_open_stream(ho
 
 async def test_a_broken_link_loses_nothing_and_skips_nothing(house: House) -> None:
     """Streams that break at random places, with everything in between, add up to everything."""
-    chance = random.Random(7)  # noqa: S311 - a test's own dice
+    chance = random.Random(7)
     expected: list[str] = []
     got: list[str] = []
     cursor: str | None = None
@@ -194,8 +194,6 @@ async def test_a_broken_link_loses_nothing_and_skips_nothing(house: House) -> No
 
 
 def identity(data: bytes) -> str:
-    from wire.report import parse
-
     return parse(b64decode(json.loads(data)["report"])).identity
 
 

@@ -81,9 +81,9 @@ def test_remembered_answers_are_cedars_answers(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_remembered_answers_are_cedars_answers_in_three_thousand_cases() -> None:
+def test_remembered_answers_are_cedars_answers_in_thousands_of_cases() -> None:
     seen: set[Outcome] = set()
-    for seed in range(20):
+    for seed in range(10):
         compare(Random(seed), 150, seen)
     assert seen == set(Outcome)
 

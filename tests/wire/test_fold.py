@@ -346,6 +346,8 @@ def test_an_expelled_nation_says_nothing_and_gets_nothing_any_more(world: Coalit
     world.expels("FRA")
     with refused("unknown-signer"):
         france.says("head.seen", {"size": 1, "root": "aa" * 32})
+    with refused("unknown-signer", "not a nation"):
+        france.publishes_root(2)
     with refused("unknown-signer"):
         world.directory.epoch_key("FRA", 0, world.clock.now)
     with refused("unknown-signer"):
