@@ -8,6 +8,7 @@ machine is no fault of the program's.
 import argparse
 import gc
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ def main() -> int:
         parser.error(
             f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
         )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that brokers are stopped then, too
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="tearline-bench-") as folder:
         bench = Bench(Path(folder), quick=given.quick)

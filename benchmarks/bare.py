@@ -30,9 +30,8 @@ class Socket(asyncio.Protocol):
         self.free = asyncio.Event()
         self.free.set()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keep it."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._everyone.append(self)
 

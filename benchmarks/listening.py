@@ -49,9 +49,8 @@ class Reader(asyncio.Protocol):
         self._head: bytes | None = b""
         self._last = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Ask."""
-        assert isinstance(transport, asyncio.Transport)
         transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar, Final, Protocol, TypeAlias
 
-from broker import audit, logs
+from broker import adoption, audit, logs
 from broker.answers import StatementReceipt
 from broker.holdings import Held, Holdings
 from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
@@ -74,18 +74,31 @@ class StatementAct(Act[StatementReceipt | None]):
 
     alone: ClassVar[bool] = True
 
-    def __init__(self, state: State, journal: Journal, listeners: Listeners, raw: bytes) -> None:
+    def __init__(
+        self,
+        state: State,
+        journal: Journal,
+        listeners: Listeners,
+        raw: bytes,
+        *,
+        from_operator: bool,
+    ) -> None:
+        self._from_operator = from_operator
         self._state, self._journal, self._listeners = state, journal, listeners
         self.statement = statements.parse(raw)
         self._body = subject(self.statement)
         self._next: Standing | None = None
 
     async def prepare(self, moment: Moment) -> None:
-        """Check the signatures and fold it, in a thread."""
-        if self.statement.identity not in self._state.statements:
-            self._next = await asyncio.get_running_loop().run_in_executor(
-                None, folded, self._state.standing, self.statement, moment.position, moment.time
-            )
+        """Check the signatures and fold it, in a thread; a policy only if a child survives it."""
+        statement, standing = self.statement, self._state.standing
+        if statement.identity in self._state.statements:
+            return
+        run, place = asyncio.get_running_loop().run_in_executor, (moment.position, moment.time)
+        if statement.head.type == "policy.publish" and not self._from_operator:
+            after = await run(None, standing.after, statement, *place)
+            await adoption.probe(statement.body(bodies.PolicyPublish), after.directory.terms)
+        self._next = await run(None, folded, standing, statement, *place)
 
     def plan(self, moment: Moment) -> Sequence[Record]:
         """The entry and the bytes."""
@@ -186,13 +199,17 @@ class Publishing:
         self._state, self._journal = state, journal
         self._sequencer, self._listeners = sequencer, listeners
 
-    async def publish(self, raw: bytes) -> StatementReceipt:
+    async def publish(self, raw: bytes, *, from_operator: bool = False) -> StatementReceipt:
         """The receipt of a statement; the first one if it was accepted before.
+
+        What the operator laid into the genesis folder can crash nobody but the operator.
 
         Raises `Malformed`, `NotAllowed`, `Conflict`, or `BrokerFault`.
         """
         self._sequencer.check()
-        act = StatementAct(self._state, self._journal, self._listeners, raw)
+        act = StatementAct(
+            self._state, self._journal, self._listeners, raw, from_operator=from_operator
+        )
         receipt: StatementReceipt | None = None
         if act.statement.identity not in self._state.statements:
             receipt = await self._sequencer.do(act)

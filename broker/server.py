@@ -88,8 +88,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say where."""
         await super().startup(sockets)
-        address = self._settings.folder / ADDRESS_FILE
-        address.write_text(self._settings.url + "\n", encoding="ascii")
+        fresh = self._settings.folder / f"{ADDRESS_FILE}.new"
+        fresh.write_text(self._settings.url + "\n", encoding="ascii")
+        fresh.replace(self._settings.folder / ADDRESS_FILE)  # nobody reads half an address
         logs.event("listening", url=self._settings.url)
 
     async def on_tick(self, counter: int) -> bool:

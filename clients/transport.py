@@ -1,14 +1,18 @@
 """The one place where a client touches the network: signed requests, problems, event streams.
 
-The broker is trusted for nothing here: what comes back are bytes for the checks elsewhere.
+The broker is trusted for nothing here: what comes back are bytes for the checks elsewhere. Every
+request is harmless to repeat, reads as well as writes, so a link that broke is tried again for a
+while; a broker that was never reached is not, for then the address is what is wrong.
 """
 
 import email.utils
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 from urllib.parse import quote, urlencode
 
 import anyio
@@ -18,24 +22,17 @@ from pydantic import BaseModel, ConfigDict
 from clients.explained import EXPLANATION_MAX, Preview
 from clients.identity import Identity
 from wire import request_signature, strict_json
-from wire.errors import (
-    SLUGS,
-    BrokerFault,
-    Conflict,
-    Malformed,
-    NotAllowed,
-    TearlineError,
-)
+from wire.errors import SLUGS, BrokerFault, Conflict, Malformed, NotAllowed, TearlineError, quoted
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)  # seconds; field links are slow
 STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is gone
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
 EVENT_MAX: Final = 24 * 1024 * 1024  # bytes of one event: one report and its proof
-ATTEMPTS: Final = 5  # tries of one request over a link that breaks
-PAUSE: Final = 0.5  # seconds before the second try; each further pause is twice as long
+PAUSES: Final = (0.5, 1, 2, 4, 8)  # seconds between tries of one request over a link that breaks
+PASSING: Final = frozenset({"unreachable", "busy", "stopping", "too-slow", "rate-limited"})
+"""Refusals that mean nothing but: later."""
 OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
-
-T = TypeVar("T")
+OFFSET_MIN: Final = 1.5  # seconds that are no error: a Date field has no fractions
 
 REPORT: Final = "application/vnd.tearline.report"
 STATEMENT: Final = "application/vnd.tearline.statement"
@@ -79,22 +76,25 @@ class Answer:
 
 
 class Transport:
-    """A connection to the broker of an identity. Use it as an async context."""
+    """A connection to the broker of an identity. Use it as an async context.
+
+    `reached` says whether the broker ever answered it.
+    """
 
     def __init__(
         self, identity: Identity, *, clock: Callable[[], float], random: Callable[[int], bytes]
     ) -> None:
         self._identity, self._clock, self._random = identity, clock, random
-        self._url = httpx.URL(identity.broker)
         self._offset = 0.0
         self._client: httpx.AsyncClient | None = None
+        self.reached = False
 
     async def __aenter__(self) -> Self:
-        verify: ssl.SSLContext | bool = True
-        if self._identity.ca_file is not None:
-            verify = ssl.create_default_context(cafile=str(self._identity.ca_file))
         self._client = httpx.AsyncClient(
-            base_url=self._url, timeout=TIMEOUT, trust_env=False, verify=verify
+            base_url=self._identity.broker,
+            timeout=TIMEOUT,
+            trust_env=False,
+            verify=_authorities(self._identity.ca_file),
         )
         return self
 
@@ -129,24 +129,50 @@ class Transport:
         return await self._ask("GET", path, "", b"", {"range": f"bytes={start}-"})
 
     async def events(self, path: str, last: str | None) -> AsyncIterator[ServerEvent]:
-        """The events of one stream until it breaks or ends. Raises like `get`."""
+        """The events of one stream until it breaks or ends. Raises like `get`, at once."""
         headers = {"accept": "text/event-stream"} | ({"last-event-id": last} if last else {})
-        request = self._request("GET", path, "", b"", headers)
-        request.extensions["timeout"]["read"] = STREAM_SILENCE
-        assert self._client is not None
+        async with aclosing(self._stream(path, headers)) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(
+        self, path: str, headers: Mapping[str, str]
+    ) -> AsyncGenerator[ServerEvent, None]:
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._opened(path, headers)
+            if response.status_code == 401 and self._learn_offset(response.headers):
+                await response.aclose()
+                response = await self._opened(path, headers)
             try:
                 if response.status_code != 200:
-                    raise _refusal(response.status_code, await response.aread())
-                async for event in _events(response.aiter_bytes()):
+                    raise _refusal(response.status_code, await _bounded(response))
+                async for event in _events(response.aiter_raw()):
                     yield event
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
+            self._look_again()
             raise BrokerFault("unreachable", "the stream broke") from error
 
+    async def _opened(self, path: str, headers: Mapping[str, str]) -> httpx.Response:
+        request = self._request("GET", path, "", b"", headers)
+        request.extensions["timeout"]["read"] = STREAM_SILENCE
+        return await self._open_client.send(request, stream=True)
+
     async def _ask(
+        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        """One request, repeated while the link is the trouble and it did work before."""
+        for pause in PAUSES:
+            try:
+                return await self._try(method, path, query, body, headers)
+            except TearlineError as error:
+                if error.slug not in PASSING or not self.reached:
+                    raise
+            await anyio.sleep(pause)
+        return await self._try(method, path, query, body, headers)
+
+    async def _try(
         self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
     ) -> Answer:
         answer = await self._once(method, path, query, body, headers)
@@ -160,23 +186,32 @@ class Transport:
         self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
     ) -> Answer:
         request = self._request(method, path, query, body, headers)
-        assert self._client is not None, "use the transport as an async context"
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._open_client.send(request, stream=True)
             try:
                 body = await _bounded(response)
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise BrokerFault("unreachable", type(error).__name__) from error
+            self._look_again()
+            raise BrokerFault("unreachable", _words(error)) from error
+        self.reached = True
         return Answer(response.status_code, body, response.headers)
+
+    @property
+    def _open_client(self) -> httpx.AsyncClient:
+        assert self._client is not None, "use it as an async context"
+        return self._client
+
+    def _look_again(self) -> None:
+        """A broker on this machine that was started anew may listen somewhere else."""
+        self._open_client.base_url = self._identity.broker
 
     def _request(
         self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
     ) -> httpx.Request:
-        assert self._client is not None, "use the transport as an async context"
         target = f"{path}?{query}" if query else path
-        request = self._client.build_request(method, target, content=body, headers=headers)
+        request = self._open_client.build_request(method, target, content=body, headers=headers)
         url = request.url
         seen = request_signature.Target(
             method,
@@ -196,15 +231,48 @@ class Transport:
         return request
 
     def _learn_offset(self, headers: httpx.Headers) -> bool:
-        """Take the broker's time once, where ours is more than a moment off."""
-        told = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else None
-        if told is None or self._offset:
+        """Take the broker's time where ours is off by more than a moment; says whether it was.
+
+        It is believed for what the broker itself judges, and within a day.
+        """
+        told = _date(headers)
+        if told is None:
             return False
-        offset = told.timestamp() - self._clock()
+        offset = told - self._clock()
         if abs(offset) > OFFSET_MAX:
             raise Malformed("bad-input", "this machine's clock is more than a day wrong; set it")
+        if abs(offset - self._offset) <= OFFSET_MIN:
+            return False
         self._offset = offset
-        return abs(offset) > 5
+        return True
+
+
+def _authorities(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """Who may vouch for the broker's certificate. Raises `Malformed` ("bad-identity")."""
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:  # ssl.SSLError is one
+        detail = f"{quoted(ca_file.name)} is not a file of certificates"
+        raise Malformed("bad-identity", detail) from error
+
+
+def _date(headers: httpx.Headers) -> float | None:
+    """The middle of the second that the Date field names; None if it names none."""
+    try:
+        return email.utils.parsedate_to_datetime(headers["date"]).timestamp() + 0.5
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def _words(error: httpx.HTTPError) -> str:
+    """What is wrong with the link, as far as it is ours to say."""
+    if isinstance(error, httpx.ConnectError):
+        return "nothing answers there"
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    return "the link broke"
 
 
 def _query(fields: Mapping[str, str | int | list[str] | None]) -> str:
@@ -247,31 +315,27 @@ def _refusal(status: int, body: bytes) -> TearlineError:
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
     """Server-sent events (WHATWG HTML §9.2), as our broker writes them: one line a field."""
-    pending = b""
+    pending = bytearray()
     async for chunk in chunks:
+        looked = max(0, len(pending) - 1)  # the mark may lie across two chunks
         pending += chunk
+        while (end := pending.find(b"\n\n", looked)) >= 0:
+            event = _event(bytes(pending[:end]))
+            del pending[: end + 2]
+            looked = 0
+            if event is not None:
+                yield event
         if len(pending) > EVENT_MAX:
             raise BrokerFault("too-large", "an event")
-        *blocks, pending = pending.split(b"\n\n")
-        for block in blocks:
-            fields: dict[bytes, bytes] = {}
-            for line in block.split(b"\n"):
-                name, _, value = line.partition(b": ")
-                fields[name] = value
-            if b"event" in fields:
-                kind, last = fields[b"event"].decode("latin-1"), fields.get(b"id", b"")
-                yield ServerEvent(kind, last.decode("latin-1"), fields.get(b"data", b""))
 
 
-async def persist(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try a request that is harmless to repeat until the link holds or patience ends."""
-    pause = PAUSE
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return await attempt()
-        except BrokerFault as error:
-            if error.slug not in {"unreachable", "busy"}:
-                raise
-        await anyio.sleep(pause)
-        pause *= 2
-    return await attempt()
+def _event(block: bytes) -> ServerEvent | None:
+    """One event; None for a comment."""
+    fields: dict[bytes, bytes] = {}
+    for line in block.split(b"\n"):
+        name, _, value = line.partition(b": ")
+        fields[name] = value
+    if b"event" not in fields:
+        return None
+    kind, last = fields[b"event"].decode("latin-1"), fields.get(b"id", b"").decode("latin-1")
+    return ServerEvent(kind, last, fields.get(b"data", b""))

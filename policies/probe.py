@@ -4,13 +4,14 @@
 the process that parses. So whoever adopts a text from outside first runs, in a child process with
 a time and memory limit,
 
-    python -m policies.probe   with `probe_request(text, vocabulary)` on its standard input
+    python -m policies.probe   with `probe_request(texts, vocabulary)` on its standard input
 
 and goes on only if it ends with status 0. Starting processes is the caller's business.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 
 import cedarpy
 
@@ -20,9 +21,9 @@ from wire.errors import Malformed
 from wire.vocabulary import Vocabulary
 
 
-def probe_request(text: str, vocabulary: Vocabulary) -> bytes:
-    """What the child reads: the text, and the schema that it is validated with."""
-    return json.dumps({"text": text, "schema": schema_json(vocabulary)}).encode()
+def probe_request(texts: Sequence[str], vocabulary: Vocabulary) -> bytes:
+    """What the child reads: the texts, and the schema that they are validated with."""
+    return json.dumps({"texts": list(texts), "schema": schema_json(vocabulary)}).encode()
 
 
 def probe(request: bytes) -> None:
@@ -32,12 +33,13 @@ def probe(request: bytes) -> None:
     business.
     """
     read = json.loads(request)
-    prescan(read["text"])
-    try:
-        cedarpy.PolicySet.from_str(read["text"]).to_pst()
-    except ValueError:
-        raise Malformed("policy-refused", "syntax") from None
-    cedarpy.validate_policies(read["text"], read["schema"])
+    for text in read["texts"]:
+        prescan(text)
+        try:
+            cedarpy.PolicySet.from_str(text).to_pst()
+        except ValueError:
+            raise Malformed("policy-refused", "syntax") from None
+        cedarpy.validate_policies(text, read["schema"])
 
 
 if __name__ == "__main__":

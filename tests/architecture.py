@@ -6,6 +6,7 @@ our own code, and to a planted violation that it must find.
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -116,7 +117,10 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
 def trees(code: Sources) -> Iterator[tuple[str, ast.Module]]:
     """Every module, parsed."""
     for name, source in code.items():
-        yield name, ast.parse(source)
+        yield name, _parsed(source)
+
+
+_parsed = cache(ast.parse)
 
 
 def arrows(code: Sources) -> Iterator[str]:

@@ -17,8 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clients import standard
-from tests import kit_folder
+from tests import charter_words, kit_folder
 from tests.author import Portion
 from tests.nation import Nation
 from tests.people import Person, random_of, root_keys
@@ -33,11 +32,6 @@ from wire.verify import VerifiedReport
 START = 1_780_000_000  # 28 May 2026
 DAY = 86_400
 ORIGIN = "tearline.example/minusx/1"
-AREAS = (
-    ("mission:sable", "Area of operations", "014"),
-    ("mission:sable/east", "Sector East", "mission:sable"),
-)
-LIBRARY = Path(__file__).parent.parent / "policies" / "library"
 
 
 @dataclass
@@ -147,10 +141,6 @@ class Coalition:
         """What a client knows before the first statement: the mission and its pinned charter."""
         return Directory(self.mission, self.directory.pinned_charter)
 
-    def registry(self, version: int = 1) -> dict[str, Any]:
-        """A version of the mission's reference data."""
-        return standard.registry(areas=AREAS, version=version).model_dump(mode="json")
-
     def as_seen_by(self, nation: str) -> Directory:
         """The directory that a client of this nation folds from what the broker shows it."""
         directory, done = self.views.get(nation, (self.blank(), 0))
@@ -167,32 +157,12 @@ class Coalition:
     ) -> None:
         """Let the nations publish their roots, sign the charter, and publish the registry."""
         roots = {code: self[code].publishes_root().identity for code in codes}
-        body = {
-            "name": "United Nations Mission in Sable",
-            "exercise": False,
-            "levels": [level.model_dump() for level in standard.levels()],
-            "nations": [
-                {
-                    "code": code,
-                    "name": f"Nation {code}",
-                    "root": roots[code],
-                    "clearance": clearances.get(code, "SECRET"),
-                }
-                for code in codes
-            ],
-            "origin": ORIGIN,
-            "log_keys": [str(Ed25519Signer(ORIGIN, self.log_seed).vkey)],
-            "witnesses": [],
-            "witness_quorum": 0,
-            "admission_quorum": (len(codes) + 1) // 2,
-            "floor": _library("coalition-baseline.cedar"),
-            "carry": _library("mission-carry.cedar", MISSION=self.mission),
-            **charter,
-        }
+        vkey = str(Ed25519Signer(ORIGIN, self.log_seed).vkey)
+        body = {**charter_words.body(self.mission, ORIGIN, vkey, roots, clearances), **charter}
         draft = self.together.drafts("mission.charter", body, by=self.root_signers(codes))
         self.directory = replace(self.directory, pinned_charter=draft.identity)
         self.applies(draft)
-        self.together.says("registry.publish", {"registry": self.registry()})
+        self.together.says("registry.publish", {"registry": charter_words.registry()})
 
     def root_signers(self, nations: Iterable[str]) -> list[Any]:
         """As many root keys of each nation as its threshold asks for."""
@@ -278,13 +248,6 @@ def _founded(
     for code in nations if people else ():
         world[code].settles()
     return world
-
-
-def _library(name: str, **places: str) -> list[str]:
-    lines = (LIBRARY / name).read_text().splitlines()
-    for place, value in places.items():
-        lines = [line.replace("{" + place + "}", value) for line in lines]
-    return lines
 
 
 __all__ = ["Clock", "Coalition", "Filed", "Mission", "Nation", "Person", "Portion"]

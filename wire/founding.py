@@ -53,7 +53,7 @@ def root_publish(step: Step) -> Directory:
     signed = authority.need(step.statement, {**state.root_keys, **keys}, 1)
     if len(signed & keys.keys()) < body.threshold:
         raise NotAllowed("not-allowed", "the new root's own threshold did not sign")
-    if state.root_version and len(signed & state.root_keys.keys()) < state.root_threshold:
+    if len(signed & state.root_keys.keys()) < state.root_threshold:  # 0 before the first root
         raise NotAllowed("not-allowed", "the old root's threshold did not sign")
     return step.directory.with_nation(
         replace(
@@ -79,7 +79,7 @@ def charter(step: Step) -> Directory:
     Raises `Malformed`, `NotAllowed` or `Conflict`.
     """
     directory, body = step.directory, step.statement.body(bodies.MissionCharter)
-    if directory.charter is not None or step.statement.identity != directory.pinned_charter:
+    if step.statement.identity != directory.pinned_charter:
         raise Conflict("statement-conflict", "not the charter that is pinned")
     codes = tuple(n.code for n in body.nations)
     tokens = [level.token for level in body.levels]

@@ -82,7 +82,7 @@ def test(
 ) -> None:
     """Run cases against the policies: outcome, rules and alarms must be as they say.
 
-    Example: tearline policy test policies/examples --cases policies/cases/kenya.json
+    Example: tearline policy test policies/examples --cases policies/cases/KEN.json
     """
     world = policy_folder.World.read(folder, mission, registry)
     book = world.book()

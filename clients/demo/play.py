@@ -6,6 +6,7 @@ auditor verifies the journal. Everything goes through the real client, broker an
 """
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ class Tally:
     ended: dict[str, str] = field(default_factory=dict)
     last_delivery: float = 0.0
     first_from_chad: str | None = None
+    with_picture: Received | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
@@ -72,6 +74,7 @@ class Play:
             await self._publish_all()
             await self._settle()
             group.cancel_scope.cancel()
+        await self._open_picture()
         for nation in NATIONS:
             await self._audit(nation)
         return self.tally
@@ -100,6 +103,8 @@ class Play:
         tally.delivered[nation] = tally.delivered.get(nation, 0) + 1
         tally.held.setdefault(nation, set()).add(received.identity)
         tally.last_delivery = time.monotonic()
+        if nation == "GBR" and any(p.attachments for p in received.report.portions):
+            tally.with_picture = tally.with_picture or received
         parts = len(received.report.portions)
         more = f"  [dim]{parts} portions[/dim]" if parts > 1 else ""
         self.say(f"      {nation} reads {output.clean(received.banner)}{more}")
@@ -210,6 +215,20 @@ class Play:
             # Not an event: it is the absence of deliveries that ends the wait.
             while (left := self.tally.last_delivery + QUIET - time.monotonic()) > 0:  # noqa: ASYNC110
                 await anyio.sleep(left)
+
+    async def _open_picture(self) -> None:
+        """Fetch what was attached to a report, verify and decrypt it."""
+        received = self.tally.with_picture
+        if received is None:
+            return
+        attachment = next(a for p in received.report.portions for a in p.attachments)
+        async with Subscriber(self.stage.identity("GBR", "analyst")) as subscriber:
+            with tempfile.TemporaryFile() as into:
+                length = await subscriber.attachment(received, attachment, into)
+        self.say(
+            f"\nGBR opens [bold]{output.clean(attachment.name)}[/bold], attached to "
+            f"{output.clean(received.title)}: {length} bytes, verified to the last"
+        )
 
     async def _audit(self, nation: str) -> None:
         async with Auditor(self.stage.identity(nation, "auditor")) as auditor:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.journal import THIS_INDEX, Change, Journal, Record, Row
+from tests.refusal import refused
 from wire.entries import MISSION, Event
 from wire.evidence import Segment
 from wire.notes import Ed25519Signer, open_checkpoint
@@ -78,6 +79,12 @@ class World:
             yield journal
         finally:
             await journal.close()
+
+    async def cannot_open(self, slug: str, detail: str = "", **changed: Any) -> None:
+        """Expect the start to be refused."""
+        with refused(slug, detail):
+            async with self.journal(**changed):
+                pass
 
     async def write(self, batches: Iterable[Sequence[Record]]) -> None:
         """Open, append, close."""

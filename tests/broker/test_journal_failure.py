@@ -27,6 +27,7 @@ def world(tmp_path: Path) -> World:
 
 async def has_stopped(journal: Journal) -> None:
     """Nothing later is accepted, and nothing more is answered."""
+    assert journal._stopped
     size, checkpoint = journal.size, journal.checkpoint
     for _ in range(2):
         with refused("journal-stopped"):

@@ -142,8 +142,7 @@ async def test_an_untouched_copy_opens(world: World) -> None:
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lie_in_a_row_is_refused_at_the_start(world: World, lie: str) -> None:
     world.edit(LIES[lie])
-    with refused("journal-damaged"):
-        await world.open()
+    await world.cannot_open("journal-damaged")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +160,7 @@ async def test_a_value_of_another_type_is_refused(world: World, table: str) -> N
         )
         if sql != strict:
             world.edit(f"UPDATE {table} = {value} WHERE rowid IN (SELECT max(rowid) FROM {name})")
-    with refused("journal-damaged"):
-        await world.open()
+    await world.cannot_open("journal-damaged")
 
 
 @pytest.mark.parametrize("table", REORDERED, ids=[table[0] for table in REORDERED])
@@ -175,8 +173,7 @@ async def test_rows_that_changed_places_are_refused(
         f"UPDATE {name} SET {key} = {one} WHERE {key} = {other}",
         f"UPDATE {name} SET {key} = {other} WHERE {key} = -7",
     )
-    with refused("journal-damaged"):
-        await world.open()
+    await world.cannot_open("journal-damaged")
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -206,13 +203,11 @@ async def test_the_scrub_tells_how_far_it_is_and_runs_beside_the_writer(world: W
 
 async def test_the_fault_names_the_first_bad_entry(world: World) -> None:
     world.edit(LIES["view"])
-    with refused("journal-damaged", "entry 5: the view is not what was committed to"):
-        await world.open()
+    await world.cannot_open("journal-damaged", "entry 5: the view is not what was committed to")
 
 
 async def test_a_wrong_secret_or_key_does_not_open_the_journal(world: World) -> None:
-    with refused("journal-damaged"):
-        await world.open(secret=bytes(32))
+    await world.cannot_open("journal-damaged", secret=bytes(32))
 
 
 async def everything(world: World) -> list[object]:

@@ -1,4 +1,4 @@
-"""Live streams: at once, the urgent first, nothing missed, and nothing after the right has ended."""
+"""Live streams: at once, urgent first, nothing missed, and nothing after the right has ended."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from broker import live
 from broker.matching import Filter
 from tests.broker.house import Following, House
 from tests.coalition import Portion
-from wire.errors import Conflict, Malformed, NotAllowed
+from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed
 from wire.notes import open_checkpoint
 from wire.report import parse
 
@@ -89,8 +89,10 @@ async def test_the_urgency_of_a_portion_for_others_is_not_to_be_seen(house: Hous
 
 async def test_heartbeats_carry_the_signed_checkpoint(house: House) -> None:
     following = await house.follows(house["GBR"].analyst)
+    waiting = asyncio.ensure_future(following.next())
+    await asyncio.sleep(0)
     house.broker.beat()
-    event = await following.next()
+    event = await waiting
     beat = json.loads(event.data)
     assert event.kind == "heartbeat"
     assert beat["time"] == house.world.clock.now
@@ -102,6 +104,7 @@ async def test_a_long_backlog_does_not_hold_a_heartbeat_back_for_ever(house: Hou
     for _ in range(3):
         await sent(house)
     following = await house.follows(house["GBR"].analyst)
+    await following.report()
     house.broker.beat()
     await following.report()
     house.broker.beat()
@@ -281,10 +284,12 @@ async def test_a_journal_that_stops_ends_every_stream(
     assert await following.rest() == []
 
     async def broken() -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR"
+        raise error
 
     monkeypatch.setattr(house.broker.journal._store, "commit", broken)
-    with pytest.raises(Exception, match="journal-stopped"):
+    with pytest.raises(BrokerFault):
         await sent(house)
     assert await following.end() == "journal-stopped"
 

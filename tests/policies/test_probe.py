@@ -13,20 +13,20 @@ from wire.errors import Malformed
 
 def test_a_text_that_parses_passes_whatever_lint_may_say_of_it() -> None:
     for text in (library("named-partners"), permit_all("nonsense", "NOBODY"), ""):
-        probe(probe_request(text, words()))
+        probe(probe_request([text], words()))
 
 
 @pytest.mark.parametrize("text", ["permit (", "(" * 5_000, "permit (principal,\r action);"])
 def test_a_text_that_does_not_is_refused(text: str) -> None:
     with pytest.raises(Malformed, match="policy-refused"):
-        probe(probe_request(text, words()))
+        probe(probe_request([text], words()))
 
 
 @pytest.mark.parametrize(("text", "status"), [(permit_all("release", "KEN"), 0), ("permit (", 1)])
 def test_the_child_process_ends_with_the_answer(text: str, status: int) -> None:
     child = subprocess.run(
         [sys.executable, "-m", "policies.probe"],
-        input=probe_request(text, words()),
+        input=probe_request([text], words()),
         capture_output=True,
         check=False,
         cwd=Path(__file__).parents[2],

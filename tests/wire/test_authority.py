@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests import charter_words
 from tests.coalition import DAY, Coalition
 from tests.nation import Nation
 from tests.people import root_keys
@@ -192,7 +193,7 @@ def test_after_its_root_expired_a_nation_can_only_renew_it(world: Coalition) -> 
 
 
 def test_the_mission_speaks_with_a_quorum_of_nations(world: Coalition) -> None:
-    registry = {"registry": world.registry(version=2)}
+    registry = {"registry": charter_words.registry(version=2)}
     assert world.directory.founded.admission_quorum == 2
     with refused("not-allowed", "1 of 2 nations"):
         world.together.says("registry.publish", registry, by=world.root_signers(["KEN"]))
@@ -207,7 +208,7 @@ def test_the_mission_speaks_with_a_quorum_of_nations(world: Coalition) -> None:
 
 def test_a_nation_that_is_out_or_lapsed_does_not_count(world: Coalition) -> None:
     world.expels("FRA")
-    registry = {"registry": world.registry(version=2)}
+    registry = {"registry": charter_words.registry(version=2)}
     with refused("unknown-signer", "no nation's root"):
         world.together.says("registry.publish", registry, by=world.root_signers(["KEN", "FRA"]))
     world.clock.now = world["GBR"].state.root_expires - 1

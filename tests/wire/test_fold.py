@@ -1,12 +1,14 @@
 """The fold: statements in their order make the directory, in any other order they are refused."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import charter_words
 from tests.coalition import DAY, Coalition
 from tests.refusal import refused
 from wire import fold, statements
@@ -283,7 +285,7 @@ def nation(code: str, root: str, clearance: str = "SECRET") -> dict[str, str]:
 
 
 def test_a_charter_names_exactly_the_nations_that_published_their_roots() -> None:
-    for named in (["KEN"], ["KEN", "GBR", "FRA"], ["KEN", "KEN"]):
+    for named in (["KEN"], ["KEN", "GBR", "FRA"], ["KEN", "KEN"], ["KEN", "GBR", "KEN"]):
         world = Coalition("MINUSX", Directory("MINUSX", ""))
         nations = [nation(code, "ab" * 32) for code in named]
         with refused("bad-statement", "exactly the nations"):
@@ -299,11 +301,15 @@ def test_a_charter_names_each_nations_first_root_and_a_known_level() -> None:
 
 
 def test_a_root_that_was_replaced_before_the_charter_does_not_found_it() -> None:
+    """The charter names first roots: those that founders exchanged in person."""
     world = Coalition("MINUSX", Directory("MINUSX", ""))
-    first = world["KEN"].publishes_root()
-    world["KEN"].publishes_root(2)
-    with refused("statement-conflict"):
-        world.founds(["KEN"], {}, nations=[nation("KEN", first.identity)])
+    first, second = world["KEN"].publishes_root(), world["KEN"].publishes_root(2)
+    for root in (first, second):
+        body = charter_words.body("MINUSX", "log", "key", {"KEN": root.identity}, {})
+        charter = world.together.drafts("mission.charter", body, by=world.root_signers(["KEN"]))
+        world.directory = replace(world.directory, pinned_charter=charter.identity)
+        with refused("bad-statement", "KEN does not stand"):
+            world.applies(charter)
 
 
 # -- registry, admission, expulsion
@@ -311,10 +317,10 @@ def test_a_root_that_was_replaced_before_the_charter_does_not_found_it() -> None
 
 def test_registry_versions_go_up_by_one(world: Coalition) -> None:
     for version in (1, 3):
-        registry = world.registry(version=version)
+        registry = charter_words.registry(version=version)
         with refused("statement-conflict", "registry versions"):
             world.together.says("registry.publish", {"registry": registry})
-    world.together.says("registry.publish", {"registry": world.registry(version=2)})
+    world.together.says("registry.publish", {"registry": charter_words.registry(version=2)})
     assert world.directory.terms.version == 2
 
 

@@ -1,0 +1,549 @@
+"""The core: reports and statements in, receipts out, and the same broker after every start."""
+
+import asyncio
+import json
+import sqlite3
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker import sequencer
+from broker.answers import Withheld
+from broker.core import Broker
+from broker.matching import Filter
+from broker.settings import Settings
+from tests import sealing
+from tests.broker.house import House
+from tests.coalition import DAY, Portion
+from wire import bodies, composite, report, statements
+from wire.entries import MISSION
+from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed, TearlineError
+from wire.labels import Label
+from wire.prove import Trust, verify_entry, walk
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with House.of("KEN", "GBR", "FRA", folder=tmp_path) as found:
+        yield found
+
+
+def view(evidence: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(b64decode(evidence.view))
+    return found
+
+
+# -- accepting
+
+
+async def test_a_receipt_proves_that_the_report_is_in_the_journal(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR FRA")
+    receipt = await house.submits(raw)
+    entry = verify_entry(receipt.evidence, [house.log_key], "KEN")
+    assert (entry.type, entry.index) == ("report.accepted", receipt.index)
+    told = view(receipt.evidence)
+    assert told["report"] == receipt.report == report.parse(raw).identity
+    assert told["portions"][0]["nations"] == dict.fromkeys(("FRA", "GBR", "KEN"), "RELEASE")
+    assert set(told["policies"]) == {
+        "handle/COALITION",
+        "carry/MINUSX",
+        "release/KEN",
+        *(f"accept/{nation}" for nation in ("KEN", "GBR", "FRA")),
+    }
+
+
+async def test_the_same_bytes_get_the_first_receipt(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR")
+    first = await house.submits(raw)
+    size = house.broker.journal.size
+    again = await house.submits(raw)
+    assert (again.report, again.index, again.duplicate) == (first.report, first.index, True)
+    verify_entry(again.evidence, [house.log_key], "KEN")
+    assert house.broker.journal.size == size
+    await house.restarts()
+    assert (await house.submits(raw)).index == first.index
+
+
+async def test_a_report_posted_by_many_at_once_is_accepted_once(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR")
+    receipts = await asyncio.gather(*(house.submits(raw) for _ in range(20)))
+    assert len({receipt.index for receipt in receipts}) == 1
+    assert sum(not receipt.duplicate for receipt in receipts) == 1
+
+
+async def test_a_twin_signature_over_the_same_head_is_the_same_report(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR")
+    first = await house.submits(raw)
+    frame = report.parse(raw)
+    signature = house["KEN"].system.sign.sign(frame.head, composite.REPORT)
+    assert signature != frame.signature
+    twin = sealing.encode(replace(frame, signature=signature))
+    assert (await house.submits(twin)).index == first.index
+
+
+async def test_a_readers_part_of_a_report_is_no_receipt_for_the_whole(house: House) -> None:
+    """A reader who posts what he received must not be told who else received what."""
+    below = Portion("A road is closed.", release_to="FRA")
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR", portions=[below]))
+    part = await house.fetches(house["GBR"].analyst, receipt.report)
+    with pytest.raises(Conflict, match="id-reuse"):
+        await house.submits(part.report)
+
+
+async def test_an_id_is_used_once(house: House) -> None:
+    kenya = house["KEN"]
+    one, other = (kenya.seals(text, report_id="ab" * 16) for text in ("One.", "Other."))
+    await house.submits(one)
+    with pytest.raises(Conflict, match="id-reuse"):
+        await house.submits(other)
+    both = [kenya.seals(text, report_id="cd" * 16) for text in ("One.", "Other.")]
+    results = await asyncio.gather(*map(house.submits, both), return_exceptions=True)
+    assert [type(result) for result in results].count(Conflict) == 1
+
+
+async def test_a_report_stands_at_the_place_at_which_it_was_judged(house: House) -> None:
+    raws = [house["KEN"].seals(release_to="GBR") for _ in range(8)]
+    receipts = await asyncio.gather(*map(house.submits, raws))
+    for receipt in receipts:
+        assert verify_entry(receipt.evidence, [house.log_key], "KEN").index == receipt.index
+        held = house.broker._state.holdings.by_identity(receipt.report)
+        assert held is not None
+        assert held.position == receipt.index
+
+
+# -- refusing
+
+
+async def test_what_its_own_list_could_not_reach_is_refused_with_the_reason(house: House) -> None:
+    kenya = house["KEN"]
+    limited = '@id("KEN/gbr")\n@says("Britain only.")\npermit (principal in Nation::"GBR", action == Action::"release", resource);'
+    await house.files(kenya.adopts(release=limited))
+    raw = kenya.seals(release_to="GBR FRA")
+    with pytest.raises(Withheld, match="from FRA") as caught:
+        await house.submits(raw)
+    explained: Any = caught.value.explanation
+    nations = explained["portions"][0]["nations"]
+    assert {nation: told["outcome"] for nation, told in nations.items()} == {
+        "FRA": "WITHHOLD",
+        "GBR": "RELEASE",
+        "KEN": "RELEASE",
+    }
+    layers = {line["layer"] for line in nations["FRA"]["lines"]}
+    assert "release" in layers
+    assert "accept" not in layers, "the partner's own rules are not told"
+    kind, told = (await house.channel("KEN"))[-1]
+    assert (kind, told["slug"], told["nations"]) == ("report.refused", "withheld", ["FRA"])
+    assert (await house.submits(kenya.seals(release_to="GBR"))).duplicate is False
+    with pytest.raises(NotAllowed, match="not-found"):
+        await house.fetches(house["GBR"].analyst, report.parse(raw).identity)
+
+
+async def test_a_nation_without_a_valid_policy_releases_nothing(house: House) -> None:
+    kenya = house["KEN"]
+    policy = {**kenya.policy_body(), "expires": house.world.clock.now + 60}
+    await house.files(kenya.says("policy.publish", policy))
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    assert await house.pulls(house["GBR"].analyst) == [receipt.report]
+    house.world.clock.forward(seconds=60)
+    assert await house.pulls(house["GBR"].analyst) == []
+    with pytest.raises(Withheld):
+        await house.submits(kenya.seals(release_to="GBR"))
+
+
+async def test_stale_keys_revoked_signers_and_expired_labels_are_refused(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    now = house.world.clock.now
+    stale = kenya.seals(release_to="GBR")
+    await house.files(britain.opens_epoch())
+    with pytest.raises(Conflict, match="stale-epoch"):
+        await house.submits(stale)
+    expiring = kenya.seals(release_to="GBR", expires=now + 1)
+    house.world.clock.forward(seconds=1)
+    with pytest.raises(Malformed, match="label-expired"):
+        await house.submits(expiring)
+    signed = kenya.seals(release_to="GBR")
+    await house.files(kenya.revokes(kenya.system))
+    with pytest.raises(Malformed, match="unknown-signer"):
+        await house.submits(signed)
+    assert not [1 for kind, _ in await house.channel("KEN") if kind.startswith("report.")]
+
+
+async def test_a_signer_revoked_while_its_report_waits_is_refused(house: House) -> None:
+    """The signature is checked before the place in the journal is known, and again there."""
+    kenya = house["KEN"]
+    raw, revocation = kenya.seals(release_to="GBR"), kenya.revokes(kenya.system)
+    outcomes = await asyncio.gather(
+        house.files(revocation), house.submits(raw), return_exceptions=True
+    )
+    (outcome,) = outcomes[1:]
+    if isinstance(outcome, TearlineError):
+        assert outcome.slug == "unknown-signer"
+    else:  # it came first
+        assert outcome.index < outcomes[0].index  # type: ignore[union-attr]
+
+
+async def test_a_changed_byte_leaves_no_trace(house: House) -> None:
+    raw = bytearray(house["KEN"].seals(release_to="GBR"))
+    raw[-1] ^= 1
+    size = house.broker.journal.size
+    with pytest.raises(Malformed, match="bad-envelope"):
+        await house.submits(bytes(raw))
+    assert house.broker.journal.size == size
+
+
+# -- lineage
+
+
+def derived(house: House, raw: bytes, **label: Any) -> dict[str, Any]:
+    """Fields of a label of what is derived from a report."""
+    frame = report.parse(raw)
+    source = {"report": frame.identity, "portion": frame.portions[0].commitment}
+    return {"derived_from": [source], **label}
+
+
+async def test_nobody_derives_more_than_the_source_allows(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    raw = kenya.seals(release_to="GBR")
+    receipt = await house.submits(raw)
+    unread = britain.seals(release_to="KEN", **derived(house, raw))
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(unread)
+    await house.fetches(britain.analyst, receipt.report)
+    assert (await house.submits(britain.seals(release_to="KEN", **derived(house, raw)))).index
+    wider = britain.seals(release_to="KEN FRA", **derived(house, raw))
+    with pytest.raises(NotAllowed, match="third-party-rule"):
+        await house.submits(wider)
+    kind, told = (await house.channel("GBR"))[-1]
+    assert (kind, told["slug"]) == ("report.refused", "third-party-rule")
+    unknown = {"report": "00" * 32, "portion": "00" * 32}
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(britain.seals(release_to="KEN", derived_from=[unknown]))
+
+
+async def test_a_consent_of_the_originator_lets_it_go_further_and_its_policy_still_counts(
+    house: House,
+) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    raw = kenya.seals(release_to="GBR")
+    receipt = await house.submits(raw)
+    await house.fetches(britain.analyst, receipt.report)
+    consent = kenya.consents(raw, "FRA")
+    fields = derived(house, raw, consents=[consent.identity])
+    early = britain.seals(release_to="FRA KEN", **fields)
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(early)
+    await house.files(consent)
+    accepted = await house.submits(britain.seals(release_to="FRA KEN", **fields))
+    assert "release/KEN" in view(accepted.evidence)["policies"]
+    await house.fetches(house["FRA"].analyst, accepted.report)
+    kind, told = (await house.channel("KEN"))[-1]
+    assert (kind, told["report"], told["to"]) == ("release", accepted.report, "FRA")
+    await house.restarts()
+    await house.files(kenya.adopts(release=NOTHING.replace("XXX", "KEN")))
+    with pytest.raises(NotAllowed, match="not-found"):
+        await house.fetches(house["FRA"].analyst, accepted.report)
+
+
+NOTHING = '@id("XXX/none")\n@says("")\nforbid (principal, action == Action::"release", resource);'
+
+
+async def test_a_report_replaces_only_one_of_the_same_originator(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(britain.seals(release_to="KEN", supersedes=receipt.report))
+    assert await house.submits(kenya.seals(release_to="GBR", supersedes=receipt.report))
+
+
+# -- statements
+
+
+async def test_a_statement_is_published_once_and_proven_in_the_missions_channel(
+    house: House,
+) -> None:
+    statement = house["GBR"].opens_epoch()
+    first = await house.files(statement)
+    entry = verify_entry(first.evidence, [house.log_key], MISSION)
+    assert entry.view == {
+        "statement": statement.identity,
+        "nation": "GBR",
+        "seq": statement.head.seq,
+        "type": "epoch.open",
+    }
+    again = await house.files(statement)
+    assert (again.index, again.duplicate) == (first.index, True)
+    with pytest.raises(Conflict, match="statement-conflict"):
+        await house.files(replace_issued(house, statement))
+
+
+def replace_issued(house: House, statement: statements.Statement) -> statements.Statement:
+    """Another statement at the same place of the chain."""
+    head, body = statement.head, statement.body(bodies.EpochOpen)
+    fields = {"seq": head.seq, "prev": head.prev, "issued": head.issued + 1}
+    return house["GBR"].drafts("epoch.open", body, **fields)
+
+
+async def test_a_policy_outside_the_profile_is_never_journalled(house: House) -> None:
+    size = house.broker.journal.size
+    with pytest.raises(Malformed, match="policy-refused"):
+        await house.files(house["KEN"].adopts(release="permit (principal, action, resource);"))
+    assert house.broker.journal.size == size
+    assert await house.submits(house["FRA"].seals(release_to="KEN"))
+
+
+async def test_pages_of_statements_withhold_the_bodies_of_others(house: House) -> None:
+    """A nation's roster stays its own; every head is there, so the chain has no holes."""
+    reader = house.member(house["GBR"].analyst)
+    trust, after, found = Trust(), 0, {}
+    complete = False
+    while not complete:
+        page = await house.broker.statements(reader, after, trust.size, 7)
+        trust, entries, complete = walk(
+            trust, page.segment, [house.log_key], MISSION, 0, None, page.consistency
+        )
+        after = trust.tip.count
+        found.update(page.statements)
+        assert len(entries) <= 7
+    parsed = {key: statements.parse(raw) for key, raw in found.items()}
+    assert all(statement.identity == key for key, statement in parsed.items())
+    assert len(parsed) == len(house.world.history)
+    for statement in parsed.values():
+        head = statement.head
+        shown = head.scope == "mission" or head.nation == "GBR"
+        assert (statement.body_bytes is not None) == shown
+
+
+async def test_reading_the_own_channel_is_journalled_before_it_is_read(house: House) -> None:
+    britain = house["GBR"]
+    page = await house.broker.views(house.member(britain.auditor), 0, 0, 100)
+    last = page.segment.entries[-1]
+    entry = verify_entry(
+        last.model_copy(update={"checkpoint": page.segment.checkpoint}), [house.log_key], "GBR"
+    )
+    assert entry.type == "audit.read"
+    assert entry.view is not None
+    assert entry.view["reader"] == britain.auditor.kid
+    with pytest.raises(NotAllowed, match="not-allowed"):
+        await house.broker.views(house.member(britain.analyst), 0, 0, 100)
+
+
+# -- preview
+
+
+def label(house: House, **fields: Any) -> Label:
+    made = house["KEN"].label("SECRET", **fields)
+    return Label.model_validate_json(json.dumps(made))
+
+
+async def test_a_preview_says_what_posting_would(house: House) -> None:
+    kenya = house["KEN"]
+    await house.files(house["FRA"].adopts(accept=NOTHING_ACCEPTED))
+    officer = house.member(kenya.officer)
+    asked = [label(house, release_to="GBR FRA"), label(house, release_to="GBR")]
+    found = await house.broker.preview(officer, asked)
+    outcomes = [
+        {nation: told.outcome for nation, told in portion.nations.items()}
+        for portion in found.portions
+    ]
+    assert outcomes == [
+        {"KEN": "RELEASE", "GBR": "RELEASE", "FRA": "WITHHOLD"},
+        {"KEN": "RELEASE", "GBR": "RELEASE"},
+    ]
+    assert "FRA/nothing" not in found.model_dump_json()
+    with pytest.raises(Withheld):
+        await house.submits(kenya.seals(release_to="GBR FRA"))
+    with pytest.raises(Malformed, match="unknown-term"):
+        await house.broker.preview(officer, [label(house, caveats=["MAGIC"])])
+    with pytest.raises(Malformed, match="bad-fields"):
+        await house.broker.preview(officer, [])
+    unknown = [{"report": "00" * 32, "portion": "00" * 32}]
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.broker.preview(officer, [label(house, derived_from=unknown)])
+
+
+NOTHING_ACCEPTED = (
+    '@id("FRA/nothing")\n@says("Our secret rule.")\n'
+    'forbid (principal in Nation::"FRA", action == Action::"accept", resource);'
+)
+
+
+# -- subscriptions
+
+
+async def test_subscriptions_belong_to_their_member_and_survive_a_restart(house: House) -> None:
+    one, other = house["GBR"].analyst, house["FRA"].analyst
+    wanted = Filter(regions=("SO", "KE"))
+    await house.broker.subscribe(house.member(one), "east", wanted)
+    await house.restarts()
+    assert await house.broker.subscriptions(house.member(one)) == {"east": wanted.canonical}
+    assert await house.broker.subscriptions(house.member(other)) == {}
+    for ask in (house.broker.subscription, house.broker.unsubscribe):
+        with pytest.raises(NotAllowed, match="not-found"):
+            await ask(house.member(other), "east")
+    size = house.broker.journal.size
+    await house.broker.subscribe(house.member(one), "east", wanted)
+    assert house.broker.journal.size == size, "asking for the same again is no event"
+    await house.broker.unsubscribe(house.member(one), "east")
+    kinds = [kind for kind, _ in await house.channel("GBR")]
+    assert kinds[-2:] == ["subscription.set", "subscription.deleted"]
+    for name in ("", "A", "a" * 65, "../x"):
+        with pytest.raises(Malformed, match="bad-fields"):
+            await house.broker.subscribe(house.member(one), name, wanted)
+
+
+async def test_a_nation_has_so_many_subscriptions_and_no_more(tmp_path: Path) -> None:
+    async with House.of("KEN", "GBR", "FRA", folder=tmp_path, subscriptions_per_nation=3) as house:
+        reader = house.member(house["GBR"].analyst)
+        asks = [house.broker.subscribe(reader, f"s{i}", Filter()) for i in range(5)]
+        results = await asyncio.gather(*asks, return_exceptions=True)
+        assert [getattr(result, "slug", None) for result in results].count("quota") == 2
+        await house.broker.subscribe(house.member(house["FRA"].analyst), "s", Filter())
+
+
+# -- starting, stopping, failing
+
+
+async def test_a_restart_comes_to_the_same_broker(house: House) -> None:
+    kenya = house["KEN"]
+    receipts = [await house.submits(kenya.seals(release_to="GBR")) for _ in range(3)]
+    await house.pulls(house["GBR"].analyst)
+    await house.files(kenya.says("report.recall", {"report": receipts[1].report, "reason": "x"}))
+    before = house.broker._state
+    await house.restarts()
+    after = house.broker._state
+    assert after is not before
+    assert after.standing.directory == replace(before.standing.directory)
+    assert [h.released for h in after.holdings] == [h.released for h in before.holdings]
+    assert [h.recalled for h in after.holdings] == [False, True, False]
+    assert [(h.position, h.accepted) for h in after.holdings] == [
+        (h.position, h.accepted) for h in before.holdings
+    ]
+    assert after.statements == before.statements
+    for one, other in zip(after.holdings, before.holdings, strict=True):
+        assert [p.facts for p in one.portions] == [p.facts for p in other.portions]
+    kinds = [kind for kind, _ in await house.channel(MISSION)]
+    assert kinds[-2:] == ["operator.stop", "operator.start"]
+
+
+async def test_a_clock_that_went_back_does_not_make_entries_older(house: House) -> None:
+    house.world.clock.forward(days=1)
+    first = await house.submits(house["KEN"].seals(release_to="GBR"))
+    house.world.clock.forward(days=-1)
+    assert house.broker.now() == house.world.clock.now + DAY
+    await house.restarts()
+    assert house.broker.now() == house.world.clock.now + DAY
+    again = await house.submits(house["KEN"].seals(release_to="GBR"))
+    entries = [verify_entry(r.evidence, [house.log_key], "KEN") for r in (first, again)]
+    assert entries[0].time <= entries[1].time
+
+
+async def test_a_broker_without_its_mission_or_key_does_not_start(tmp_path: Path) -> None:
+    async with House.of("KEN", "GBR", "FRA", folder=tmp_path) as house:
+        await house.broker.close()
+        settings = Settings.load(house.folder)
+
+        async def refusal(**changes: Any) -> str:
+            with pytest.raises(BrokerFault) as caught:
+                await Broker.open(
+                    settings.model_copy(update=changes), clock=house.world.clock, random=bytes
+                )
+            return caught.value.slug
+
+        assert await refusal(data="other", anchor="elsewhere", charter="0" * 64) == "bad-settings"
+        (house.folder / "none").mkdir()
+        empty = {"data": "empty", "anchor": "anchor-of-empty"}
+        genesis = house.folder / "genesis"
+        genesis.rename(house.folder / "kept")
+        assert await refusal(**empty) == "bad-settings"
+        (house.folder / "kept").rename(genesis)
+        await house.opens()
+        assert (await house.broker.statements(house.member(house["GBR"].analyst), 0, 0, 1)).segment
+
+
+async def test_a_stopped_journal_stops_everything(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
+    reader = house.member(house["GBR"].analyst)
+    await house.broker.fetch(reader, receipt.report)
+
+    async def broken() -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR"
+        raise error
+
+    monkeypatch.setattr(house.broker.journal._store, "commit", broken)
+    raw = house["KEN"].seals(release_to="GBR")
+    statement = house["KEN"].opens_epoch()
+    with pytest.raises(BrokerFault):
+        await house.submits(raw)
+    monkeypatch.undo()
+    for ask in (
+        house.submits(raw),
+        house.files(statement),
+        house.broker.fetch(reader, receipt.report),
+        house.broker.pull(reader, Filter(), None, 1),
+        house.broker.subscribe(reader, "all", Filter()),
+        house.broker.statements(reader, 0, 0, 1),
+    ):
+        with pytest.raises(BrokerFault, match="journal-stopped"):
+            await ask
+    with pytest.raises(BrokerFault, match="journal-stopped"):
+        house.broker.check_ready()
+    await house.restarts()
+    assert (await house.submits(raw)).index > receipt.index
+    assert (await house.broker.fetch(reader, receipt.report)).evidence.index
+
+
+async def test_a_release_that_could_not_be_journalled_hands_out_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
+    reader = house.member(house["GBR"].analyst)
+
+    async def broken() -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR"
+        raise error
+
+    monkeypatch.setattr(house.broker.journal._store, "commit", broken)
+    with pytest.raises(BrokerFault):
+        await house.broker.fetch(reader, receipt.report)
+
+
+async def test_a_full_inbox_refuses_quickly(tmp_path: Path) -> None:
+    async with House.of("KEN", "GBR", "FRA", folder=tmp_path, inbox=2) as house:
+        raws = [house["KEN"].seals(release_to="GBR") for _ in range(12)]
+        results = await asyncio.gather(*map(house.submits, raws), return_exceptions=True)
+        slugs = [getattr(result, "slug", "accepted") for result in results]
+        assert set(slugs) == {"accepted", "busy"}
+        again = await asyncio.gather(*map(house.submits, raws[:1]))
+        assert again[0].report
+
+
+async def test_one_batch_takes_many_and_a_statement_goes_alone(house: House) -> None:
+    kenya = house["KEN"]
+    raws = [kenya.seals(release_to="GBR") for _ in range(6)]
+    statement = house["GBR"].enlists("late", "analyst")
+    assert statement
+    posted = house.world.history[-1].statement
+    results = await asyncio.gather(
+        *map(house.submits, raws[:3]), house.files(posted), *map(house.submits, raws[3:])
+    )
+    alone = results[3]
+    size = [line for line in str(alone.evidence.checkpoint).splitlines()][1]
+    assert int(size) == alone.index + 2, "the entry, then the heads leaf"
+    assert len(raws) <= sequencer.BATCH
+
+
+async def test_a_closed_broker_says_that_it_is_stopping(house: House) -> None:
+    await house.broker.close()
+    with pytest.raises(BrokerFault, match="stopping"):
+        await house.submits(house["KEN"].seals(release_to="GBR"))
+    await house.opens()
