@@ -16,13 +16,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import accept, decisions, journal, matching, release, sealing
+from benchmarks import (
+    accept,
+    decisions,
+    journal,
+    latency,
+    matching,
+    memory,
+    release,
+    replay,
+    sealing,
+)
 from benchmarks.bench import Bench
 from benchmarks.measure import Row, table
 
 BENCHMARKS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "accept": accept.run,
     "release": release.run,
+    "latency": latency.run,
+    "memory": memory.run,
+    "replay": replay.run,
     "decide": decisions.run,
     "match": matching.run,
     "journal": journal.run,

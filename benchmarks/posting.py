@@ -15,6 +15,8 @@ from wire import request_signature
 
 REPORT: Final = "application/vnd.tearline.report"
 JSON: Final = "application/json"
+CONNECTIONS: Final = 128
+"""Requests under way at a time when they are sent by the clock."""
 
 
 def request(port: int, start: str, body: bytes = b"", *fields: str) -> bytes:
@@ -65,17 +67,39 @@ async def send_all(port: int, requests: Sequence[bytes], callers: int) -> float:
     return seconds
 
 
+async def paced(port: int, requests: Sequence[bytes], per_second: float) -> list[float]:
+    """Send each request at its own time; gives seconds from that time to its answer.
+
+    A request whose time has come never waits for an earlier answer, while there is a connection.
+    """
+    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+    start, left, took = time.perf_counter() + 0.05, iter(enumerate(requests)), list[float]()
+
+    async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number, wanted in left:
+            due = start + number / per_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            await _ask(wanted, reader, writer)
+            took.append(time.perf_counter() - due)
+
+    await asyncio.gather(*(call(*stream) for stream in streams))
+    for _, writer in streams:
+        writer.close()
+    return took
+
+
 async def _call(
     left: Iterator[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     for wanted in left:
-        writer.write(wanted)
-        head = await reader.readuntil(b"\r\n\r\n")
-        status, _, rest = head.partition(b"\r\n")
-        length = next(
-            (int(line[15:]) for line in rest.split(b"\r\n") if line.startswith(b"content-length:")),
-            0,
-        )
-        body = await reader.readexactly(length)
-        if not status.startswith(b"HTTP/1.1 20"):
-            raise RuntimeError((status + b" " + body[:300]).decode())
+        await _ask(wanted, reader, writer)
+
+
+async def _ask(wanted: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(wanted)
+    head = await reader.readuntil(b"\r\n\r\n")
+    status, _, fields = head.partition(b"\r\n")
+    length = fields.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    body = await reader.readexactly(int(length or b"0"))
+    if not status.startswith(b"HTTP/1.1 20"):
+        raise RuntimeError((status + b" " + body[:300]).decode())

@@ -24,7 +24,7 @@ from benchmarks.listening import Listeners, listening
 from benchmarks.measure import Row, Target, interleave
 from benchmarks.posting import report_requests, send_all
 from benchmarks.serving import Serving, serving
-from benchmarks.streams import first_event, stream_requests, subscribe
+from benchmarks.streams import first_event, names, stream_requests, subscribe
 
 STREAMS: Final = {10: 200, 100: 60, 1000: 12}
 """How many listen, and how many reports they get each time."""
@@ -52,10 +52,11 @@ def _rows(bench: Bench, streams: int, reports: int) -> list[Row]:
         before = server.processor
         _post(server, raws[:UNREAD])
         accepting = (server.processor - before) / UNREAD
-        subscribe(mission, server.port, streams)
-        (ask,) = stream_requests(mission, server.port, 1)
+        asking = names(mission, streams)
+        subscribe(server.port, asking)
+        (ask,) = stream_requests(server.port, asking[:1])
         with writing([first_event(ask, server.port)]) as writer:
-            asks = stream_requests(mission, server.port, streams)
+            asks = stream_requests(server.port, asking)
             with (
                 listening(server.port, asks) as readers,
                 listening(writer.port, [ASK] * streams) as others,

@@ -32,8 +32,7 @@ class Serving:
     @property
     def resident(self) -> int:
         """KiB of memory that it holds."""
-        pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
-        return int(pages) * KIB_A_PAGE
+        return resident(self.pid)
 
 
 @contextlib.contextmanager
@@ -73,3 +72,9 @@ def started(
 def processor_time(pid: int) -> float:
     """Seconds that all threads of a process have run so far: Linux's clock of that process."""
     return time.clock_gettime(~pid << 3 | 2)
+
+
+def resident(pid: int) -> int:
+    """KiB of memory that a process holds."""
+    pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
+    return int(pages) * KIB_A_PAGE

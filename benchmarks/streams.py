@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
 
 import uvloop
@@ -17,22 +17,29 @@ EVENT_END: Final = b"\n\n\r\n"  # the event's, then the chunk's
 EVENT_START: Final = b"id: "
 
 
-def subscribe(mission: Mission, port: int, count: int) -> None:
-    """Let the analysts ask for everything, under `count` names."""
+Name = tuple[Identity, str]
+"""Who asks, and under what name."""
+
+
+def names(mission: Mission, count: int) -> list[Name]:
+    """So many subscribers, who are the five analysts in turn."""
+    analysts = [mission.identity(nation, "analyst") for nation in NATIONS]
+    return [(analysts[number % len(analysts)], f"s{number}") for number in range(count)]
+
+
+def subscribe(port: int, asking: Sequence[Name]) -> None:
+    """Let them ask for everything."""
     requests = [
         signed(who, port, "PUT", f"/v1/subscriptions/{name}", ALL, f"content-type: {JSON}")
-        for who, name in _names(mission, count)
+        for who, name in asking
     ]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(send_all(port, requests, min(CALLERS, count)))
+        runner.run(send_all(port, requests, min(CALLERS, len(asking))))
 
 
-def stream_requests(mission: Mission, port: int, count: int) -> list[bytes]:
-    """The requests that open a stream for each of these names."""
-    return [
-        signed(who, port, "GET", f"/v1/subscriptions/{name}/stream")
-        for who, name in _names(mission, count)
-    ]
+def stream_requests(port: int, asking: Sequence[Name]) -> list[bytes]:
+    """The requests that open their streams, good for a minute."""
+    return [signed(who, port, "GET", f"/v1/subscriptions/{name}/stream") for who, name in asking]
 
 
 def first_event(request: bytes, port: int) -> bytes:
@@ -46,9 +53,3 @@ def first_event(request: bytes, port: int) -> bytes:
                 raise RuntimeError(got[:400])
             got += part
     return EVENT_START + got.partition(EVENT_START)[2].partition(EVENT_END)[0] + EVENT_END
-
-
-def _names(mission: Mission, count: int) -> Iterator[tuple[Identity, str]]:
-    analysts = [mission.identity(nation, "analyst") for nation in NATIONS]
-    for number in range(count):
-        yield analysts[number % len(analysts)], f"s{number}"

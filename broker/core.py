@@ -8,11 +8,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
-from importlib.metadata import version
-from pathlib import Path
 from typing import Self
 
-from broker import audit, logs, startup
+from broker import logs, startup
 from broker.answers import (
     Download,
     Event,
@@ -29,42 +27,26 @@ from broker.attachments import Attachments
 from broker.cursors import CursorSeal
 from broker.deciding import Deciding
 from broker.intake import Intake
-from broker.journal import Entry, Journal, Record
+from broker.journal import Journal
 from broker.matching import Filter, check
 from broker.pages import Pages
 from broker.preview import preview
 from broker.publishing import Publishing
 from broker.pull import Pull
 from broker.release import Asker, Releases
-from broker.sequencer import Act, BatchClock, Moment, Sequencer
+from broker.sequencer import BatchClock, Sequencer
 from broker.settings import Settings
 from broker.standing import Standing
 from broker.state import State
 from broker.streams import Streams
-from broker.subscriptions import SubscribeAct, UnsubscribeAct, check_name, encode, stream_seal
+from broker.subscriptions import Subscriptions, encode
 from broker.verifiers import Verifiers
 from wire.directory import Directory
 from wire.entries import MISSION, Random
-from wire.errors import BrokerFault, NotAllowed
+from wire.errors import BrokerFault
 from wire.labels import Label
 from wire.members import Member
 from wire.notes import Ed25519Signer
-
-
-class OperatorAct(Act[None]):
-    """The operator starts or stops the service."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-
-    def plan(self, moment: Moment) -> Sequence[Record]:
-        """One entry in the mission's channel."""
-        del moment
-        return (Record(audit.operator(self._kind, version("tearline"))),)
-
-    def settle(self, entries: Sequence[Entry]) -> None:
-        """Nothing follows."""
-        del entries
 
 
 class Broker:
@@ -88,18 +70,28 @@ class Broker:
         limits = settings.limits
         self._state = state = State(Standing(Directory(settings.mission, settings.charter)), clock)
         self._deciding = deciding = Deciding(state)
-        self._sequencer = sequencer = Sequencer(journal, clock, inbox=limits.inbox)
+        self._verifiers = Verifiers(self._circumstances, inbox=limits.inbox)
+        upcoming = self._verifiers.__len__
+        self._sequencer = sequencer = Sequencer(journal, clock, upcoming, inbox=limits.inbox)
         self._releases = Releases(state, deciding, journal, sequencer)
         self._streams = Streams(state, self._releases, journal, limits)
-        self._verifiers = Verifiers(self._circumstances, inbox=limits.inbox)
         ring = self._releases.ring
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
         )
         self._publishing = Publishing(state, journal, sequencer, self._streams)
+        self._subscriptions = Subscriptions(
+            state,
+            journal,
+            sequencer,
+            self._streams,
+            cursor_key,
+            random,
+            limits.subscriptions_per_nation,
+        )
         self._pull = Pull(state, self._releases, limits)
         self._pages = Pages(state, journal, sequencer)
-        folder = settings.data_folder / "attachments"
+        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
         self._attachments = Attachments(folder, state, self._releases, journal)
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
@@ -114,7 +106,7 @@ class Broker:
         Raises `BrokerFault`: "bad-settings", "locked", "rollback-detected", "journal-damaged".
         """
         signer = Ed25519Signer(settings.origin, settings.secret("log-key"))
-        _make_folders(settings)
+        startup.make_folders(settings)
         still = BatchClock(clock)
         async with AsyncExitStack() as undo:
             journal = await Journal.open(
@@ -134,7 +126,7 @@ class Broker:
             undo.push_async_callback(broker._sequencer.close)
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, settings.origin, signer.vkey)
-            await broker._sequencer.do(OperatorAct("operator.start"))
+            await broker._sequencer.do(startup.OperatorAct("operator.start"))
             undo.pop_all()
         broker._beating = asyncio.get_running_loop().create_task(broker._beat())
         logs.event("broker.started", size=journal.size, reports=len(broker._state.holdings))
@@ -148,7 +140,7 @@ class Broker:
         await self._streams.drain(self.settings.limits.drain_seconds)
         await self._verifiers.close()
         with contextlib.suppress(BrokerFault):  # a stopped journal takes no last words
-            await self._sequencer.do(OperatorAct("operator.stop"))
+            await self._sequencer.do(startup.OperatorAct("operator.stop"))
         await self._sequencer.close()
         if self._beating is not None:
             self._beating.cancel()
@@ -233,60 +225,35 @@ class Broker:
     # -- subscriptions
 
     async def subscribe(self, reader: Member, name: str, wanted: Filter) -> None:
-        """Ask for something under a name. Raises `Malformed`, or `Conflict` ("quota")."""
+        """Ask for something under a name: see `Subscriptions.put`."""
         self._asker(reader, wanted.purpose)
-        check_name(name)
-        quota = self.settings.limits.subscriptions_per_nation
-        before = self._state.subscriptions.get((reader.kid, name))
-        await self._sequencer.do(SubscribeAct(self._state, reader, name, wanted, quota))
-        if before is not None and before != wanted.canonical:
-            self._streams.end(reader.kid, name, "replaced")
+        await self._subscriptions.put(reader, name, wanted)
 
     async def unsubscribe(self, reader: Member, name: str) -> None:
         """Ask for it no more. Raises `NotAllowed` ("not-found")."""
         self._asker(reader)
-        await self._sequencer.do(UnsubscribeAct(self._state, reader, name))
-        self._streams.end(reader.kid, name, "not-found")
+        await self._subscriptions.drop(reader, name)
 
     async def subscription(self, reader: Member, name: str) -> Filter:
         """What the reader asks for under a name. Raises `NotAllowed` ("not-found")."""
         self._asker(reader)
-        return self._wanted(reader, name)
+        return self._subscriptions.get(reader, name)
 
     async def subscriptions(self, reader: Member) -> dict[str, Filter]:
         """Everything the reader asks for, by name."""
         self._asker(reader)
-        found = self._state.subscriptions.items()
-        return {name: wanted for (kid, name), wanted in sorted(found) if kid == reader.kid}
+        return self._subscriptions.all(reader)
 
     async def set_cursor(self, reader: Member, name: str, cursor: str) -> None:
         """Keep how far the reader has come. Raises `NotAllowed`, or `Malformed` ("bad-cursor")."""
         self._asker(reader)
-        position = self._seal(reader, name).open(cursor)
-        await self.journal.set_cursor(reader.kid, name, position)
-        self._state.cursors[reader.kid, name] = position
+        await self._subscriptions.set_cursor(reader, name, cursor)
 
     def stream(self, reader: Member, name: str, cursor: str | None) -> AsyncGenerator[Event, None]:
-        """The events of a subscription after `cursor`, else after the stored one, else all.
-
-        Raises `NotAllowed`, `Malformed` ("bad-cursor") or `Conflict` ("quota") at once.
-        """
-        wanted = self._wanted(reader, name)
-        asker = self._asker(reader, wanted.purpose)
-        seal = self._seal(reader, name)
-        stored = self._state.cursors.get((reader.kid, name), -1)
-        position = stored if cursor is None else seal.open(cursor)
-        return self._streams.open(self.member(reader.kid), name, asker, wanted, seal, position)
-
-    def _wanted(self, reader: Member, name: str) -> Filter:
-        found = self._state.subscriptions.get((reader.kid, name))
-        if found is None:
-            raise NotAllowed("not-found")
-        return found
-
-    def _seal(self, reader: Member, name: str) -> CursorSeal:
-        wanted = self._wanted(reader, name)
-        return stream_seal(self._cursor_key, self._random, reader.kid, name, wanted)
+        """The events of a subscription: see `Subscriptions.stream`. Refuses at once."""
+        self._asker(reader)
+        asker = self._asker(reader, self._subscriptions.get(reader, name).purpose)
+        return self._subscriptions.stream(self.member(reader.kid), asker, name, cursor)
 
     # -- the journal, read
 
@@ -326,16 +293,3 @@ class Broker:
     ) -> Download:
         """Ciphertext of an attachment: see `Attachments.read`."""
         return await self._attachments.read(self._asker(reader), identity, attachment, start, end)
-
-
-def _make_folders(settings: Settings) -> None:
-    folders: tuple[Path, ...] = (
-        settings.data_folder,
-        settings.data_folder / "attachments",
-        settings.anchor_folder,
-    )
-    try:
-        for folder in folders:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        raise BrokerFault("bad-settings", "`data` or `anchor` cannot be made") from None

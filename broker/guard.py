@@ -55,13 +55,17 @@ class _GoneError(Exception):
 
 @dataclass
 class Exchange:
-    """One request and what has been said to it. Applications inside set `slug` when they refuse."""
+    """One request and what has been said to it.
+
+    Applications inside set `slug` when they refuse, and `member` when they know who asks.
+    """
 
     send: Send
     date: bytes
     status: int = 0
     complete: bool = False
     slug: str | None = None
+    member: str | None = None
     held: int = 0
 
     async def reply(self, message: Message) -> None:
@@ -229,6 +233,7 @@ class Guard:
                 path=_path(scope),
                 status=status,
                 slug=slug,
+                member=exchange.member,
                 ms=round(seconds * 1000, 1),
             )
 

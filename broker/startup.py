@@ -7,14 +7,17 @@ verified again, because the journal ties their bytes to their entries.
 import asyncio
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
-from broker import publishing
+from broker import audit, publishing
 from broker.holdings import Holdings
-from broker.journal import Journal
+from broker.journal import Entry, Journal, Record
 from broker.matching import Filter
 from broker.publishing import Publishing
-from broker.sequencer import BatchClock
+from broker.sequencer import Act, BatchClock, Moment
+from broker.settings import Settings
 from broker.standing import Standing
 from broker.state import State
 from wire import links, report, statements, strict_json
@@ -24,11 +27,39 @@ from wire.report import Header, PortionLabel
 from wire.statements import Statement
 from wire.vocabulary import Vocabulary
 
-PAGE = 256
+PAGE: Final = 256
 """Rows read at a time."""
+
+ATTACHMENTS_FOLDER: Final = "attachments"
 
 Filed = tuple[int, Statement]
 """A statement and its journal position."""
+
+
+class OperatorAct(Act[None]):
+    """The operator starts or stops the service: `operator.start`, `operator.stop`."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def plan(self, moment: Moment) -> Sequence[Record]:
+        """One entry in the mission's channel."""
+        del moment
+        return (Record(audit.operator(self._kind, version("tearline"))),)
+
+    def settle(self, entries: Sequence[Entry]) -> None:
+        """Nothing follows."""
+        del entries
+
+
+def make_folders(settings: Settings) -> None:
+    """The folders that a new broker does not have yet. Raises `BrokerFault` ("bad-settings")."""
+    data = settings.data_folder
+    try:
+        for folder in (data, data / ATTACHMENTS_FOLDER, settings.anchor_folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise BrokerFault("bad-settings", "`data` or `anchor` cannot be made") from None
 
 
 async def replay(state: State, journal: Journal, clock: BatchClock) -> None:

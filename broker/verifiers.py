@@ -50,9 +50,13 @@ class Verifiers:
         self._circumstances, self._inbox = circumstances, inbox
         self._waiting: deque[_Waiting] = deque()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="verify")
-        self._idle = THREADS
+        self._idle, self._checking = THREADS, 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    def __len__(self) -> int:
+        """Reports that wait for a signature check, or are in one."""
+        return len(self._waiting) + self._checking
 
     async def verify(self, raw: bytes) -> Checked:
         """The report, verified as of now. Raises its refusal, or `BrokerFault` ("busy")."""

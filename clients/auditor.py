@@ -30,6 +30,7 @@ class Verdict:
     """What an auditor knows after a complete walk of its nation's channel.
 
     `shared` counts reports by (originator, recipient nation), as far as they concern this nation.
+    `findings` say in words where the history, whole and unaltered as it is, contradicts itself.
     """
 
     nation: str
@@ -52,60 +53,107 @@ class Auditor(Session):
 
         Raises `Malformed` naming the first bad entry, or `Conflict` ("fork-detected").
         """
-        nation = self.identity.nation
-        types: Counter[str] = Counter()
-        shared: dict[tuple[str, str], set[str]] = {}
-        erased, newest, trust = 0, None, Trust()
-        async for trust, entry in self._walk(nation):
-            types[entry.type] += 1
-            newest = entry.time
-            if entry.view is None:
-                erased += 1
-            elif entry.type == "release":
-                pair, report = _shared(entry)
-                shared.setdefault(pair, set()).add(report)
+        tally, trust = _Tally(self.identity.nation), Trust()
+        async for trust, page in self._pages():
+            for entry in page:
+                tally.take(entry)
             if progress:
                 progress(trust.tip.count)
         return Verdict(
-            nation=nation,
-            size=self.follower.seen.size,
-            root=self.follower.seen.root.hex(),
-            entries=sum(types.values()),
-            erased=erased,
-            by_type=dict(types),
-            shared={pair: len(reports) for pair, reports in shared.items()},
-            newest_ms=newest,
+            nation=tally.nation,
+            size=trust.size,
+            root=trust.root.hex(),
+            entries=tally.types.total(),
+            erased=tally.erased,
+            by_type=dict(tally.types),
+            shared={pair: len(reports) for pair, reports in tally.shared.items()},
+            newest_ms=tally.newest_ms,
+            findings=tuple(tally.findings),
         )
 
     async def entries(self) -> list[VerifiedEntry]:
         """Every entry that concerns the nation, proven and in order."""
-        return [entry async for _, entry in self._walk(self.identity.nation)]
+        return [entry async for _, page in self._pages() for entry in page]
 
-    async def _walk(self, channel: str) -> AsyncIterator[tuple[Trust, VerifiedEntry]]:
-        trust, complete = Trust(), False
+    async def _pages(self) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
+        """Page after page, each with what is trusted once it was verified."""
+        nation, trust, complete = self.identity.nation, Trust(), False
         while not complete:
             answer = await self.transport.get(
                 "/v1/log/views", after=trust.tip.count, size=trust.size, limit=PAGE
             )
             page = strict_json.load(answer.body, ViewPage, limit=MAX_SEGMENT_BYTES, prose=True)
-            await self.follower.observe(page.segment.checkpoint)
+            opened = await self.follower.observe(page.segment.checkpoint)
             directory = await self.follower.sync()
             trust, found, complete = walk(
                 trust,
                 page.segment,
                 self.follower.log_keys,
-                channel,
-                directory.channels.index(channel),
+                nation,
+                directory.channels.index(nation),
                 None,  # a nation may be admitted between two pages; its place is what counts
                 [base64_strict.decode(h) for h in page.consistency],
+                checkpoint=opened,
             )
-            for entry in found:
-                yield trust, entry
+            yield trust, found
 
 
-def _shared(entry: VerifiedEntry) -> tuple[tuple[str, str], str]:
-    view = entry.view or {}
-    originator, to, report = view.get("originator"), view.get("to"), view.get("report")
-    if not (isinstance(originator, str) and isinstance(to, str) and isinstance(report, str)):
-        raise Malformed("broken-chain", f"entry {entry.index} does not say who shared what")
-    return (originator, to), report
+class _Tally:
+    """What the entries say, counted and compared."""
+
+    def __init__(self, nation: str) -> None:
+        self.nation = nation
+        self.types: Counter[str] = Counter()
+        self.shared: dict[tuple[str, str], set[str]] = {}
+        self.erased = 0
+        self.newest_ms: int | None = None
+        self.findings: list[str] = []
+        self._accepted: dict[int, VerifiedEntry] = {}
+
+    def take(self, entry: VerifiedEntry) -> None:
+        """The next entry."""
+        self.types[entry.type] += 1
+        self.newest_ms = entry.time
+        if entry.type == "report.accepted":
+            self._accepted[entry.index] = entry
+        if entry.view is None:
+            self.erased += 1
+        elif entry.type == "release":
+            self._released(entry, entry.view)
+
+    def _released(self, entry: VerifiedEntry, view: Mapping[str, object]) -> None:
+        originator, to, report = view.get("originator"), view.get("to"), view.get("report")
+        if not (isinstance(originator, str) and isinstance(to, str) and isinstance(report, str)):
+            raise Malformed("broken-chain", f"entry {entry.index} does not say who shared what")
+        self.shared.setdefault((originator, to), set()).add(report)
+        if originator == self.nation:
+            self._check_ours(entry.index, view)
+
+    def _check_ours(self, index: int, view: Mapping[str, object]) -> None:
+        """What was released in our name was accepted from us, where the release says, and named
+        the nation it went to: readers take the broker's word for it, we can tell.
+        """
+        accepted, at = self._accepted.get(_number(view.get("accepted"))), view.get("accepted_time")
+        if accepted is None or at != accepted.time // 1000:
+            self.findings.append(f"entry {index} releases a report that we are not known to send")
+        elif accepted.view is not None:
+            portions = accepted.view.get("portions")
+            named = {
+                portion.get("index")
+                for portion in (portions if isinstance(portions, list) else [])
+                if isinstance(portion, dict) and view["to"] in _mapping(portion.get("nations"))
+            }
+            released = view.get("portions")
+            same = accepted.view.get("report") == view["report"]
+            if not same or not isinstance(released, list) or not set(released) <= named:
+                self.findings.append(
+                    f"entry {index} releases other than what entry {accepted.index} accepted"
+                )
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _mapping(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, dict) else {}

@@ -6,28 +6,30 @@ key or a second history is found here. What was verified is kept, and never foll
 """
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Final
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from pydantic import Field
+import anyio
+from pydantic import ValidationError
 
 from clients.identity import Identity
 from clients.keys import EpochKeyring
 from clients.store import Store
 from clients.transport import Transport
-from wire import base64_strict, fold, merkle, statements, strict_json
+from clients.trees import Seen, Trees
+from wire import base64_strict, fold, statements, strict_json
 from wire.bodies import EpochGrant
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
-from wire.errors import Conflict, Malformed
+from wire.errors import Malformed, NotAllowed
 from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.prove import Trust, VerifiedEntry, walk
 
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
-HISTORY_MAX: Final = 256 * 1024 * 1024  # bytes of the cached statements of a whole mission
 
 
 class StatementPage(Strict):
@@ -49,8 +51,7 @@ class Kept(Strict):
 class History(Strict):
     """What the follower keeps between runs."""
 
-    size: Annotated[int, Field(ge=0)]
-    root: str
+    checkpoint: str
     count: int
     index: int
     slot: int
@@ -58,49 +59,47 @@ class History(Strict):
     statements: tuple[Kept, ...]
 
 
-class SeenTree(Strict):
-    """The newest tree seen, as it is kept."""
-
-    size: int
-    root: Hex32B
-
-
-@dataclass
-class Seen:
-    """The newest tree this client has verified, from whatever answer it came."""
-
-    size: int = 0
-    root: bytes = merkle.EMPTY_ROOT
-
-
 class Follower:
-    """The directory as this client has proven it, and the newest checkpoint it has seen."""
+    """The directory as this client has proven it, and the newest checkpoint it has seen.
+
+    Many tasks may use it at once: pages are followed, and trees compared, one after the other.
+    """
 
     def __init__(self, identity: Identity, transport: Transport, store: Store) -> None:
         self._identity, self._transport, self._store = identity, transport, store
         self.directory = Directory(identity.mission, identity.charter)
         self.log_keys = tuple(VKey.parse(key) for key in identity.log_keys)
-        self._trust, self._complete_to, self.seen = Trust(), 0, Seen()
+        self.trees = Trees(transport, store, self.log_keys)
+        self._trust, self._note = Trust(), ""
+        self._complete_to = self._saved = 0
         self._kept: list[Kept] = []
         self._grants: list[EpochGrant] = []
         self._ring: EpochKeyring | None = None
+        self._following = anyio.Lock()
+        self._followed_at = -math.inf
         self._restore()
 
-    async def sync(self, *, at_least: int = -1) -> Directory:
+    async def sync(self, *, at_least: int = -1, within: float = 0) -> Directory:
         """Follow the chain to its end, or at least past this journal position.
 
-        Raises what fails to verify; nothing unverified is ever kept.
+        Nothing is asked if that was done in the last `within` seconds. Raises what fails to
+        verify; nothing unverified is ever kept.
         """
-        if 0 <= at_least < self._complete_to:
+        wanted = anyio.current_time() - within
+        async with self._following:
+            # While this waited its turn, another task may have followed to the end.
+            if 0 <= at_least < self._complete_to or self._followed_at >= wanted:
+                return self.directory
+            begun = anyio.current_time()
+            try:
+                while not await self._page():
+                    pass
+            except NotAllowed as error:
+                raise self._refused(error) from error
+            self._complete_to, self._followed_at = self._trust.size, begun
+            if self._trust.tip.count > self._saved:
+                self._save()
             return self.directory
-        complete, moved = False, False
-        while not complete:
-            complete, changed = await self._page()
-            moved |= changed
-        self._complete_to = self._trust.size
-        if moved:
-            self._save()
-        return self.directory
 
     def keyring(self) -> EpochKeyring:
         """What this member can open: the epochs that its nation granted to it."""
@@ -109,39 +108,25 @@ class Follower:
             self._ring = EpochKeyring.from_grants(keys, nation, self._grants, self.directory.terms)
         return self._ring
 
-    def keep_seen(self) -> None:
-        """Write down the newest tree seen, so that the next run refuses an older one."""
-        seen = {"size": self.seen.size, "root": self.seen.root.hex()}
-        self._store.put("seen", strict_json.dump(seen))
+    @property
+    def seen(self) -> Seen:
+        """The newest tree that this client has verified."""
+        return self.trees.newest
 
     async def observe(self, note: str) -> OpenedCheckpoint:
-        """Check that a checkpoint is the log's and extends everything seen before.
+        """See `Trees.observe`."""
+        return await self.trees.observe(note)
 
-        Raises `Malformed`, or `Conflict` ("fork-detected") after writing both sides down.
-        """
-        opened = open_checkpoint(note, self.log_keys)
-        size, root = opened.checkpoint.size, opened.checkpoint.root
-        if size == self.seen.size or not self.seen.size:
-            same = root == self.seen.root or not self.seen.size
-            if not same:
-                raise self._fork(note, f"two different trees of {size} entries")
-        else:
-            old, new = sorted(((self.seen.size, self.seen.root), (size, root)))
-            answer = await self._transport.get("/v1/log/proof/consistency", old=old[0], new=new[0])
-            try:
-                merkle.verify_consistency(old[0], new[0], _proof(answer.body), old[1], new[1])
-            except Malformed as error:
-                raise self._fork(note, "a tree that does not extend the one seen before") from error
-        if size > self.seen.size:
-            self.seen = Seen(size, root)
-        return opened
-
-    async def _page(self) -> tuple[bool, bool]:
-        trust = self._trust
+    async def _page(self) -> bool:
+        """Follow one page; says whether it was the last."""
+        trust, seen = self._trust, self.seen.size
         answer = await self._transport.get(
             "/v1/statements", after=trust.tip.count, size=trust.size, limit=PAGE
         )
         page = strict_json.load(answer.body, StatementPage, limit=MAX_SEGMENT_BYTES, prose=True)
+        opened = await self.observe(page.segment.checkpoint)
+        if opened.checkpoint.size < seen:  # who is revoked since would still be there
+            raise Malformed("broken-chain", "statements up to an older tree than was seen before")
         trust, entries, complete = walk(
             trust,
             page.segment,
@@ -149,18 +134,18 @@ class Follower:
             MISSION,
             0,
             None,
-            [base64_strict.decode(h) for h in page.consistency],
+            _decoded(page.consistency),
+            checkpoint=opened,
         )
-        directory, kept = self.directory, []
+        directory, kept = self.directory, list[Kept]()
         for entry in entries:
             if entry.type == "statement":
                 item = _kept(entry, page.statements)
                 directory = self._folded(directory, item)
                 kept.append(item)
-        self._trust, self.directory = trust, directory
+        self._trust, self.directory, self._note = trust, directory, opened.note
         self._take(kept)
-        await self.observe(page.segment.checkpoint)
-        return complete, bool(entries)
+        return complete
 
     def _folded(self, directory: Directory, item: Kept) -> Directory:
         """The next directory: the same fold that the broker runs, through this nation's eyes."""
@@ -185,18 +170,22 @@ class Follower:
                 self._grants.append(statement.body(EpochGrant))
                 self._ring = None
 
-    def _fork(self, note: str, what: str) -> Conflict:
-        proof = {"seen_size": self.seen.size, "seen_root": self.seen.root.hex(), "shown": note}
-        self._store.put("fork-proof", strict_json.dump(proof, prose=True))
-        return Conflict("fork-detected", what)
+    def _refused(self, error: NotAllowed) -> NotAllowed:
+        """Why this member is not welcome, as far as it can tell by itself."""
+        member = self.directory.members.get(self._identity.kid)
+        if error.slug != "unsigned-request":
+            return error
+        if member is not None and member.expires <= self._transport.now():
+            day = time.strftime("%Y-%m-%d", time.gmtime(member.expires))
+            return NotAllowed(error.slug, f"this member's time ended on {day}")
+        return NotAllowed(error.slug, "this member is unknown there, or stands no more")
 
     # -- what is kept
 
     def _save(self) -> None:
         trust = self._trust
         history = History(
-            size=trust.size,
-            root=trust.root.hex(),
+            checkpoint=self._note,
             count=trust.tip.count,
             index=trust.tip.index,
             slot=trust.tip.slot,
@@ -204,19 +193,23 @@ class Follower:
             statements=tuple(self._kept),
         )
         self._store.put("history", history.model_dump_json().encode())
+        self._saved = trust.tip.count
 
     def _restore(self) -> None:
-        seen = self._store.get("seen")
-        if seen is not None:
-            tree = strict_json.load(seen, SeenTree)
-            self.seen = Seen(tree.size, bytes.fromhex(tree.root))
         data = self._store.get("history")
         if data is None:
             return
-        history = History.model_validate_json(data)
+        try:
+            history = History.model_validate_json(data)
+        except ValidationError as error:
+            detail = "its state folder is of another version; remove it to follow anew"
+            raise Malformed("bad-identity", detail) from error
+        opened = open_checkpoint(history.checkpoint, self.log_keys)
+        self.trees.take(opened)
         tip = Tip(history.count, history.index, history.slot, bytes.fromhex(history.commitment))
-        self._trust = Trust(history.size, bytes.fromhex(history.root), tip, tip)
-        self._complete_to = history.size
+        size, root = opened.checkpoint.size, opened.checkpoint.root
+        self._trust, self._note = Trust(size, root, tip, tip), history.checkpoint
+        self._complete_to, self._saved = size, history.count
         self._take(list(history.statements))
         for item in self._kept:
             self.directory = self._folded(self.directory, item)
@@ -233,11 +226,5 @@ def _kept(entry: VerifiedEntry, sent: Mapping[str, str]) -> Kept:
     return Kept(position=entry.index, time=entry.time // 1000, raw=raw)
 
 
-class Proof(Strict):
-    """What the proof endpoints answer."""
-
-    proof: tuple[str, ...]
-
-
-def _proof(body: bytes) -> list[bytes]:
-    return [base64_strict.decode(h) for h in strict_json.load(body, Proof).proof]
+def _decoded(hashes: Sequence[str]) -> list[bytes]:
+    return [base64_strict.decode(h) for h in hashes]

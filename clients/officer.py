@@ -12,7 +12,7 @@ from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
 from clients.member_keys import MemberCard
 from clients.session import Session
 from clients.speaker import Signer, signers
-from clients.transport import STATEMENT, persist
+from clients.transport import STATEMENT
 from wire import statements, strict_json
 from wire.bodies import Kind
 from wire.entries import MISSION
@@ -130,9 +130,7 @@ class Officer(Session):
     async def post(self, raw: bytes) -> Spoken:
         """Post one signed statement and check the proof. The same bytes again are harmless."""
         statement = statements.parse(raw)
-        answer = await persist(
-            lambda: self.transport.send("POST", "/v1/statements", raw, STATEMENT)
-        )
+        answer = await self.transport.send("POST", "/v1/statements", raw, STATEMENT)
         said = strict_json.load(answer.body, Said, limit=MAX_EVIDENCE_BYTES, prose=True)
         entry = await self.proven(said.evidence, "statement", MISSION)
         if (entry.view or {}).get("statement") != statement.identity:

@@ -16,10 +16,12 @@ def open_file(identity: Identity, raw: bytes) -> OpenedReport:
 
     There is no journal to ask, so the signer must be valid by the newest directory that this
     identity has followed; the caller knows where the file comes from.
-    Raises `Malformed` or `NotAllowed` ("no-key", "unknown-signer") in words.
+    Raises `Malformed` or `NotAllowed` ("no-key", "unknown-signer") in words. Nothing is written.
     """
     session = Session(identity, clock=time.time, random=os.urandom)
     directory = session.directory
+    if directory.vocabulary is None:
+        raise NotAllowed("no-key", "it has not followed its mission yet; fetch something first")
     nation = identity.nation
     frame = parse(raw)
     ours = [p.index for p in frame.portions if any(r.nation == nation for r in p.records)]

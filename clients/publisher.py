@@ -9,13 +9,15 @@ from clients.draft import Draft
 from clients.explained import EXPLANATION_MAX, Preview
 from clients.seal import SealedReport, fixed_labels, seal
 from clients.session import Session
-from clients.transport import JSON, REPORT, persist
+from clients.transport import JSON, REPORT
 from wire import strict_json
-from wire.errors import Conflict, Malformed
+from wire.errors import BrokerFault, Conflict, Malformed, TearlineError
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
 
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
+FRESH: Final = 5.0  # seconds a followed directory may be old when a report is sealed: the broker
+# refuses keys that are not current, and then it is followed and sealed anew
 
 Progress = Callable[[str, int, int], None]
 """Called with (attachment name, bytes sent, bytes in all)."""
@@ -80,6 +82,7 @@ class Publisher(Session):
         except Conflict as error:
             if error.slug != "stale-epoch":
                 raise
+            await self.follower.sync()
             sealed = await self.seal(draft)
             receipt = await self.submit(sealed)
         await self.upload(sealed, progress)
@@ -87,7 +90,7 @@ class Publisher(Session):
 
     async def seal(self, draft: Draft) -> SealedReport:
         """The sealed report, to the newest keys of every nation named."""
-        directory = await self.follower.sync()
+        directory = await self.follower.sync(within=FRESH)
         return seal(
             draft,
             self.identity.keys,
@@ -99,9 +102,7 @@ class Publisher(Session):
 
     async def submit(self, sealed: SealedReport) -> Receipt:
         """Post sealed bytes and check the proof; the same bytes give the same receipt again."""
-        answer = await persist(
-            lambda: self.transport.send("POST", "/v1/reports", sealed.raw, REPORT)
-        )
+        answer = await self.transport.send("POST", "/v1/reports", sealed.raw, REPORT)
         accepted = strict_json.load(answer.body, Accepted, limit=MAX_EVIDENCE_BYTES, prose=True)
         entry = await self.proven(accepted.evidence, "report.accepted", self.identity.nation)
         view = entry.view or {}
@@ -122,20 +123,30 @@ class Publisher(Session):
         for attachment in sealed.attachments:
             path = f"/v1/attachments/{sealed.identity}/{attachment.id}"
             total = attachment.len
-            at = (await self._put(path, b"", f"bytes */{total}")).received
-            while at < total:
+            stored = await self._put(path, b"", f"bytes */{total}")
+            while not stored.complete:
+                at = stored.received
                 attachment.ciphertext.seek(at)
                 chunk = attachment.ciphertext.read(min(CHUNK, total - at))
                 last = at + len(chunk) - 1
-                at = (await self._put(path, chunk, f"bytes {at}-{last}/{total}")).received
+                stored = await self._put(path, chunk, f"bytes {at}-{last}/{total}")
+                if stored.received <= at:
+                    raise BrokerFault("unreachable", "the upload of an attachment does not advance")
                 if progress:
-                    progress(attachment.name, at, total)
+                    progress(attachment.name, stored.received, total)
 
     async def _put(self, path: str, chunk: bytes, span: str) -> Offset:
+        """Send a piece; one that arrived though its answer did not is not sent again."""
+        try:
+            return await self._sent(path, chunk, span)
+        except TearlineError as error:
+            if error.slug != "bad-range":
+                raise
+            return await self._sent(path, b"", f"bytes */{span.rpartition('/')[2]}")
+
+    async def _sent(self, path: str, chunk: bytes, span: str) -> Offset:
         media = "application/octet-stream"
-        answer = await persist(
-            lambda: self.transport.send("PUT", path, chunk, media, {"content-range": span})
-        )
+        answer = await self.transport.send("PUT", path, chunk, media, {"content-range": span})
         return strict_json.load(answer.body, Offset)
 
 

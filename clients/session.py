@@ -45,7 +45,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.follower.keep_seen()
+        self.follower.trees.keep()
         await self.transport.__aexit__(kind, error, trace)
 
     @property

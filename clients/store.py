@@ -5,11 +5,13 @@ from its pinned charter again) but cannot make it believe anything: everything i
 it is stored, and AES-256-GCM with the name as associated data ties each file to its place.
 """
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from wire.errors import Malformed
 
 NONCE: Final = 12
+TAG: Final = 16
 
 
 class Store:
@@ -25,23 +28,13 @@ class Store:
     def __init__(self, folder: Path, key: bytes, random: Callable[[int], bytes]) -> None:
         self._folder, self._cipher, self._random = folder, AESGCM(key), random
 
-    def put(self, name: str, data: bytes) -> None:
-        """Store it durably: when this returns, a power cut leaves the old bytes or these."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        nonce = self._random(NONCE)
-        sealed = nonce + self._cipher.encrypt(nonce, data, name.encode())
-        path = self._path(name)
-        fresh = path.with_suffix(f".{self._random(4).hex()}.new")
-        with fresh.open("xb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    def put(self, name: str, data: bytes, *, lasting: bool = True) -> None:
+        """Store it: whatever happens to this process, the old bytes are there or these.
+
+        `lasting` waits until a power cut cannot change that either. Without, it is much faster, and
+        a power cut may take the last seconds of it.
+        """
+        self._replace(self._path(name), self._sealed(name, data), lasting=lasting)
 
     def get(self, name: str) -> bytes | None:
         """The bytes under this name, None if there are none. Raises `Malformed` if altered."""
@@ -49,13 +42,90 @@ class Store:
             sealed = self._path(name).read_bytes()
         except FileNotFoundError:
             return None
-        try:
-            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], name.encode())
-        except (InvalidTag, ValueError) as error:
-            raise Malformed("bad-identity", f"the local store was altered at {name}") from error
+        data = self._opened(name, sealed)
+        if data is None:
+            raise Malformed("bad-identity", f"the local store was altered at {name}")
+        return data
+
+    def drop(self, name: str) -> None:
+        """Forget it."""
+        self._path(name).unlink(missing_ok=True)
+
+    def append(self, name: str, record: bytes) -> None:
+        """Add a record to a list; all records of one list are of one length.
+
+        The list survives the end of this process; a power cut may take the last seconds of it.
+        """
+        sealed = self._sealed(name, record)
+        with self._list(name, create=True) as file:
+            end = os.fstat(file.fileno()).st_size
+            end -= end % len(sealed)  # what a full disk cut off was never kept
+            try:
+                file.seek(end)
+                file.write(sealed)
+                file.truncate()
+            except OSError:
+                file.truncate(end)
+                raise
+
+    def records(self, name: str, length: int) -> list[bytes]:
+        """The records of a list, in order. What does not open was never kept, and is cut off."""
+        size, found = NONCE + length + TAG, list[bytes]()
+        if name not in self:
+            return found
+        with self._list(name) as file:
+            while sealed := file.read(size):
+                record = self._opened(name, sealed)
+                if record is None:
+                    file.truncate(len(found) * size)
+                    break
+                found.append(record)
+        return found
+
+    @contextmanager
+    def _list(self, name: str, *, create: bool = False) -> Iterator[BinaryIO]:
+        """The file of a list; other processes of the same member wait."""
+        if create:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._path(name), os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+    def publish(self, file: str, data: bytes) -> Path:
+        """Write a plain file that others are meant to read, durably; gives its place."""
+        path = self._folder / file
+        self._replace(path, data, lasting=True)
+        return path
 
     def __contains__(self, name: str) -> bool:
         return self._path(name).exists()
+
+    def _sealed(self, name: str, data: bytes) -> bytes:
+        nonce = self._random(NONCE)
+        return nonce + self._cipher.encrypt(nonce, data, name.encode())
+
+    def _opened(self, name: str, sealed: bytes) -> bytes | None:
+        try:
+            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], name.encode())
+        except (InvalidTag, ValueError):
+            return None
+
+    def _replace(self, path: Path, data: bytes, *, lasting: bool) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_suffix(f".{self._random(4).hex()}.new")
+        with fresh.open("xb") as file:
+            file.write(data)
+            file.flush()
+            if lasting:
+                os.fsync(file.fileno())
+        fresh.replace(path)
+        if lasting:
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def _path(self, name: str) -> Path:
         """The file of a name: hashed, so that the folder's listing says nothing."""

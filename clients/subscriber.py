@@ -1,127 +1,60 @@
-"""Steps 8 and 9 from the reader's side: receive, verify everything, open, keep.
+"""An analyst's client: what is there, what comes, each of it once.
 
-For each report that the broker releases: the journal proves the release to this nation; the
-checkpoint extends every one seen before; the originator's key stood when the report was accepted;
-its signature holds; the label is the one that was signed; only then it is opened. A report is
-stored before it is shown and shown once, whatever breaks in between.
+What `clients.receiving` verified and opened is stored before it is shown, and shown once, however
+often the link breaks.
 """
 
 import hashlib
+import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Annotated, BinaryIO, Final, Literal
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import BinaryIO, Final
 
 import anyio
-from pydantic import Field
 
-from clients.open import OpenedAttachment, OpenedReport, open_report
-from clients.session import Session
-from clients.transport import JSON, ServerEvent, persist
-from wire import base64_strict, labels, strict_json
-from wire.errors import BrokerFault, Malformed, NotAllowed
-from wire.evidence import Evidence
-from wire.model import Strict
-from wire.report import REPORT_MAX
-from wire.verify import VerifiedReport, verify_delivery
+from clients.delivery import End, Heartbeat, Page, Release, Wanted
+from clients.identity import Identity
+from clients.open import OpenedAttachment
+from clients.received import Notice, Unopened, unnoticed
+from clients.received import Received as Received
+from clients.receiving import Receiving
+from clients.shown import Shown
+from clients.transport import JSON, PASSING, ServerEvent
+from wire import base64_strict, labels, report
+from wire.errors import BrokerFault, Malformed, TearlineError
 
-RELEASE_MAX: Final = 2 * REPORT_MAX  # bytes of one release in JSON: a report in base64 and a proof
-PAGE_MAX: Final = 24 * 1024 * 1024  # bytes of one page
 PAGE: Final = 50  # reports of one page
 PAUSES: Final = (0.5, 1, 2, 5, 10, 30)  # seconds between tries to get a broken stream back
-FATAL: Final = frozenset({"unsigned-request", "fork-detected", "broken-chain", "bad-checkpoint"})
+ANYWHERE: Final = "anywhere"  # the list of what was shown by any subscription, or by `fetch`
+VERIFIED: Final = 64  # deliveries whose verification is remembered, for other subscriptions
+VERIFIED_MAX: Final = 256 * 1024  # bytes of a delivery that is
 
 
-class Release(Strict):
-    """A report as it is released to this nation, with the journal's proof of it."""
-
-    report: Annotated[str, Field(max_length=RELEASE_MAX)]
-    use: Literal["release", "display"]
-    evidence: Evidence
-
-
-class Page(Strict):
-    """What `GET /v1/reports` answers."""
-
-    releases: tuple[Release, ...]
-    cursor: str
-    more: bool
-
-
-class Heartbeat(Strict):
-    """The signed checkpoint that comes while nothing else does."""
-
-    checkpoint: str
-    time: int
-
-
-class End(Strict):
-    """Why a stream ended."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class ReleaseProof:
-    """Where the journal proves the release: entry `index` of a signed tree of `size` entries."""
-
-    index: int
-    size: int
-    root: str
-    accepted: int
-    accepted_time: int
-    use: str
-
-
-@dataclass(frozen=True)
-class Received:
-    """An opened report together with the proof that it was released to this nation."""
-
-    report: OpenedReport
-    proof: ReleaseProof
-    raw: bytes = field(repr=False)
-    """The sealed bytes as delivered: what a `.tlr` file holds."""
-
-    @property
-    def identity(self) -> str:
-        """SHA-256 of the report's signed head, hex."""
-        return self.report.identity
-
-    @property
-    def originator(self) -> str:
-        """The nation that says it."""
-        return self.report.originator
-
-    @property
-    def banner(self) -> str:
-        """The marking of all its opened portions together."""
-        return self.report.banner
-
-    @property
-    def title(self) -> str:
-        """The title of the most highly classified portion."""
-        return self.report.title
-
-    @property
-    def body(self) -> str:
-        """The text of the most highly classified portion."""
-        return self.report.body
-
-    @property
-    def precedence(self) -> labels.Precedence:
-        """The most urgent precedence of its portions."""
-        urgent = min(labels.PRECEDENCES.index(p.label.precedence) for p in self.report.portions)
-        return labels.PRECEDENCES[urgent]
-
-
-class Subscriber(Session):
+class Subscriber(Receiving):
     """An analyst's way to the reports that matter.
 
     async with Subscriber(identity) as subscriber:
         async for report in subscriber.watch(regions={"014"}, threats={"explosive"}):
             print(report.banner, report.title)
+
+    Asking for the next report says that the one before was taken. Several subscriptions may be
+    watched by one object at once.
     """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        clock: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        super().__init__(identity, clock=clock, random=random)
+        self._lists: dict[str, Shown] = {}
+        self._verified: OrderedDict[bytes, Received] = OrderedDict()
+        self._opening = anyio.Lock()
 
     async def watch(
         self,
@@ -131,7 +64,8 @@ class Subscriber(Session):
         precedence: Iterable[str] = (),
         purpose: str | None = None,
         name: str | None = None,
-    ) -> AsyncIterator[Received]:
+        notice: Notice = unnoticed,
+    ) -> AsyncGenerator[Received, None]:
         """Every matching report, from the first that this member may have, then live.
 
         The subscription is durable: the next `watch` with the same words (or `name`) goes on
@@ -142,20 +76,22 @@ class Subscriber(Session):
         name = name or "w-" + hashlib.sha256(body).hexdigest()[:16]
         await self.follower.sync()
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
+        cursor = f"cursor:{name}:{hashlib.sha256(body).hexdigest()[:16]}"
         failures = 0
         while True:
             try:
-                async for event in self._events(name):
-                    failures = 0
-                    if event.kind == "report":
-                        report = await self._received(_release(event.data))
-                        if report is not None:
-                            yield report
-                    self._keep_cursor(name, event)
-                    _check_end(event)
-            except (BrokerFault, NotAllowed) as error:
-                if error.slug in FATAL or isinstance(error, NotAllowed):
-                    raise
+                async with aclosing(self._events(name, cursor)) as events:
+                    async for event in events:
+                        failures = 0
+                        received = await self._delivered(event, name, notice)
+                        if received is not None:
+                            with self._showing(received, name, ANYWHERE):
+                                yield received
+                        if event.id:  # what it stands for was taken, or is not for us
+                            self.store.put(cursor, event.id.encode(), lasting=False)
+            except TearlineError as error:
+                self._check_passing(error, cursor)
+                notice(error)
             await anyio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
             failures += 1
 
@@ -166,13 +102,15 @@ class Subscriber(Session):
         threats: Iterable[str] = (),
         precedence: Iterable[str] = (),
         again: bool = False,
-    ) -> AsyncIterator[Received]:
+        notice: Notice = unnoticed,
+    ) -> AsyncGenerator[Received, None]:
         """Every matching report that this member may have now and has not been shown yet.
 
         `again` gives also what was shown before. FLASH comes first within a page.
         """
         await self.follower.sync()
         wanted = Wanted.of(regions, threats, precedence)
+        shown = self._shown(ANYWHERE)
         cursor: str | None = None
         more = True
         while more:
@@ -184,134 +122,115 @@ class Subscriber(Session):
                 after=cursor,
                 limit=PAGE,
             )
-            page = strict_json.load(answer.body, Page, limit=PAGE_MAX, prose=True)
-            opened = [await self._received(r, again=again) for r in page.releases]
-            for report in sorted(filter(None, opened), key=_urgency):
-                yield report
+            page = Page.read(answer.body)
+            fresh = [r for r in page.releases if again or not _is_shown(r, shown)]
+            opened = [await self._received(release, notice) for release in fresh]
+            for received in sorted(filter(None, opened), key=_urgency):
+                with self._showing(received, ANYWHERE):
+                    yield received
             cursor, more = page.cursor, page.more
 
     async def fetch_one(self, identity: str) -> Received:
-        """One report by its identity. Raises `NotAllowed` ("not-found") for whatever reason."""
+        """One report by its identity. Raises `NotAllowed` ("not-found") for whatever reason, and
+        what keeps it from being opened.
+        """
         await self.follower.sync()
         answer = await self.transport.get(f"/v1/reports/{identity}")
-        release = strict_json.load(answer.body, Release, limit=RELEASE_MAX, prose=True)
-        report = await self._received(release, again=True)
-        assert report is not None
-        return report
+        unopened: list[Unopened | TearlineError] = []
+        received = await self._received(Release.read(answer.body), unopened.append)
+        for what in unopened:
+            raise what.reason if isinstance(what, Unopened) else what
+        assert received is not None
+        if received.identity != identity:
+            raise Malformed("bad-proof", "another report than was asked for")
+        return received
 
     async def attachment(
-        self, report: Received, attachment: OpenedAttachment, into: BinaryIO
+        self, received: Received, attachment: OpenedAttachment, into: BinaryIO
     ) -> int:
         """Fetch an attachment, decrypt it into an empty file nobody reads yet; gives its length.
 
         Resumes where the link breaks. Raises `Malformed` ("undecryptable") and leaves `into`
         empty unless everything is right to the last byte.
         """
-        path = f"/v1/attachments/{report.identity}/{attachment.id}"
+        path = f"/v1/attachments/{received.identity}/{attachment.id}"
         with tempfile.TemporaryFile() as ciphertext:
             while (at := ciphertext.tell()) < attachment.len:
-                answer = await persist(partial(self.transport.download, path, at))
+                answer = await self.transport.download(path, at)
                 if not answer.body:
                     raise BrokerFault("unreachable", "an empty piece of an attachment")
                 ciphertext.write(answer.body)
             ciphertext.seek(0)
             return attachment.decrypt(ciphertext, into)
 
+    # -- showing
+
+    def _shown(self, name: str) -> Shown:
+        """The list of one subscription, read once."""
+        if name not in self._lists:
+            self._lists[name] = Shown(self.store, name)
+        return self._lists[name]
+
+    @contextmanager
+    def _showing(self, received: Received, *names: str) -> Iterator[None]:
+        """Note that it was shown once the caller had it, however the caller left."""
+        try:
+            yield
+        finally:
+            for name in names:
+                self._shown(name).add(received.identity, received.portions)
+
     # -- one release
 
-    async def _received(self, release: Release, *, again: bool = False) -> Received | None:
-        """Verify, store, open; None if it was shown before."""
-        verified, proof = await self._verified(release)
-        shown = [f"shown:{verified.identity}:{p.index}" for p in verified.portions]
-        if not again and all(name in self.store for name in shown):
+    async def _delivered(self, event: ServerEvent, name: str, notice: Notice) -> Received | None:
+        """What an event brings that this subscription has not shown yet."""
+        if event.kind == "end":
+            raise End.why(event.data)
+        if event.kind == "heartbeat":
+            await self.follower.observe(Heartbeat.read(event.data).checkpoint)
+            self.follower.trees.keep()
+        if event.kind != "report":
             return None
-        keyring = self.follower.keyring()
-        report = open_report(verified, self.identity.nation, keyring, self.directory.terms)
-        raw = base64_strict.decode(release.report)
-        if release.use == "release":  # what may only be displayed leaves no copy behind
-            self.store.put(f"report:{verified.identity}", raw)
-        for name in shown:
-            self.store.put(name, b"")
-        return Received(report, proof, raw)
-
-    async def _verified(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
-        entry = await self.proven(release.evidence, "release", self.identity.nation)
-        view = entry.view or {}
-        accepted, time = view.get("accepted"), view.get("accepted_time")
-        if not isinstance(accepted, int) or not isinstance(time, int) or accepted > entry.index:
-            raise Malformed("bad-proof", "the release does not say when the report was accepted")
-        directory = await self.follower.sync(at_least=accepted)
-        raw = base64_strict.decode(release.report)
-        verified = verify_delivery(raw, directory, accepted, time, self.identity.nation)
-        proven = view.get("portions")
-        delivered = {p.index for p in verified.portions}
-        if view.get("report") != verified.identity or not isinstance(proven, list):
-            raise Malformed("bad-proof", "the release is of another report")
-        if not delivered <= set(proven):
-            raise Malformed("bad-proof", "more was sent than the journal says was released")
-        if view.get("use") != release.use:
-            raise Malformed("bad-proof", "released for another use than it was sent for")
-        tree = entry.checkpoint.checkpoint
-        proof = ReleaseProof(entry.index, tree.size, tree.root.hex(), accepted, time, release.use)
-        return verified, proof
+        digest = hashlib.sha256(event.data).digest()
+        async with self._opening:  # several subscriptions may bring the same at once
+            received = self._verified.get(digest)
+            if received is None:
+                release = Release.read(event.data)
+                if _is_shown(release, self._shown(name)):
+                    return None
+                received = await self._received(release, notice)
+            if received is not None and len(event.data) <= VERIFIED_MAX:
+                self._verified[digest] = received
+                self._verified.move_to_end(digest)
+                if len(self._verified) > VERIFIED:
+                    self._verified.popitem(last=False)
+        if received is None or self._shown(name).has(received.identity, received.portions):
+            return None
+        return received
 
     # -- the stream
 
-    async def _events(self, name: str) -> AsyncIterator[ServerEvent]:
-        kept = self.store.get(f"cursor:{name}")
+    async def _events(self, name: str, cursor: str) -> AsyncGenerator[ServerEvent, None]:
+        kept = self.store.get(cursor)
         path = f"/v1/subscriptions/{name}/stream"
-        async for event in self.transport.events(path, kept.decode() if kept else None):
-            if event.kind == "heartbeat":
-                beat = strict_json.load(event.data, Heartbeat, prose=True)
-                await self.follower.observe(beat.checkpoint)
-            yield event
+        async with aclosing(self.transport.events(path, kept.decode() if kept else None)) as events:
+            async for event in events:
+                yield event
 
-    def _keep_cursor(self, name: str, event: ServerEvent) -> None:
-        if event.id:
-            self.store.put(f"cursor:{name}", event.id.encode())
-
-
-def _release(data: bytes) -> Release:
-    return strict_json.load(data, Release, limit=RELEASE_MAX, prose=True)
-
-
-def _check_end(event: ServerEvent) -> None:
-    """Raise what ended the stream, if it did and it was not a passing thing."""
-    if event.kind != "end":
-        return
-    reason = strict_json.load(event.data, End).reason
-    if reason in {"stopping", "busy", "too-slow"}:
-        raise BrokerFault(reason)
-    raise NotAllowed(reason if reason in {"not-allowed", "unknown-signer"} else "not-allowed")
+    def _check_passing(self, error: TearlineError, cursor: str) -> None:
+        """Raise what will not pass by itself, so that nobody waits for it."""
+        if error.slug == "bad-cursor" and cursor in self.store:
+            self.store.drop(cursor)  # from the beginning, then; nothing is shown twice
+        elif error.slug == "too-large" or not (
+            isinstance(error, BrokerFault) or error.slug in PASSING
+        ):
+            raise error
 
 
-class Wanted(Strict):
-    """What a subscription asks for; empty means any."""
-
-    regions: tuple[str, ...]
-    threats: tuple[str, ...]
-    precedence: tuple[str, ...]
-    purpose: str | None
-
-    @classmethod
-    def of(
-        cls,
-        regions: Iterable[str],
-        threats: Iterable[str],
-        precedence: Iterable[str],
-        purpose: str | None = None,
-    ) -> "Wanted":
-        """From an analyst's words."""
-        return cls(
-            regions=tuple(sorted(set(regions))),
-            threats=tuple(sorted(set(threats))),
-            precedence=tuple(sorted(set(precedence))),
-            purpose=purpose,
-        )
-
-    def encode(self) -> bytes:
-        """Its JSON."""
-        return strict_json.dump(self.model_dump(mode="json"))
+def _is_shown(release: Release, shown: Shown) -> bool:
+    """Whether all of it was shown before: then it need not even be verified."""
+    frame = report.parse(base64_strict.decode(release.report))
+    return shown.has(frame.identity, (p.index for p in frame.portions))
 
 
 def _urgency(received: Received) -> int:

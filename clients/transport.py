@@ -7,8 +7,7 @@ while; a broker that was never reached is not, for then the address is what is w
 
 import email.utils
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,53 +16,28 @@ from urllib.parse import quote, urlencode
 
 import anyio
 import httpx
-from pydantic import BaseModel, ConfigDict
 
-from clients.explained import EXPLANATION_MAX, Preview
+from clients import sse
 from clients.identity import Identity
-from wire import request_signature, strict_json
-from wire.errors import SLUGS, BrokerFault, Conflict, Malformed, NotAllowed, TearlineError, quoted
+from clients.problem import Withheld as Withheld
+from clients.problem import refusal
+from clients.sse import ServerEvent as ServerEvent
+from wire import request_signature
+from wire.errors import BrokerFault, Malformed, TearlineError, quoted
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)  # seconds; field links are slow
 STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is gone
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
-EVENT_MAX: Final = 24 * 1024 * 1024  # bytes of one event: one report and its proof
 PAUSES: Final = (0.5, 1, 2, 4, 8)  # seconds between tries of one request over a link that breaks
 PASSING: Final = frozenset({"unreachable", "busy", "stopping", "too-slow", "rate-limited"})
 """Refusals that mean nothing but: later."""
 OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
+SECOND_LOOK: Final = 2.0  # seconds after which a member that was welcome before signs once more
 OFFSET_MIN: Final = 1.5  # seconds that are no error: a Date field has no fractions
 
 REPORT: Final = "application/vnd.tearline.report"
 STATEMENT: Final = "application/vnd.tearline.statement"
 JSON: Final = "application/json"
-
-
-class Withheld(NotAllowed):
-    """A policy withholds it; `explanation` is what the broker may tell this nation."""
-
-    def __init__(self, detail: str, explanation: Preview | None) -> None:
-        super().__init__("withheld", detail)
-        self.explanation = explanation
-
-
-class Problem(BaseModel):
-    """A problem document (RFC 9457); members we do not know are passed over."""
-
-    model_config = ConfigDict(strict=True)
-
-    type: str
-    detail: str = ""
-    explanation: Preview | None = None
-
-
-@dataclass(frozen=True)
-class ServerEvent:
-    """One event of a stream."""
-
-    kind: str
-    id: str
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -87,6 +61,7 @@ class Transport:
         self._identity, self._clock, self._random = identity, clock, random
         self._offset = 0.0
         self._client: httpx.AsyncClient | None = None
+        self._welcome = False
         self.reached = False
 
     async def __aenter__(self) -> Self:
@@ -128,25 +103,22 @@ class Transport:
         """Bytes of a large object from `start` on, as many as the broker likes to give."""
         return await self._ask("GET", path, "", b"", {"range": f"bytes={start}-"})
 
-    async def events(self, path: str, last: str | None) -> AsyncIterator[ServerEvent]:
+    async def events(self, path: str, last: str | None) -> AsyncGenerator[ServerEvent, None]:
         """The events of one stream until it breaks or ends. Raises like `get`, at once."""
-        headers = {"accept": "text/event-stream"} | ({"last-event-id": last} if last else {})
-        async with aclosing(self._stream(path, headers)) as events:
-            async for event in events:
-                yield event
+        headers = {"accept": sse.MEDIA_TYPE} | ({"last-event-id": last} if last else {})
 
-    async def _stream(
-        self, path: str, headers: Mapping[str, str]
-    ) -> AsyncGenerator[ServerEvent, None]:
+        def make() -> httpx.Request:
+            request = self._request("GET", path, "", b"", headers)
+            request.extensions["timeout"]["read"] = STREAM_SILENCE
+            return request
+
         try:
-            response = await self._opened(path, headers)
-            if response.status_code == 401 and self._learn_offset(response.headers):
-                await response.aclose()
-                response = await self._opened(path, headers)
+            response = await self._answered(make)
             try:
-                if response.status_code != 200:
-                    raise _refusal(response.status_code, await _bounded(response))
-                async for event in _events(response.aiter_raw()):
+                media = response.headers.get("content-type", "")
+                if (response.status_code, media) != (200, sse.MEDIA_TYPE):
+                    raise refusal(response.status_code, await _bounded(response))
+                async for event in sse.events(response.aiter_raw()):
                     yield event
             finally:
                 await response.aclose()
@@ -154,64 +126,67 @@ class Transport:
             self._look_again()
             raise BrokerFault("unreachable", "the stream broke") from error
 
-    async def _opened(self, path: str, headers: Mapping[str, str]) -> httpx.Response:
-        request = self._request("GET", path, "", b"", headers)
-        request.extensions["timeout"]["read"] = STREAM_SILENCE
-        return await self._open_client.send(request, stream=True)
-
     async def _ask(
         self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
     ) -> Answer:
         """One request, repeated while the link is the trouble and it did work before."""
         for pause in PAUSES:
             try:
-                return await self._try(method, path, query, body, headers)
+                return await self._once(method, path, query, body, headers)
             except TearlineError as error:
                 if error.slug not in PASSING or not self.reached:
                     raise
             await anyio.sleep(pause)
-        return await self._try(method, path, query, body, headers)
-
-    async def _try(
-        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
-    ) -> Answer:
-        answer = await self._once(method, path, query, body, headers)
-        if answer.status == 401 and self._learn_offset(answer.headers):
-            answer = await self._once(method, path, query, body, headers)
-        if answer.status >= 300:
-            raise _refusal(answer.status, answer.body)
-        return answer
+        return await self._once(method, path, query, body, headers)
 
     async def _once(
         self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
     ) -> Answer:
-        request = self._request(method, path, query, body, headers)
         try:
-            response = await self._open_client.send(request, stream=True)
+            response = await self._answered(
+                lambda: self._request(method, path, query, body, headers)
+            )
             try:
-                body = await _bounded(response)
+                told = await _bounded(response)
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
             self._look_again()
             raise BrokerFault("unreachable", _words(error)) from error
         self.reached = True
-        return Answer(response.status_code, body, response.headers)
+        if response.status_code >= 300:
+            raise refusal(response.status_code, told)
+        return Answer(response.status_code, told, response.headers)
 
-    @property
-    def _open_client(self) -> httpx.AsyncClient:
+    async def _answered(self, make: Callable[[], httpx.Request]) -> httpx.Response:
+        """The answer to a request; signed once more where only the time may have been wrong.
+
+        The clock may be off, or the broker started a moment ago: what was signed before that it
+        refuses, because the process before it may have served it.
+        """
         assert self._client is not None, "use it as an async context"
-        return self._client
+        response = await self._client.send(make(), stream=True)
+        if response.status_code == 401:
+            learned = self._learn_offset(response.headers)
+            if not learned and not self._welcome:
+                return response
+            await response.aclose()
+            await anyio.sleep(0 if learned else SECOND_LOOK)
+            response = await self._client.send(make(), stream=True)
+        self._welcome = self._welcome or response.status_code < 400
+        return response
 
     def _look_again(self) -> None:
         """A broker on this machine that was started anew may listen somewhere else."""
-        self._open_client.base_url = self._identity.broker
+        assert self._client is not None
+        self._client.base_url = self._identity.broker
 
     def _request(
         self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
     ) -> httpx.Request:
         target = f"{path}?{query}" if query else path
-        request = self._open_client.build_request(method, target, content=body, headers=headers)
+        assert self._client is not None
+        request = self._client.build_request(method, target, content=body, headers=headers)
         url = request.url
         seen = request_signature.Target(
             method,
@@ -293,49 +268,3 @@ async def _bounded(response: httpx.Response) -> bytes:
             raise BrokerFault("too-large", "the broker's answer")
         parts.append(part)
     return b"".join(parts)
-
-
-def _refusal(status: int, body: bytes) -> TearlineError:
-    """The refusal that a problem document carries; a strange one means an unreachable broker."""
-    try:
-        problem = strict_json.load(body, Problem, limit=EXPLANATION_MAX, prose=True)
-    except Malformed:
-        problem = None
-    if problem is None or problem.type not in SLUGS:
-        return BrokerFault("unreachable", f"an answer that is not the broker's, status {status}")
-    slug, words = problem.type, problem.detail
-    if slug == "withheld":
-        return Withheld(words, problem.explanation)
-    if status in {401, 403, 404}:
-        return NotAllowed(slug, words)
-    if status in {409, 429}:
-        return Conflict(slug, words)
-    return BrokerFault(slug, words) if status >= 500 else Malformed(slug, words)
-
-
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
-    """Server-sent events (WHATWG HTML §9.2), as our broker writes them: one line a field."""
-    pending = bytearray()
-    async for chunk in chunks:
-        looked = max(0, len(pending) - 1)  # the mark may lie across two chunks
-        pending += chunk
-        while (end := pending.find(b"\n\n", looked)) >= 0:
-            event = _event(bytes(pending[:end]))
-            del pending[: end + 2]
-            looked = 0
-            if event is not None:
-                yield event
-        if len(pending) > EVENT_MAX:
-            raise BrokerFault("too-large", "an event")
-
-
-def _event(block: bytes) -> ServerEvent | None:
-    """One event; None for a comment."""
-    fields: dict[bytes, bytes] = {}
-    for line in block.split(b"\n"):
-        name, _, value = line.partition(b": ")
-        fields[name] = value
-    if b"event" not in fields:
-        return None
-    kind, last = fields[b"event"].decode("latin-1"), fields.get(b"id", b"").decode("latin-1")
-    return ServerEvent(kind, last, fields.get(b"data", b""))

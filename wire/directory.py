@@ -52,10 +52,9 @@ class Directory:
 
     def nation(self, code: str) -> NationState:
         """A nation of the mission. Raises `NotAllowed` if it is none, or was expelled."""
-        state = self.nations.get(code)
-        if state is None or code not in self.order or state.expelled is not None:
+        if code not in self.order or self.nations[code].expelled is not None:
             raise NotAllowed("unknown-signer", "not a nation of this mission")
-        return state
+        return self.nations[code]
 
     def member(self, kid: str, position: int, time: int) -> Member:
         """The member with this key, if it stands at this position and time (seconds).

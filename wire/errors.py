@@ -74,6 +74,7 @@ SLUGS: Final[dict[str, Slug]] = {
     # -- the broker
     "busy": Slug(503, "the broker is busy", "try again after a moment"),
     "internal": Slug(500, "the broker failed", "try again; tell the operator if it stays"),
+    "replaced": Slug(409, "the stream was taken over", "another client of this member follows it now; give each its own name"),
     "stopping": Slug(503, "the broker is stopping", "try again after a moment"),
     "journal-stopped": Slug(503, "the journal cannot be written", "tell the operator: nothing is accepted or released"),
     "locked": Slug(503, "another process holds this journal", "stop the other broker first"),

@@ -124,10 +124,11 @@ def _signatures(raw: bytes, at: int) -> Mapping[str, bytes]:
         if len(raw) < at + 18:
             raise Malformed("bad-statement", "too short")
         kid, (length,) = raw[at : at + 16].hex(), struct.unpack_from(">H", raw, at + 16)
-        signature = raw[at + 18 : at + 18 + length]
-        if kid <= last or len(signature) != length or length > composite.SIGNATURE_MAX:
-            raise Malformed("bad-statement", "signatures must be whole and in the order of keys")
-        found[kid], last, at = signature, kid, at + 18 + length
+        if kid <= last or length > composite.SIGNATURE_MAX:
+            raise Malformed(
+                "bad-statement", "signatures must be in the order of keys, none too long"
+            )
+        found[kid], last, at = raw[at + 18 : at + 18 + length], kid, at + 18 + length
     if at != len(raw) or not 0 < count <= SIGNATURES_MAX:
         raise Malformed("bad-statement", "trailing bytes, or no or too many signatures")
     return found

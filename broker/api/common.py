@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from broker.authentication import Authenticator
 from broker.core import Broker
+from broker.guard import EXCHANGE, Exchange
 from wire import strict_json
 from wire.errors import SLUGS, Malformed
 from wire.evidence import MAX_SEGMENT_ENTRIES
@@ -52,7 +53,10 @@ _signature = APIKeyHeader(
 async def caller(request: Request, _: Annotated[str | None, Security(_signature)]) -> Member:
     """The member that signed the request. Raises `NotAllowed` ("unsigned-request")."""
     authenticator: Authenticator = request.app.state.authenticator
-    return authenticator.authenticate(request.scope, await request.body())
+    member = authenticator.authenticate(request.scope, await request.body())
+    exchange: Exchange = request.scope[EXCHANGE]
+    exchange.member = member.kid
+    return member
 
 
 Served = Annotated[Broker, Depends(served)]

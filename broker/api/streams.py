@@ -15,6 +15,7 @@ from broker.answers import Event
 from broker.api.common import SIGNED, refusals
 from broker.authentication import Authenticator
 from broker.core import Broker
+from broker.guard import EXCHANGE
 from broker.problems import Receive, Scope, Send
 from wire.errors import Malformed, TearlineError
 
@@ -66,6 +67,7 @@ async def stream(
     """`GET /v1/subscriptions/{name}/stream`. Refusals come before the first byte, as problems."""
     message = await receive()
     reader = authenticator.authenticate(scope, message["body"])
+    scope[EXCHANGE].member = reader.kid
     async with aclosing(broker.stream(reader, name, _last_id(scope))) as events:
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         await _while_connected(_deliver(events, send), receive)

@@ -45,7 +45,7 @@ _ROWS: Final = {
     table: f"SELECT * FROM {table} WHERE idx >= ? AND idx < ?"  # noqa: S608 - literal names
     for table in BOUND
 }
-_LAST_HEAD: Final = "SELECT size, note FROM head ORDER BY size DESC LIMIT 1"
+_LAST_HEAD: Final = "SELECT size FROM head ORDER BY size DESC LIMIT 1"
 _CHANNELS: Final = "SELECT position, name, since FROM channel ORDER BY position"
 _TIPS: Final = """SELECT channel.name, link.count, link.at, entry.leaf
     FROM channel
@@ -60,8 +60,8 @@ async def recover(store: Store, seals: Seals) -> State | None:
 
     Raises `BrokerFault` "journal-damaged".
     """
-    heads = _typed(await store.read(_LAST_HEAD), int, str)
-    size, note = heads[0] if heads else (0, "")
+    heads = _typed(await store.read(_LAST_HEAD), int)
+    size: int = heads[0][0] if heads else 0
     start = max(0, size - RECHECKED)
     channels = await _read_channels(store)
     if any(since >= size for _, since in channels):
@@ -74,24 +74,20 @@ async def recover(store: Store, seals: Seals) -> State | None:
         await _replay(store, replay, size, _FAR, lambda _done: None)
     except Malformed as error:
         raise BrokerFault("journal-damaged", error.detail) from error
-    if replay.note != note:
-        raise damaged(size, "the log does not end in its last checkpoint")
     if not size:
         return None
     names = tuple(name for name, _ in channels)
-    return State(replay.frontier, dict(replay.tips), names, replay.time_ms, note)
+    return State(replay.frontier, dict(replay.tips), names, replay.time_ms, replay.note)
 
 
 async def scrub(store: Store, seals: Seals, state: State, progress: Callable[[int], None]) -> None:
     """Replay all rows up to the state. Raises `BrokerFault` "journal-damaged"."""
     if await store.read("PRAGMA integrity_check(1)") != [("ok",)]:
         raise BrokerFault("journal-damaged", "SQLite's own integrity check fails")
-    channels = await _read_channels(store)  # with those of batches since
-    known = [(name, since) for name, since in channels if since < state.size]
-    replay = Replay(seals, known, Frontier(), {})
+    replay = Replay(seals, await _read_channels(store), Frontier(), {})
     await _replay(store, replay, state.size, state.size, progress)
-    if (replay.note, replay.tips) != (state.checkpoint if state.size else "", state.tips):
-        raise damaged(state.size, "the rows are not what was written")
+    if state.size and replay.note != state.checkpoint:
+        raise damaged(state.size, "the rows are another history than was written")
 
 
 async def compare_anchor(
@@ -156,8 +152,7 @@ async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
 async def _read_channels(store: Store) -> list[tuple[str, int]]:
     """Every channel with the index from which it counts, in order of admission."""
     rows = _typed(await store.read(_CHANNELS), int, str, int)
-    since = [row[2] for row in rows]
-    if [row[0] for row in rows] != list(range(len(rows))) or since != sorted(since):
+    if [row[0] for row in rows] != list(range(len(rows))):
         raise BrokerFault("journal-damaged", "channels are missing or out of order")
     return [(name, first) for _, name, first in rows]
 

@@ -9,6 +9,7 @@ every entry to the rows it wrote. Nothing here reads a file.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 from broker.journal.binding import bind
@@ -86,9 +87,9 @@ class Replay:
         """Go on with the next page."""
         slots, heads = _by_entry(page.slots), dict(page.heads)
         expected = range(page.first, page.end)
-        if [row.index for row in page.entries] != list(expected):
-            raise damaged(self.frontier.size, "entries are missing or out of place")
-        for row in page.entries:
+        for index, row in zip_longest(expected, page.entries):
+            if row is None or row.index != index:
+                raise damaged(page.end if index is None else index, "missing, or out of place")
             try:
                 self._follow(row, slots.pop(row.index, []), heads.pop(row.index + 1, None))
             except Malformed as error:
@@ -151,12 +152,10 @@ def damaged(index: int, what: str) -> BrokerFault:
 
 
 def _check_view(index: int, link: Link, slot: SlotRow) -> None:
-    if slot.viewed is None:
-        raise damaged(index, "a view is missing that was never erased")
     if slot.opening is not None and slot.view is not None:
         links.open_view(link, slot.opening, slot.view)
     elif slot.erased is None or slot.erased <= index:
-        raise damaged(index, "a view was erased by no later entry")
+        raise damaged(index, "a view is missing that no later entry erased")
 
 
 def _by_entry(slots: Sequence[SlotRow]) -> dict[int, list[SlotRow]]:

@@ -530,6 +530,26 @@ def test_metrics_need_their_token(folder: Path, server: Running) -> None:
         assert nation not in reply.body
 
 
+def test_the_log_says_who_was_refused_what_and_no_more(
+    reader: Asking, server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "tearline.broker"):
+        reader.ask("GET /v1/reports?region=XX")
+        server.ask("GET /healthz")
+    found = [record.__dict__["tearline"] for record in caplog.records if record.msg == "refused"]
+    assert [{**one, "ms": 0} for one in found] == [
+        {
+            "method": "GET",
+            "path": "/v1/reports",
+            "status": 422,
+            "slug": "unknown-term",
+            "member": reader.who.kid,
+            "ms": 0,
+        }
+    ]
+    assert "answered" not in caplog.messages
+
+
 # -- the description
 
 

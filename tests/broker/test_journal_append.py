@@ -138,6 +138,16 @@ async def test_a_row_names_the_entry_that_wrote_it(world: World) -> None:
         assert await journal.rows("releases_between", ["FRA", 0, 9]) == [(1, 1, 5)]
 
 
+async def test_the_rows_of_one_entry_may_come_in_any_order(world: World) -> None:
+    rows = [Row("release", (0, nation, 1, THIS_INDEX)) for nation in ("SEN", "FRA", "GBR")]
+    for order in (rows, rows[::-1]):
+        async with world.journal() as journal:
+            index = journal.size
+            stated = [Row("release", (index, *row.values[1:])) for row in order]
+            await journal.append([Record(event(1), tuple(stated))])
+            await journal.scrub()
+
+
 async def test_changes_happen_in_the_order_of_their_records(world: World) -> None:
     drop = Record(event(9, "KEN"), (), (Change("subscription.drop", ("m", "a")),))
     async with world.journal() as journal:

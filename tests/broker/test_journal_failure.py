@@ -119,14 +119,14 @@ async def test_an_anchor_that_cannot_be_written_stops_the_journal_though_the_bat
 
 
 @asynccontextmanager
-async def held_at_commit(
-    journal: Journal,
+async def held_at(
+    statement: str, journal: Journal
 ) -> AsyncIterator[tuple[threading.Event, threading.Event]]:
-    """Stop SQLite's own thread just before it commits: (it is there, let it go on)."""
+    """Hold SQLite's own thread at a statement: (it is there, let it go on)."""
     there, go_on = threading.Event(), threading.Event()
 
-    def trace(statement: str) -> None:
-        if statement == "COMMIT":
+    def trace(running: str) -> None:
+        if running == statement:
             there.set()
             assert go_on.wait(10)
 
@@ -139,7 +139,7 @@ async def test_a_cancellation_at_the_commit_stops_the_journal_though_the_batch_h
 ) -> None:
     async with world.journal() as journal:
         await journal.append([report(1)])
-        async with held_at_commit(journal) as (there, go_on):
+        async with held_at("COMMIT", journal) as (there, go_on):
             task = asyncio.create_task(journal.append([report(2)]))
             await asyncio.to_thread(there.wait, 10)
             task.cancel()
@@ -155,7 +155,7 @@ async def test_a_cancellation_at_the_commit_stops_the_journal_though_the_batch_h
 
 async def test_a_cancellation_before_its_turn_changes_nothing(world: World) -> None:
     async with world.journal() as journal:
-        async with held_at_commit(journal) as (there, go_on):
+        async with held_at("COMMIT", journal) as (there, go_on):
             first = asyncio.create_task(journal.append([report(1)]))
             await asyncio.to_thread(there.wait, 10)
             second = asyncio.create_task(journal.append([report(2)]))
@@ -171,7 +171,7 @@ async def test_a_cancellation_before_its_turn_changes_nothing(world: World) -> N
 
 async def test_closing_waits_for_the_batch_under_way(world: World) -> None:
     journal = await world.open()
-    async with held_at_commit(journal) as (there, go_on):
+    async with held_at("BEGIN IMMEDIATE", journal) as (there, go_on):
         task = asyncio.create_task(journal.append([report(1)]))
         await asyncio.to_thread(there.wait, 10)
         closing = asyncio.create_task(journal.close())

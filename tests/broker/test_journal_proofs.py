@@ -116,7 +116,7 @@ async def test_a_channel_without_entries_is_proven_to_have_none(world: World) ->
 async def test_a_page_ends_before_it_gets_too_large(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.journal.evidence.PAGE_BYTES", 100_000)
+    monkeypatch.setattr("broker.journal.evidence.PAGE_BYTES", 50_000)
     long = Event("release", {"KEN": {"text": "x" * 60_000}})
     async with world.journal() as journal:
         await journal.append([Record(long) for _ in range(5)])

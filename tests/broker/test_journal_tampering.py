@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,11 @@ LIES = {
         FROM link WHERE at = 1280""",
     "a checkpoint in between": "INSERT INTO head SELECT 6, note FROM head WHERE size = 4",
     "a checkpoint of the future": "INSERT INTO head SELECT 100000, note FROM head WHERE size = 4",
+    "a checkpoint before all": "INSERT INTO head SELECT 0, note FROM head WHERE size = 4",
+    "a link of a heads leaf": """INSERT INTO link SELECT 768, channel, count + 900, body
+        FROM link WHERE at = 1280""",
+    "a channel of the future": "INSERT INTO channel VALUES(5, 'USA', 100000)",
+    "a gap between channels": "UPDATE channel SET position = 9 WHERE position = 4",
     "one more channel": "INSERT INTO channel VALUES(5, 'USA', 0)",
     # -- what the broker serves from
     "report text": "UPDATE report SET raw = x'00' WHERE idx = 1",
@@ -204,6 +210,48 @@ async def test_the_scrub_tells_how_far_it_is_and_runs_beside_the_writer(world: W
 async def test_the_fault_names_the_first_bad_entry(world: World) -> None:
     world.edit(LIES["view"])
     await world.cannot_open("journal-damaged", "entry 5: the view is not what was committed to")
+
+
+async def test_the_fault_names_the_entry_that_is_missing(world: World) -> None:
+    world.edit(LIES["no entry"])
+    await world.cannot_open("journal-damaged", "entry 5: missing")
+
+
+async def test_a_chain_that_the_writer_broke_is_refused(world: World) -> None:
+    """Signed, and under the root: only following the chain shows it."""
+    async with world.journal() as journal:
+        tip = journal._state.tips["KEN"]
+        tips = {**journal._state.tips, "KEN": replace(tip, commitment=bytes(32))}
+        journal._state = replace(journal._state, tips=tips)
+        await journal.append([Record(event(1, "KEN"))])
+    await world.cannot_open("journal-damaged", "does not follow the one before it")
+
+
+async def test_a_history_swapped_under_a_running_broker_is_found_by_the_scrub(
+    world: World, tmp_path: Path
+) -> None:
+    """Made with our own keys and of the same size: only memory knows better."""
+    other = await history(tmp_path / "other")
+    async with world.journal() as journal:
+        tables = ("entry", "link", "view", "head", "report", "statement", "release")
+        world.edit(
+            f"ATTACH '{other.database}' AS other",
+            *(f"DELETE FROM {table}" for table in tables),
+            *(f"INSERT INTO {table} SELECT * FROM other.{table}" for table in tables),
+        )
+        with refused("journal-damaged", "another history"):
+            await journal.scrub()
+
+
+async def test_a_damaged_index_is_found_by_the_scrub(world: World) -> None:
+    world.edit(
+        "PRAGMA writable_schema = ON",
+        """UPDATE sqlite_schema SET sql = 'CREATE INDEX release_by_entry ON release(nation)'
+            WHERE name = 'release_by_entry'""",
+    )
+    async with world.journal() as journal:
+        with refused("journal-damaged", "integrity"):
+            await journal.scrub()
 
 
 async def test_a_wrong_secret_or_key_does_not_open_the_journal(world: World) -> None:

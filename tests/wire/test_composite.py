@@ -19,6 +19,9 @@ KEY = member_keys("KEN", "system").sign
 PUBLIC = KEY.public
 MESSAGE = b"head of a report"
 SIGNATURE = KEY.sign(MESSAGE, REPORT)
+POINT = PUBLIC.raw[composite.ML_DSA_KEY :]
+COMPRESSED = bytes([2 + POINT[-1] % 2]) + POINT[1:49]
+"""The same point in its other encoding: one key must not have two spellings."""
 
 
 def refused(signature: bytes, message: bytes = MESSAGE, context: bytes = REPORT) -> None:
@@ -104,8 +107,9 @@ def test_any_bytes_as_a_signature_are_refused_in_one_way(
         PUBLIC.raw[: composite.ML_DSA_KEY] + bytes(composite.POINT),
         PUBLIC.raw[:-1] + bytes([PUBLIC.raw[-1] ^ 1]),
         PUBLIC.raw[: composite.ML_DSA_KEY] + b"\x06" + PUBLIC.raw[composite.ML_DSA_KEY + 1 :],
+        PUBLIC.raw[: composite.ML_DSA_KEY] + COMPRESSED,
     ],
-    ids=["empty", "short", "long", "no point", "off the curve", "hybrid point"],
+    ids=["empty", "short", "long", "no point", "off the curve", "hybrid point", "compressed"],
 )
 def test_bytes_that_are_no_public_key_are_refused_at_once(raw: bytes) -> None:
     with pytest.raises(Malformed, match="public key"):

@@ -363,6 +363,8 @@ def test_an_expelled_nation_says_nothing_and_gets_nothing_any_more(world: Coalit
     with refused("statement-conflict", "already"):
         world.together.says("nation.admit", {"nation": nation("FRA", "ab" * 32)})
     assert world.directory.member(france.system.kid, before, world.clock.now).nation == "FRA"
+    with refused("unknown-signer"):
+        world.directory.member(france.system.kid, before + 1, world.clock.now)
     assert "FRA" in world.directory.channels, "its chain in the journal stays"
 
 

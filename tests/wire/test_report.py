@@ -136,11 +136,23 @@ def whole(*portions: bytes) -> bytes:
     return b"".join((FRAME.head, report.signature_block(FRAME.signature), *portions))
 
 
+def sealed_with(signature: bytes) -> bytes:
+    return report.signature_block(signature) + portion()
+
+
+def described(records: bytes, count: int, label: bytes = b"{}") -> bytes:
+    """A report of one portion with this descriptor and no wraps, which redaction may take away."""
+    return whole(portion(descriptor=descriptor(records, count, label), wraps=b"\0\0"))
+
+
 def descriptor(records: bytes, count: int, label: bytes = b"{}") -> bytes:
     return struct.pack(">I", len(label)) + label + struct.pack(">H", count) + records
 
 
 RECORDS = [r.encode() for r in FIRST.records]
+SIXTY_FIVE = [
+    bytes([65, 65 + i // 26, 65 + i % 26]) + RECORDS[0][3:] for i in range(report.RECORDS_MAX + 1)
+]
 A_WRAP = WRAP_HEAD.pack(0, WRAP) + bytes(WRAP)
 LAYOUTS: dict[str, bytes] = {
     "empty": b"",
@@ -148,20 +160,20 @@ LAYOUTS: dict[str, bytes] = {
     "trailing byte": RAW + b"\0",
     "another magic": b"TLST" + RAW[4:],
     "flags": RAW[:5] + b"\x01" + RAW[6:],
-    "header too long": PREAMBLE.pack(b"TLR1", 2, 0, 65_537) + bytes(70_000),
+    "header too long": report.encode_head(bytes(65_537)) + sealed_with(FRAME.signature),
     "header as long as memory": PREAMBLE.pack(b"TLR1", 2, 0, 0xFFFFFFFF),
-    "signature too long": FRAME.head + struct.pack(">H", 4_732) + bytes(5_000),
+    "signature too long": FRAME.head + sealed_with(bytes(4_732)),
     "portions out of order": whole(portion(1), portion(0)),
     "a portion twice": whole(portion(0), portion(0)),
     "seventeen portions": whole(*(portion(i) for i in range(17))),
     "descriptor too long": whole(struct.pack(">BI", 0, 0xFFFFFFFF)),
-    "label too long": whole(portion(descriptor=struct.pack(">I", 65_537) + bytes(66_000))),
-    "no recipient": whole(portion(descriptor=descriptor(b"", 0))),
-    "sixty-five recipients": whole(portion(descriptor=descriptor(b"".join(RECORDS[:1] * 65), 65))),
-    "fewer records than said": whole(portion(descriptor=descriptor(RECORDS[0], 2))),
-    "more records than said": whole(portion(descriptor=descriptor(RECORDS[0] + RECORDS[1], 1))),
-    "recipients out of order": whole(portion(descriptor=descriptor(RECORDS[1] + RECORDS[0], 2))),
-    "a recipient twice": whole(portion(descriptor=descriptor(RECORDS[0] + RECORDS[0], 2))),
+    "label too long": described(RECORDS[0], 1, label=bytes(65_537)),
+    "no recipient": described(b"", 0),
+    "sixty-five recipients": described(b"".join(SIXTY_FIVE), 65),
+    "fewer records than said": described(RECORDS[0], 2),
+    "more records than said": described(RECORDS[0] + RECORDS[1], 1),
+    "recipients out of order": described(RECORDS[1] + RECORDS[0], 2),
+    "a recipient twice": described(RECORDS[0] + RECORDS[0], 2),
     "a wrap of nobody": whole(
         portion(wraps=struct.pack(">H", 1) + WRAP_HEAD.pack(3, WRAP) + bytes(WRAP))
     ),
@@ -170,7 +182,9 @@ LAYOUTS: dict[str, bytes] = {
         portion(wraps=struct.pack(">H", 1) + WRAP_HEAD.pack(0, WRAP - 1) + bytes(WRAP - 1))
     ),
     "more wraps than recipients": whole(portion(wraps=struct.pack(">H", 0xFFFF) + A_WRAP)),
-    "payload longer than any": whole(portion(payload=struct.pack(">Q", report.PAYLOAD_MAX + 1))),
+    "payload longer than any": whole(
+        portion(payload=struct.pack(">Q", report.PAYLOAD_MAX + 1) + bytes(report.PAYLOAD_MAX + 1))
+    ),
     "payload as long as memory": whole(portion(payload=struct.pack(">Q", (1 << 64) - 1))),
 }
 
@@ -190,6 +204,13 @@ def test_another_suite_is_refused(suite: int) -> None:
 def test_a_report_longer_than_a_request_is_refused() -> None:
     with refused("too-large"):
         report.parse(bytes(report.REPORT_MAX + 1))
+    with refused("bad-envelope"):
+        report.parse(bytes(report.REPORT_MAX))
+
+
+def test_sixty_four_recipients_still_fit() -> None:
+    (most,) = report.parse(described(b"".join(SIXTY_FIVE[:64]), 64)).portions
+    assert len(most.records) == 64
 
 
 def test_the_longest_header_and_payload_still_fit() -> None:
@@ -215,7 +236,13 @@ def test_the_longest_header_and_payload_still_fit() -> None:
         (PortionLabel, {"payload": {"sha256": "ab" * 32, "len": 1, "media_type": "text"}}),
         (
             PortionLabel,
-            {"payload": {"sha256": "ab" * 32, "len": (1 << 30) + 1, "media_type": "a/b"}},
+            {
+                "payload": {
+                    "sha256": "ab" * 32,
+                    "len": report.ATTACHMENT_MAX + 1,
+                    "media_type": "a/b",
+                }
+            },
         ),
         (PortionLabel, {"attachments": None}),
         (PortionLabel, {"attachments": [{"id": "ab" * 16}] * 17}),

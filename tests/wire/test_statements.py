@@ -95,6 +95,7 @@ LAYOUTS: dict[str, tuple[bytes, str]] = {
     "no count": (raw(signed=b""), "bad-statement"),
     "trailing byte": (HONEST.raw + b"\0", "bad-statement"),
     "longer than any": (bytes(statements.STATEMENT_MAX + 1), "too-large"),
+    "as long as the longest": (bytes(statements.STATEMENT_MAX), "bad-statement"),
 }
 
 

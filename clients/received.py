@@ -1,0 +1,88 @@
+"""What a subscriber is given: opened reports with their proof, and what did not open."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from clients.open import OpenedReport
+from wire import labels
+from wire.errors import TearlineError
+
+
+@dataclass(frozen=True)
+class ReleaseProof:
+    """Where the journal proves the release: entry `index` of a signed tree of `size` entries."""
+
+    index: int
+    size: int
+    root: str
+    accepted: int
+    accepted_time: int
+    use: str
+
+
+@dataclass(frozen=True)
+class Received:
+    """An opened report together with the proof that it was released to this nation."""
+
+    report: OpenedReport
+    proof: ReleaseProof
+    raw: bytes = field(repr=False)
+    """The sealed bytes as delivered: what a `.tlr` file holds."""
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the report's signed head, hex."""
+        return self.report.identity
+
+    @property
+    def originator(self) -> str:
+        """The nation that says it."""
+        return self.report.originator
+
+    @property
+    def banner(self) -> str:
+        """The marking of all its opened portions together."""
+        return self.report.banner
+
+    @property
+    def title(self) -> str:
+        """The title of the most highly classified portion."""
+        return self.report.title
+
+    @property
+    def body(self) -> str:
+        """The text of the most highly classified portion."""
+        return self.report.body
+
+    @property
+    def precedence(self) -> labels.Precedence:
+        """The most urgent precedence of its portions."""
+        urgent = min(labels.PRECEDENCES.index(p.label.precedence) for p in self.report.portions)
+        return labels.PRECEDENCES[urgent]
+
+    @property
+    def portions(self) -> tuple[int, ...]:
+        """The places of all portions that were delivered, also of those that did not open."""
+        opened = (p.index for p in self.report.portions)
+        return tuple(sorted((*opened, *(c.index for c in self.report.closed))))
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """A report that is proven and genuine, and of which nothing opens here: why, in words.
+
+    Its originator may have sealed it badly, or this member holds no key of that epoch. It stops
+    nothing else: no partner can silence the others by one bad report.
+    """
+
+    identity: str
+    originator: str
+    reason: TearlineError
+
+
+Notice = Callable[[Unopened | TearlineError], None]
+"""Called with what did not open, and with each fault of a link that is tried again."""
+
+
+def unnoticed(_what: Unopened | TearlineError) -> None:
+    """For callers who do not want to know."""

@@ -1,0 +1,260 @@
+"""Intake: what becomes a report of the mission, what is refused, and what is said about it."""
+
+import asyncio
+import json
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.answers import Withheld
+from tests import sealing
+from tests.broker.house import House
+from tests.coalition import Portion
+from wire import composite, report
+from wire.errors import Conflict, Malformed, NotAllowed, TearlineError
+from wire.prove import verify_entry
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with House.of("KEN", "GBR", "FRA", folder=tmp_path) as found:
+        yield found
+
+
+def view(evidence: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(b64decode(evidence.view))
+    return found
+
+
+# -- accepting
+
+
+async def test_a_receipt_proves_that_the_report_is_in_the_journal(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR FRA")
+    receipt = await house.submits(raw)
+    entry = verify_entry(receipt.evidence, [house.log_key], "KEN")
+    assert (entry.type, entry.index) == ("report.accepted", receipt.index)
+    told = view(receipt.evidence)
+    assert told["report"] == receipt.report == report.parse(raw).identity
+    assert told["portions"][0]["nations"] == dict.fromkeys(("FRA", "GBR", "KEN"), "RELEASE")
+    assert set(told["policies"]) == {
+        "handle/COALITION",
+        "carry/MINUSX",
+        "release/KEN",
+        *(f"accept/{nation}" for nation in ("KEN", "GBR", "FRA")),
+    }
+
+
+async def test_the_same_bytes_get_the_first_receipt(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR")
+    first = await house.submits(raw)
+    size = house.broker.journal.size
+    again = await house.submits(raw)
+    assert (again.report, again.index, again.duplicate) == (first.report, first.index, True)
+    verify_entry(again.evidence, [house.log_key], "KEN")
+    assert house.broker.journal.size == size
+    await house.restarts()
+    assert (await house.submits(raw)).index == first.index
+
+
+async def test_a_report_posted_by_many_at_once_is_accepted_once(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR")
+    receipts = await asyncio.gather(*(house.submits(raw) for _ in range(20)))
+    assert len({receipt.index for receipt in receipts}) == 1
+    assert sum(not receipt.duplicate for receipt in receipts) == 1
+
+
+async def test_a_twin_signature_over_the_same_head_is_the_same_report(house: House) -> None:
+    raw = house["KEN"].seals(release_to="GBR")
+    first = await house.submits(raw)
+    frame = report.parse(raw)
+    signature = house["KEN"].system.sign.sign(frame.head, composite.REPORT)
+    assert signature != frame.signature
+    twin = sealing.encode(replace(frame, signature=signature))
+    assert (await house.submits(twin)).index == first.index
+
+
+async def test_a_readers_part_of_a_report_is_no_receipt_for_the_whole(house: House) -> None:
+    """A reader who posts what he received must not be told who else received what."""
+    below = Portion("A road is closed.", release_to="FRA")
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR", portions=[below]))
+    part = await house.fetches(house["GBR"].analyst, receipt.report)
+    with pytest.raises(Conflict, match="id-reuse"):
+        await house.submits(part.report)
+
+
+async def test_an_id_is_used_once(house: House) -> None:
+    kenya = house["KEN"]
+    one, other = (kenya.seals(text, report_id="ab" * 16) for text in ("One.", "Other."))
+    await house.submits(one)
+    with pytest.raises(Conflict, match="id-reuse"):
+        await house.submits(other)
+    both = [kenya.seals(text, report_id="cd" * 16) for text in ("One.", "Other.")]
+    results = await asyncio.gather(*map(house.submits, both), return_exceptions=True)
+    assert [type(result) for result in results].count(Conflict) == 1
+
+
+async def test_a_report_stands_at_the_place_at_which_it_was_judged(house: House) -> None:
+    raws = [house["KEN"].seals(release_to="GBR") for _ in range(8)]
+    receipts = await asyncio.gather(*map(house.submits, raws))
+    for receipt in receipts:
+        assert verify_entry(receipt.evidence, [house.log_key], "KEN").index == receipt.index
+        held = house.broker._state.holdings.by_identity(receipt.report)
+        assert held is not None
+        assert held.position == receipt.index
+
+
+# -- refusing
+
+
+BRITAIN_ONLY = """
+@id("KEN/gbr")
+@says("Britain only.")
+permit (principal in Nation::"GBR", action == Action::"release", resource);
+"""
+
+
+async def test_what_its_own_list_could_not_reach_is_refused_with_the_reason(house: House) -> None:
+    kenya = house["KEN"]
+    await house.files(kenya.adopts(release=BRITAIN_ONLY))
+    raw = kenya.seals(release_to="GBR FRA")
+    with pytest.raises(Withheld, match="from FRA") as caught:
+        await house.submits(raw)
+    explained: Any = caught.value.explanation
+    nations = explained["portions"][0]["nations"]
+    assert {nation: told["outcome"] for nation, told in nations.items()} == {
+        "FRA": "WITHHOLD",
+        "GBR": "RELEASE",
+        "KEN": "RELEASE",
+    }
+    layers = {line["layer"] for line in nations["FRA"]["lines"]}
+    assert "release" in layers
+    assert "accept" not in layers, "the partner's own rules are not told"
+    kind, told = (await house.channel("KEN"))[-1]
+    assert (kind, told["slug"], told["nations"]) == ("report.refused", "withheld", ["FRA"])
+    assert (await house.submits(kenya.seals(release_to="GBR"))).duplicate is False
+    with pytest.raises(NotAllowed, match="not-found"):
+        await house.fetches(house["GBR"].analyst, report.parse(raw).identity)
+
+
+async def test_a_nation_without_a_valid_policy_releases_nothing(house: House) -> None:
+    kenya = house["KEN"]
+    policy = {**kenya.policy_body(), "expires": house.world.clock.now + 60}
+    await house.files(kenya.says("policy.publish", policy))
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    assert await house.pulls(house["GBR"].analyst) == [receipt.report]
+    house.world.clock.forward(seconds=60)
+    assert await house.pulls(house["GBR"].analyst) == []
+    with pytest.raises(Withheld):
+        await house.submits(kenya.seals(release_to="GBR"))
+
+
+async def test_stale_keys_revoked_signers_and_expired_labels_are_refused(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    now = house.world.clock.now
+    stale = kenya.seals(release_to="GBR")
+    await house.files(britain.opens_epoch())
+    with pytest.raises(Conflict, match="stale-epoch"):
+        await house.submits(stale)
+    expiring = kenya.seals(release_to="GBR", expires=now + 1)
+    house.world.clock.forward(seconds=1)
+    with pytest.raises(Malformed, match="label-expired"):
+        await house.submits(expiring)
+    signed = kenya.seals(release_to="GBR")
+    await house.files(kenya.revokes(kenya.system))
+    with pytest.raises(Malformed, match="unknown-signer"):
+        await house.submits(signed)
+    assert not [1 for kind, _ in await house.channel("KEN") if kind.startswith("report.")]
+
+
+async def test_a_signer_revoked_while_its_report_waits_is_refused(house: House) -> None:
+    """The signature is checked before the place in the journal is known, and again there."""
+    kenya = house["KEN"]
+    raw, revocation = kenya.seals(release_to="GBR"), kenya.revokes(kenya.system)
+    outcomes = await asyncio.gather(
+        house.files(revocation), house.submits(raw), return_exceptions=True
+    )
+    (outcome,) = outcomes[1:]
+    if isinstance(outcome, TearlineError):
+        assert outcome.slug == "unknown-signer"
+    else:  # it came first
+        assert outcome.index < outcomes[0].index  # type: ignore[union-attr]
+
+
+async def test_a_changed_byte_leaves_no_trace(house: House) -> None:
+    raw = bytearray(house["KEN"].seals(release_to="GBR"))
+    raw[-1] ^= 1
+    size = house.broker.journal.size
+    with pytest.raises(Malformed, match="bad-envelope"):
+        await house.submits(bytes(raw))
+    assert house.broker.journal.size == size
+
+
+# -- lineage
+
+
+def derived(house: House, raw: bytes, **label: Any) -> dict[str, Any]:
+    """Fields of a label of what is derived from a report."""
+    frame = report.parse(raw)
+    source = {"report": frame.identity, "portion": frame.portions[0].commitment}
+    return {"derived_from": [source], **label}
+
+
+async def test_nobody_derives_more_than_the_source_allows(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    raw = kenya.seals(release_to="GBR")
+    receipt = await house.submits(raw)
+    unread = britain.seals(release_to="KEN", **derived(house, raw))
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(unread)
+    await house.fetches(britain.analyst, receipt.report)
+    await house.submits(britain.seals(release_to="KEN", **derived(house, raw)))
+    wider = britain.seals(release_to="KEN FRA", **derived(house, raw))
+    with pytest.raises(NotAllowed, match="third-party-rule"):
+        await house.submits(wider)
+    kind, told = (await house.channel("GBR"))[-1]
+    assert (kind, told["slug"]) == ("report.refused", "third-party-rule")
+    unknown = {"report": "00" * 32, "portion": "00" * 32}
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(britain.seals(release_to="KEN", derived_from=[unknown]))
+
+
+async def test_a_consent_of_the_originator_lets_it_go_further_and_its_policy_still_counts(
+    house: House,
+) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    raw = kenya.seals(release_to="GBR")
+    receipt = await house.submits(raw)
+    await house.fetches(britain.analyst, receipt.report)
+    consent = kenya.consents(raw, "FRA")
+    fields = derived(house, raw, consents=[consent.identity])
+    early = britain.seals(release_to="FRA KEN", **fields)
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(early)
+    await house.files(consent)
+    accepted = await house.submits(britain.seals(release_to="FRA KEN", **fields))
+    assert "release/KEN" in view(accepted.evidence)["policies"]
+    await house.fetches(house["FRA"].analyst, accepted.report)
+    kind, told = (await house.channel("KEN"))[-1]
+    assert (kind, told["report"], told["to"]) == ("release", accepted.report, "FRA")
+    await house.restarts()
+    await house.files(kenya.adopts(release=NOTHING.replace("XXX", "KEN")))
+    with pytest.raises(NotAllowed, match="not-found"):
+        await house.fetches(house["FRA"].analyst, accepted.report)
+
+
+NOTHING = '@id("XXX/none")\n@says("")\nforbid (principal, action == Action::"release", resource);'
+
+
+async def test_a_report_replaces_only_one_of_the_same_originator(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(britain.seals(release_to="KEN", supersedes=receipt.report))
+    await house.submits(kenya.seals(release_to="GBR", supersedes=receipt.report))
