@@ -35,7 +35,8 @@ PRINCIPALS: Final[dict[str, PrincipalKind]] = {
 class Visible:
     """The portions of a report that a reader may have now, and the rulings that say so.
 
-    `mask` has a bit for each portion's index; `size` is about what the reader gets, in bytes.
+    `mask` has a bit for each portion's index; `size` is about what the reader gets, in bytes;
+    `lane` that of the most urgent of them.
     """
 
     held: Held
@@ -44,6 +45,7 @@ class Visible:
     mask: int
     use: Use
     size: int
+    lane: int
 
 
 class Deciding:
@@ -142,6 +144,7 @@ class Deciding:
             mask=sum(1 << portion.index for portion in portions),
             use=_use(portions, recipient.nation),
             size=sum(portion.size for portion in portions),
+            lane=min(portion.urgency for portion in portions),
         )
 
 

@@ -6,7 +6,7 @@ less than a kilobyte.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
@@ -19,6 +19,9 @@ from wire.vocabulary import Vocabulary
 
 LANES: Final = len(PRECEDENCES)
 """One lane a precedence, most urgent first."""
+
+ALL_PORTIONS: Final = -1
+"""Every bit of a set of portions."""
 
 _RANK: Final = {word: rank for rank, word in enumerate(PRECEDENCES)}
 
@@ -45,6 +48,11 @@ class HeldPortion:
     attachments: tuple[HeldAttachment, ...]
     size: int
 
+    @property
+    def urgency(self) -> int:
+        """The lane of its precedence."""
+        return _RANK[self.topic.precedence]
+
 
 @dataclass(slots=True, eq=False)
 class Held:
@@ -65,34 +73,43 @@ class Held:
         """Every nation that holds a key to some portion."""
         return frozenset().union(*(portion.recipients for portion in self.portions))
 
-    def lane(self, nation: str) -> int:
-        """How urgent it is for a nation: the most urgent portion that it has a key to."""
-        ours = (p.topic.precedence for p in self.portions if nation in p.recipients)
-        return min((_RANK[precedence] for precedence in ours), default=LANES - 1)
+    def lanes(self, nation: str) -> frozenset[int]:
+        """How urgent it can be for a reader of a nation, who may have all portions or some."""
+        ours = frozenset(p.urgency for p in self.portions if nation in p.recipients)
+        return ours or frozenset({LANES - 1})
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """That at this journal position a report was there to be had, or had again."""
+    """That at this journal position a report was there to be had, or had again.
+
+    `portions` are those that may be new then, as bits: to who may have none of them it is nothing.
+    """
 
     position: int
     held: Held
+    portions: int = ALL_PORTIONS
 
 
 _position = attrgetter("position")
 
 
 class Lanes:
-    """What was ever offered to one nation, in journal order: all of it, and by precedence."""
+    """What was ever offered to one nation, in journal order: all of it, and by precedence.
+
+    A report whose portions differ in precedence stands in several lanes: how urgent it is depends
+    on which of them a reader may have.
+    """
 
     def __init__(self) -> None:
         self.all: list[Offer] = []
         self.lanes: tuple[list[Offer], ...] = tuple([] for _ in range(LANES))
 
-    def add(self, offer: Offer, lane: int) -> None:
+    def add(self, offer: Offer, lanes: Iterable[int]) -> None:
         """Offer it; positions only grow."""
         self.all.append(offer)
-        self.lanes[lane].append(offer)
+        for lane in lanes:
+            self.lanes[lane].append(offer)
 
     @staticmethod
     def start(lane: Sequence[Offer], position: int) -> int:
@@ -144,11 +161,12 @@ class Holdings:
         self._by_position[held.position] = held
         offer = Offer(held.position, held)
         for nation in held.nations:
-            self.lanes(nation).add(offer, held.lane(nation))
+            self.lanes(nation).add(offer, held.lanes(nation))
 
-    def offer_again(self, held: Held, nation: str, position: int) -> None:
-        """Something at this later position may have opened it to a nation: offer it once more."""
-        self.lanes(nation).add(Offer(position, held), held.lane(nation))
+    def offer_again(self, held: Held, nation: str, position: int, commitment: str) -> None:
+        """At this later position a portion may have been opened to a nation: offer it once more."""
+        portions = sum(1 << p.index for p in held.portions if p.commitment == commitment)
+        self.lanes(nation).add(Offer(position, held, portions), held.lanes(nation))
 
     def has_got(self, nation: str, source: Source) -> bool:
         """Whether this portion is the nation's own, or was released to it and not recalled."""

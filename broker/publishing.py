@@ -169,7 +169,7 @@ def take_effect(state: State, statement: Statement, position: int) -> None:
             held.recalled = True
             state.version += 1
         case bodies.Approval() | bodies.ReportRelease():
-            state.holdings.offer_again(held, body.to, position)
+            state.holdings.offer_again(held, body.to, position, body.portion)
 
 
 def _may_speak(body: AboutReport, nation: str, held: Held) -> bool:

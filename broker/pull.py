@@ -68,6 +68,6 @@ class Pull:
         if not any(p.topic in interest for p in offer.held.portions if nation in p.recipients):
             return None
         visible = self._releases.look(asker, offer.held)
-        if visible is None or not any(p.topic in interest for p in visible.portions):
+        if visible is None or not visible.mask & offer.portions:
             return None
-        return visible
+        return visible if any(p.topic in interest for p in visible.portions) else None

@@ -6,12 +6,13 @@ from clients.identity import Identity
 from clients.officer import Officer
 from clients.publisher import Publisher, Receipt
 from clients.subscriber import Received, Subscriber
-from clients.sync import BlockingAuditor, BlockingPublisher, BlockingSubscriber
+from clients.sync import BlockingAuditor, BlockingOfficer, BlockingPublisher, BlockingSubscriber
 
 __all__ = [
     "AttachmentFile",
     "Auditor",
     "BlockingAuditor",
+    "BlockingOfficer",
     "BlockingPublisher",
     "BlockingSubscriber",
     "Draft",

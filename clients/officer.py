@@ -2,11 +2,12 @@
 
 What is said is made on top of the newest proven chain, checked by the same fold that everybody
 runs, and posted statement by statement; each comes back with the journal's proof. If another
-officer spoke in between, it is made anew, once.
+officer spoke in between, what does not stand yet is made anew.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
 from clients.member_keys import MemberCard
@@ -19,6 +20,8 @@ from wire.entries import MISSION
 from wire.errors import Conflict, Malformed
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
+
+TRIES: Final = 4  # times another officer may have spoken in between
 
 
 class Said(Strict):
@@ -111,21 +114,38 @@ class Officer(Session):
         return self.directory.nation(self.identity.nation).newest_epoch
 
     async def _say(self, make: Callable[[Ceremony], object]) -> tuple[Spoken, ...]:
-        for last in (False, True):
+        """Make statements, and post them one by one; what stands is never said twice."""
+        spoken: list[Spoken] = []
+        waiting: tuple[bytes, ...] = ()
+        for tries_left in reversed(range(TRIES)):
             await self.follower.sync()
             ceremony = Ceremony(self.directory, now=self.transport.now(), random=self.random)
-            make(ceremony)
-            first, *rest = ceremony.statements
+            if spoken:
+                self._anew(ceremony, waiting)
+            else:
+                make(ceremony)
+            waiting = ceremony.statements
             try:
-                spoken = [await self.post(first)]
+                while waiting:
+                    spoken.append(await self.post(waiting[0]))
+                    waiting = waiting[1:]
+                break
             except Conflict as error:
-                if last or error.slug != "statement-conflict":
+                if not tries_left or error.slug != "statement-conflict":
                     raise
-                continue
-            spoken += [await self.post(raw) for raw in rest]
-            await self.follower.sync()
-            return tuple(spoken)
-        raise AssertionError
+        await self.follower.sync()
+        return tuple(spoken)
+
+    def _anew(self, ceremony: Ceremony, waiting: Sequence[bytes]) -> None:
+        """The rest of what was to be said, on top of what another officer said in between."""
+        nation, rest = self.identity.nation, [statements.parse(raw) for raw in waiting]
+        if any(statement.head.type == "epoch.open" for statement in rest):
+            ceremony.rotate_epoch(nation, self._signers)  # its number may be taken by now
+            return
+        for statement in rest:
+            head, body = statement.head, strict_json.parse(statement.body_bytes or b"")
+            assert isinstance(body, dict)
+            ceremony.say(nation, head.type, body, self._signers, scope=head.scope)
 
     async def post(self, raw: bytes) -> Spoken:
         """Post one signed statement and check the proof. The same bytes again are harmless."""

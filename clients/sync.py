@@ -6,10 +6,11 @@
 Each object runs its async twin in one background thread.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, BinaryIO, Generic, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -17,9 +18,13 @@ from clients.auditor import Auditor, Verdict
 from clients.draft import Draft
 from clients.explained import Preview
 from clients.identity import Identity
+from clients.member_keys import MemberCard
+from clients.officer import Officer, Spoken
+from clients.open import OpenedAttachment
 from clients.publisher import Publisher, Receipt
 from clients.session import Session
 from clients.subscriber import Received, Subscriber
+from wire.bodies import Kind
 
 S = TypeVar("S", bound=Session)
 T = TypeVar("T")
@@ -49,12 +54,16 @@ class _Blocking(Generic[S]):
         assert self._portal is not None, "use it in a with statement"
         return self._portal.call(work, *args)
 
-    def _each(self, items: AsyncIterator[T]) -> Iterator[T]:
-        while True:
-            try:
-                yield self._call(items.__anext__)
-            except StopAsyncIteration:
-                return
+    def _each(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """One after the other; whoever stops early lets go of the stream at once."""
+        try:
+            while True:
+                try:
+                    yield self._call(items.__anext__)
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._call(items.aclose)
 
 
 class BlockingPublisher(_Blocking[Publisher]):
@@ -99,10 +108,24 @@ class BlockingSubscriber(_Blocking[Subscriber]):
         regions: Iterable[str] = (),
         threats: Iterable[str] = (),
         precedence: Iterable[str] = (),
+        purpose: str | None = None,
+        name: str | None = None,
     ) -> Iterator[Received]:
         """See `Subscriber.watch`; it goes on for ever."""
         return self._each(
-            self._session.watch(regions=regions, threats=threats, precedence=precedence)
+            self._session.watch(
+                regions=regions, threats=threats, precedence=precedence, purpose=purpose, name=name
+            )
+        )
+
+    def fetch_one(self, identity: str) -> Received:
+        """See `Subscriber.fetch_one`."""
+        return self._call(self._session.fetch_one, identity)  # type: ignore[no-any-return]
+
+    def attachment(self, received: Received, attachment: OpenedAttachment, into: BinaryIO) -> int:
+        """See `Subscriber.attachment`."""
+        return self._call(  # type: ignore[no-any-return]
+            self._session.attachment, received, attachment, into
         )
 
 
@@ -115,3 +138,40 @@ class BlockingAuditor(_Blocking[Auditor]):
     def verify(self) -> Verdict:
         """See `Auditor.verify`."""
         return self._call(self._session.verify)  # type: ignore[no-any-return]
+
+
+class BlockingOfficer(_Blocking[Officer]):
+    """`Officer`, waiting until what was said stands."""
+
+    def __init__(self, identity: Identity) -> None:
+        super().__init__(Officer(identity))
+
+    def add(
+        self, card: MemberCard, kind: Kind, *, clearance: str, communities: Collection[str] = ()
+    ) -> tuple[Spoken, ...]:
+        """See `Officer.add`."""
+        work = partial(self._session.add, clearance=clearance, communities=communities)
+        return self._call(work, card, kind)  # type: ignore[no-any-return]
+
+    def revoke(self, kid: str, reason: str) -> tuple[Spoken, ...]:
+        """See `Officer.revoke`."""
+        return self._call(self._session.revoke, kid, reason)  # type: ignore[no-any-return]
+
+    def rotate(self) -> tuple[Spoken, ...]:
+        """See `Officer.rotate`."""
+        return self._call(self._session.rotate)  # type: ignore[no-any-return]
+
+    def adopt(self, release: str, accept: str) -> tuple[Spoken, ...]:
+        """See `Officer.adopt`."""
+        return self._call(self._session.adopt, release, accept)  # type: ignore[no-any-return]
+
+    def recall(self, report: str, reason: str) -> tuple[Spoken, ...]:
+        """See `Officer.recall`."""
+        return self._call(self._session.recall, report, reason)  # type: ignore[no-any-return]
+
+    def approve(
+        self, layer: str, report: str, portion: str, to: str, *, life: int
+    ) -> tuple[Spoken, ...]:
+        """See `Officer.approve`."""
+        work = partial(self._session.approve, life=life)
+        return self._call(work, layer, report, portion, to)  # type: ignore[no-any-return]

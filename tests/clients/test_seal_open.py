@@ -168,7 +168,7 @@ def test_nobody_gets_a_wrap_but_the_recipients_of_the_label() -> None:
         ({"body": "x" * 1_000_001}, "bad-fields"),
         ({"portions": [draft()] * 16}, "bad-input"),
         ({"attachments": [PHOTO] * 17}, "bad-fields"),
-        ({"attachments": [replace(PHOTO, size=1 << 30)]}, "too-large"),
+        ({"attachments": [replace(PHOTO, size=(1 << 30) + (1 << 26))]}, "too-large"),
         ({"attachments": [replace(PHOTO, size=PHOTO.size + 1)]}, "bad-input"),
         ({"attachments": [replace(PHOTO, media_type="Image")]}, "bad-fields"),
         ({"attachments": [replace(PHOTO, name="../photo")]}, "bad-fields"),
