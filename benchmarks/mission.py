@@ -7,6 +7,7 @@ all five is released to all of them.
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +20,23 @@ from clients.identity import Identity
 from clients.keystore import CHEAP
 from clients.member_keys import MemberKeys
 from clients.seal import SealedReport, seal
+from wire.labels import Precedence
 
 NATIONS: Final = ("KEN", "GBR", "FRA", "SEN", "BGD")
 ORIGINATOR: Final = "KEN"
 PAYLOAD: Final = 2048
 """Bytes of text in a report: a page that somebody wrote."""
+PLACES: Final = (
+    *(("KE", "SECRET"), ("SO", "SECRET"), ("ET", "CONFIDENTIAL")),
+    *(("UG", "RESTRICTED"), ("TZ", "RESTRICTED")),
+)
+THREATS: Final[Sequence[tuple[str, Precedence]]] = (
+    *(("explosive.ied_emplaced", "IMMEDIATE"), ("explosive.mine", "PRIORITY")),
+    *(("maritime.piracy", "PRIORITY"), ("conflict.clash", "PRIORITY")),
+    *(("health.outbreak", "ROUTINE"), ("trafficking.arms", "ROUTINE")),
+    ("civilians.displacement", "ROUTINE"),
+)
+"""Reports are of 35 kinds: a place and a threat each."""
 PASSPHRASE: Final = "guards nothing"
 SETTINGS: Final = """
 [limits]  # one member stands for many here, and one address for all
@@ -49,7 +62,7 @@ class Mission:
     def found(cls, folder: Path) -> Self:
         """Make all keys and statements, and the folders that a kit has."""
         plan = Plan(mission="MINUSX", nations=NATIONS, exercise=True)
-        made = kit.create(folder, plan, PASSPHRASE, now=_now(), cost=CHEAP, port=0)
+        made = kit.create(folder, plan, PASSPHRASE, now=int(time.time()), cost=CHEAP, port=0)
         with (folder / "broker" / "broker.toml").open("a") as settings:
             settings.write(SETTINGS)
         return cls(folder, made)
@@ -57,7 +70,7 @@ class Mission:
     @property
     def now(self) -> int:
         """Unix seconds."""
-        return _now()
+        return int(time.time())
 
     @property
     def author(self) -> MemberKeys:
@@ -74,29 +87,29 @@ class Mission:
         fresh = self.folder.with_name(f"broker-{self._brokers}")
         return Path(shutil.copytree(self.folder / "broker", fresh))
 
-    def seal(self, recipients: tuple[str, ...] = NATIONS) -> SealedReport:
+    def seal(self, number: int = 0, recipients: Sequence[str] = NATIONS) -> SealedReport:
         """A new report from Kenya's partner system."""
         directory = self.founded.directory
-        return seal(draft(recipients), self.author, directory, now=_now(), random=os.urandom)
+        written = draft(number, recipients)
+        return seal(written, self.author, directory, now=self.now, random=os.urandom)
 
     def reports(self, count: int) -> list[SealedReport]:
         """So many reports, sealed once for the whole run."""
-        missing = range(count - len(self._sealed))
+        missing = range(len(self._sealed), count)
         with ThreadPoolExecutor(2) as threads:
-            self._sealed += threads.map(lambda _: self.seal(), missing)
+            self._sealed += threads.map(self.seal, missing)
         return self._sealed[:count]
 
 
-def draft(recipients: tuple[str, ...] = NATIONS) -> Draft:
-    """A SECRET report on a mine in Kenya."""
+def draft(number: int = 0, recipients: Sequence[str] = NATIONS) -> Draft:
+    """A report of one of the kinds, in turn, for all these nations."""
+    place, classification = PLACES[number % len(PLACES)]
+    threat, precedence = THREATS[number % len(THREATS)]
     label = Label(
-        classification="SECRET",
+        classification=classification,
         release_to=recipients,
-        regions={"KE"},
-        threats={"explosive.mine"},
+        regions={place},
+        threats={threat},
+        precedence=precedence,
     )
     return Draft(title="Mine on the Mandera road", body="x" * PAYLOAD, label=label)
-
-
-def _now() -> int:
-    return int(time.time())

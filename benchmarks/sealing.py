@@ -30,7 +30,7 @@ def run(bench: Bench) -> list[Row]:
     probes = dict[str, Probe]()
     for count in COUNTS:
         probes[f"parts {count}"] = partial(_each, repeat, partial(_parts, mission, count))
-        probes[f"seal {count}"] = partial(_each, repeat, partial(mission.seal, NATIONS[:count]))
+        probes[f"seal {count}"] = partial(_each, repeat, partial(mission.seal, 2, NATIONS[:count]))
     found = interleave(bench.rounds, probes)
     return [
         Row(

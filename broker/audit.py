@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 from broker.deciding import Visible
-from broker.holdings import Held
+from broker.holdings import Held, HeldPortion
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
 from wire.statements import Statement
@@ -76,7 +76,7 @@ def accepted(
             }
             for index, nations in rulings.items()
         ],
-        "policies": _in_force(asked, sources),
+        "policies": _in_force(asked, sources, channel, held.originator),
     }
     return Event("report.accepted", {channel: view})
 
@@ -105,7 +105,8 @@ def released(
 ) -> Event:
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
-    `position` is that of the report's acceptance. Only the recipient's own view names the reader.
+    `position` is that of the report's acceptance. Only the recipient's own view names the reader,
+    and only the originator's the nations that contributed.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -120,18 +121,28 @@ def released(
         "accepted_time": held.accepted,
         "originator": held.originator,
         "to": nation,
-        "portions": [portion.index for portion in visible.portions],
         "use": visible.use,
     }
     views = {}
     for channel in concerned("release", roles):
+        shown = _shown(visible, nation, channel)
+        rulings = [ruling for _, ruling in shown]
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
-            "rules": _rules(visible.rulings, channel),
-            "policies": _in_force(visible.rulings, sources),
+            "portions": [portion.index for portion, _ in shown],
+            "rules": _rules(rulings, channel),
+            "policies": _in_force(rulings, sources, channel, held.originator),
         }
     return Event("release", views)
+
+
+def _shown(visible: Visible, recipient: str, viewer: str) -> list[tuple[HeldPortion, Ruling]]:
+    """The portions that a channel may know of: a contributor, of those that draw on its own."""
+    pairs = zip(visible.portions, visible.rulings, strict=True)
+    if viewer in (visible.held.originator, recipient):
+        return list(pairs)
+    return [pair for pair in pairs if viewer in pair[0].facts.contributors]
 
 
 def _rules(rulings: Iterable[Ruling], viewer: str) -> dict[str, list[str]]:
@@ -144,22 +155,40 @@ def _rules(rulings: Iterable[Ruling], viewer: str) -> dict[str, list[str]]:
     return {layer: sorted(rules) for layer, rules in sorted(found.items())}
 
 
-def _in_force(rulings: Iterable[Ruling], sources: Mapping[tuple[str, str], str]) -> dict[str, str]:
+def _in_force(
+    rulings: Iterable[Ruling],
+    sources: Mapping[tuple[str, str], str],
+    viewer: str,
+    originator: str,
+) -> dict[str, str]:
     """The layers that were asked, each with the statement that put its text in force.
 
-    A text's own digest would let others test guesses about it; a statement's body is salted.
+    A text's own digest would let others test guesses about it; a statement's body is salted. Whose
+    reports stand behind a derived one is known to its originator, and to each of them for itself.
     """
-    names = {(v.kind, v.owner) for ruling in rulings for v in ruling.verdicts}
+    names = {
+        (v.kind, v.owner)
+        for ruling in rulings
+        for v in ruling.verdicts
+        if v.kind != "release" or viewer == originator or v.owner in (originator, viewer)
+    }
     return {f"{kind}/{owner}": sources.get((kind, owner), "") for kind, owner in sorted(names)}
 
 
 # -- everything else
 
 
-def stated(statement: Statement, parties: Iterable[str], report: str | None) -> Event:
+def stated(
+    statement: Statement,
+    parties: Iterable[str],
+    report: str | None,
+    everybody: Iterable[str] = (),
+) -> Event:
     """A statement was accepted. `parties` are those whom it is about, beside its author.
 
-    `report` is the identity of the report that it is about, told to its parties alone.
+    `report` is the identity of the report that it is about, told to its parties alone. How many
+    channels an entry has, and the place of each, is to be seen in its leaf; where that would tell
+    who is a party, `everybody` has a part in it that says no more than the mission's channel.
     """
     head = statement.head
     common = {
@@ -170,10 +199,9 @@ def stated(statement: Statement, parties: Iterable[str], report: str | None) -> 
     }
     about = {"report": report} if report is not None else {}
     authors = [head.nation] if head.scope != "mission" else []
-    channels = concerned("statement", {"author": authors, "party": parties})
-    return Event(
-        "statement", {c: common if c == MISSION else {**common, **about} for c in channels}
-    )
+    told = set(concerned("statement", {"author": authors, "party": parties})) - {MISSION}
+    channels = dict.fromkeys((MISSION, *everybody, *authors, *sorted(told)))
+    return Event("statement", {c: {**common, **about} if c in told else common for c in channels})
 
 
 def subscription(

@@ -16,6 +16,7 @@ from broker.policybook import Policies, Reader, Ruling
 from broker.state import State
 from policies.decide import Outcome
 from policies.facts import Circumstances, PrincipalKind, Recipient, ReportFacts
+from wire.directory import Directory
 from wire.errors import NotAllowed
 from wire.members import Member
 
@@ -57,6 +58,10 @@ class Deciding:
         self._readers_of: Policies | None = None
         self._known: dict[tuple[int, Recipient, str], Visible | None] = {}
         self._known_at = (-1, -1)
+        self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
+        self._ruled_at = (-1, -1)
+        self._gateways: dict[tuple[str, frozenset[str]], Recipient] = {}
+        self._gateways_of: Directory | None = None
 
     # -- who asks
 
@@ -71,9 +76,15 @@ class Deciding:
     def gateway(self, nation: str, communities: frozenset[str]) -> Recipient:
         """A nation as a whole: accredited as its charter says, read into these communities."""
         directory = self._state.standing.directory
-        clearance = directory.nations[nation].clearance
-        exercise = directory.founded.exercise
-        return Recipient(nation, "Gateway", clearance, communities, exercise)
+        if directory is not self._gateways_of or len(self._gateways) >= REMEMBERED:
+            self._gateways, self._gateways_of = {}, directory
+        known = self._gateways.get((nation, communities))
+        if known is None:
+            clearance = directory.nations[nation].clearance
+            exercise = directory.founded.exercise
+            known = Recipient(nation, "Gateway", clearance, communities, exercise)
+            self._gateways[nation, communities] = known
+        return known
 
     def purpose(self, wanted: str | None) -> str:
         """What the policies are told that the reader wants it for."""
@@ -98,13 +109,33 @@ class Deciding:
             reader = self._readers[recipient] = policies.reader(recipient)
         return policies.decide(reader, facts, moment)
 
-    def moment(
-        self, report: str, created: int, portion: HeldPortion, nation: str, purpose: str, now: int
-    ) -> Circumstances:
-        """The circumstances of one case; `report` is its identity, `now` in seconds."""
-        case = (report, portion.commitment, nation)
+    def ask(
+        self,
+        recipient: Recipient,
+        report: str,
+        created: int,
+        portion: HeldPortion,
+        purpose: str,
+        now: int,
+    ) -> Ruling:
+        """What they say of a portion of the report with this identity; times in seconds.
+
+        Reports of one kind and age that nobody signed an approval for have one answer.
+        """
+        case = (report, portion.commitment, recipient.nation)
         approvals = self._state.standing.approvals_of(case, now)
-        return Circumstances(now=now, age=now - created, purpose=purpose, approvals=approvals)
+        age, facts = now - created, portion.facts
+        if approvals:
+            return self.rule(recipient, facts, Circumstances(now, age, purpose, approvals))
+        stamp = (self._state.version, now)
+        if stamp != self._ruled_at or len(self._ruled) >= REMEMBERED:
+            self._ruled, self._ruled_at = {}, stamp
+        key = (recipient, id(facts), age, purpose)
+        known = self._ruled.get(key)
+        if known is None or known.decision.report is not facts:
+            moment = Circumstances(now, age, purpose, approvals)
+            known = self._ruled[key] = self.rule(recipient, facts, moment)
+        return known
 
     def visible(self, recipient: Recipient, held: Held, purpose: str) -> Visible | None:
         """What this reader may have of a report at this very moment; None if nothing."""
@@ -129,9 +160,7 @@ class Deciding:
                 continue
             if portion.expires is not None and portion.expires <= now:
                 continue
-            nation = recipient.nation
-            moment = self.moment(held.identity, held.created, portion, nation, purpose, now)
-            ruling = self.rule(recipient, portion.facts, moment)
+            ruling = self.ask(recipient, held.identity, held.created, portion, purpose, now)
             if ruling.outcome is Outcome.RELEASE:
                 portions.append(portion)
                 rulings.append(ruling)

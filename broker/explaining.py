@@ -22,8 +22,9 @@ def told(preview: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nation(said: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [sentence for line in said["lines"] for sentence in _sentences(line)]
-    return {"outcome": said["outcome"], "lines": lines}
+    sentences = (sentence for line in said["lines"] for sentence in _sentences(line))
+    # Each once: how many other parties withhold, and for how many reasons, is their business.
+    return {"outcome": said["outcome"], "lines": list(dict.fromkeys(sentences))}
 
 
 def _sentences(line: Mapping[str, Any]) -> Iterator[str]:

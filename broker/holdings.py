@@ -117,6 +117,10 @@ class Lanes:
         return bisect_right(lane, position, key=_position)
 
 
+def _about(topic: Topic) -> tuple[frozenset[str], frozenset[str], str]:
+    return topic.regions, topic.threats, topic.precedence
+
+
 class Holdings:
     """All accepted reports, by name and by what is offered to whom."""
 
@@ -159,6 +163,9 @@ class Holdings:
         self._by_identity[held.identity] = held
         self._by_id[held.id] = held
         self._by_position[held.position] = held
+        for portion in held.portions:
+            self._facts.setdefault(portion.facts, portion.facts)
+            self._topics.setdefault(_about(portion.topic), portion.topic)
         offer = Offer(held.position, held)
         for nation in held.nations:
             self.lanes(nation).add(offer, held.lanes(nation))
@@ -197,14 +204,11 @@ class Holdings:
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
         facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
-        about = (facts.regions, facts.threats, label.precedence)
-        topic = self._topics.get(about)
-        if topic is None:
-            topic = self._topics[about] = Topic(facts.regions, facts.threats, label.precedence)
+        topic = Topic(facts.regions, facts.threats, label.precedence)
         return HeldPortion(
             index=frame.index,
-            facts=self._facts.setdefault(facts, facts),
-            topic=topic,
+            facts=self._facts.get(facts, facts),
+            topic=self._topics.get(_about(topic), topic),
             commitment=frame.commitment,
             recipients=label.recipients | {originator},
             expires=label.expires,

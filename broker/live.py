@@ -2,7 +2,9 @@
 
 A stream holds no queue. It points into the four lanes of its nation, one a precedence, and takes
 what comes next from the most urgent lane that has something: FLASH goes before everything, however
-long the backlog. An idle stream costs a few hundred bytes and a slow one no more.
+long the backlog. How urgent a report is follows from the portions that this reader may have, so a
+report can stand in several lanes; it is taken from one. An idle stream costs a few hundred bytes
+and a slow one no more.
 
 The cursor that goes with an event is a low-water mark: everything up to it was taken or is not for
 this reader. Who comes back with it misses nothing; what overtook may come once more.
@@ -28,7 +30,7 @@ from wire.members import Member
 BUFFER_BYTES: Final = 1 << 20
 """What may wait for a reader that takes nothing, and what is made ready for one at a time."""
 
-AHEAD: Final = 64
+AHEAD: Final = 256
 """Reports made ready at a time for a reader that catches up: one journal batch, one query."""
 
 SLOW_S: Final = 5
@@ -94,11 +96,12 @@ class LiveStream:
         life: int,
     ) -> None:
         self.member, self.name, self.group = member, name, group
-        self._asker = Asker(group.asker.recipient, member.kid, group.asker.purpose)
+        self.asker = Asker(group.asker.recipient, member.kid, group.asker.purpose)
         self._state, self._releases, self._journal = state, releases, journal
         self._seal, self._mark = seal, position
         self._offers = state.holdings.lanes(member.nation)
         self._at = [Lanes.start(lane, position) for lane in self._offers.lanes]
+        self._early = frozenset[int]()  # positions taken; a later lane may have them still
         self._ahead: dict[tuple[int, int], Release] = {}
         self._wake = asyncio.Event()
         self._beats = 0
@@ -145,7 +148,7 @@ class LiveStream:
 
     async def _events(self) -> AsyncGenerator[Event, None]:
         while True:
-            if reason := self._over():
+            if reason := self.over():
                 yield self._event("end", strict_json.dump({"reason": reason}))
                 return
             try:
@@ -161,7 +164,7 @@ class LiveStream:
             else:
                 await self._wake.wait()
 
-    def _over(self) -> str | None:
+    def over(self) -> str | None:
         """Why the stream must end now, if it must: asked before every event."""
         if self.ended is None and self._state.now() >= self._until:
             self.ended = "stopping"  # its time is over; the reader comes back with its cursor
@@ -194,14 +197,19 @@ class LiveStream:
             elif (release := self._release(found.visible)) is None:
                 await self._make_ready(found)  # meanwhile something more urgent may have come
             else:
-                self._at[found.lane] = found.after
-                self._ahead.pop(_name(found.visible), None)
+                self._take(found)
                 return self._event("report", release.json)
         return None
 
+    def _take(self, found: _Next) -> None:
+        self._at[found.lane] = found.after
+        self._ahead.pop(_name(found.visible), None)
+        if len(found.visible.held.portions) > 1:
+            self._early |= {self._offers.lanes[found.lane][found.after - 1].position}
+
     def _release(self, visible: Visible) -> Release | None:
         name = _name(visible)
-        nation = self._asker.recipient.nation
+        nation = self.asker.recipient.nation
         return self._ahead.get(name) or self._releases.ring.get((name[0], nation, name[1]))
 
     def _find(self) -> tuple[int, _Next | None]:
@@ -212,33 +220,37 @@ class LiveStream:
         looked = 0
         for lane, offers in enumerate(self._offers.lanes):
             while (at := self._at[lane]) < len(offers) and looked < SCAN:
-                visible = self._look(offers[at])
+                visible = self._look(offers[at], lane)
                 if visible is not None:
                     return looked, _Next(lane, at + 1, visible)
                 self._at[lane] = at + 1
                 looked += 1
         return looked, None
 
-    def _look(self, offer: Offer) -> Visible | None:
-        """What this reader may have of an offer now, if that answers its filter."""
+    def _look(self, offer: Offer, lane: int) -> Visible | None:
+        """What this reader may have of an offer now, if that answers its filter and is as urgent
+        as the lane, or should have come in a lane before.
+        """
         matching = self.group.matching(offer.held)
-        if not matching:
+        if not matching or offer.position in self._early:
             return None
-        visible = self._releases.look(self._asker, offer.held)
-        return visible if visible is not None and visible.mask & matching else None
+        visible = self._releases.look(self.asker, offer.held)
+        if visible is None or not visible.mask & offer.portions or visible.lane > lane:
+            return None
+        return visible if visible.mask & matching else None
 
     async def _make_ready(self, first: _Next) -> None:
         """Journal and read the next reports of a lane together, at most `BUFFER_BYTES` of them."""
         wanted, size = [first.visible], first.visible.size
         offers = self._offers.lanes[first.lane]
         for at in range(first.after, min(first.after + SCAN, len(offers))):
-            visible = self._look(offers[at])
+            visible = self._look(offers[at], first.lane)
             if visible is not None:
                 size += visible.size
                 if size > BUFFER_BYTES or len(wanted) >= AHEAD:
                     break
                 wanted.append(visible)
-        releases = await self._releases.serve(self._asker, [v.held for v in wanted])
+        releases = await self._releases.serve(self.asker, [v.held for v in wanted])
         self._ahead = {
             _name(visible): release
             for visible, release in zip(wanted, releases, strict=True)
@@ -247,15 +259,19 @@ class LiveStream:
 
     def _low_water(self) -> int:
         """Everything up to this journal position was taken or is not for this reader."""
-        pending = [
-            offers[at].position - 1
-            for at, offers in zip(self._at, self._offers.lanes, strict=True)
-            if at < len(offers)
-        ]
+        pending = []
+        for lane, offers in enumerate(self._offers.lanes):
+            while (at := self._at[lane]) < len(offers) and offers[at].position in self._early:
+                self._at[lane] = at + 1
+            if at < len(offers):
+                pending.append(offers[at].position - 1)
         if not pending and self._offers.all:
             pending = [self._offers.all[-1].position]
-        self._mark = max(self._mark, min(pending, default=self._mark))
-        return self._mark
+        mark = max(self._mark, min(pending, default=self._mark))
+        if mark > self._mark and self._early:
+            self._early = frozenset(position for position in self._early if position > mark)
+        self._mark = mark
+        return mark
 
 
 def _name(visible: Visible) -> tuple[int, int]:

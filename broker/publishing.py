@@ -109,7 +109,9 @@ class StatementAct(Act[StatementReceipt | None]):
         held = self._subject_held()
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
-        event = audit.stated(self.statement, about, report)
+        # All nations have a part in a recall, or its leaf would tell each how many got the report.
+        everybody = standing.directory.order if head.type == "report.recall" else ()
+        event = audit.stated(self.statement, about, report, everybody)
         row = (THIS_INDEX, self.statement.identity, head.nation, head.seq, self.statement.raw)
         # The heads leaf of this very batch names a new nation's channel. Nothing can refuse the
         # statement any more; should the write fail, the journal has stopped.

@@ -9,6 +9,7 @@ fewer portions than another gets proof of exactly his own: the entry of the othe
 what he is not cleared for.
 """
 
+import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -166,9 +167,12 @@ class Releases:
             fresh = await self._sequencer.do(act)
         # What was withheld meanwhile is not in `released`, and is left out here.
         ready = [v for v in lacking if (nation, v.mask) in v.held.released]
-        proofs = await self._proofs(nation, [v for v in ready if key_of(v, nation) not in fresh])
         positions = json.dumps([v.held.position for v in ready])
-        raws = dict(await self._journal.rows("reports_at", (positions,)))
+        proofs, rows = await asyncio.gather(
+            self._proofs(nation, [v for v in ready if key_of(v, nation) not in fresh]),
+            self._journal.rows("reports_at", (positions,)),
+        )
+        raws = dict(rows)
         made = {}
         for visible in ready:
             key = key_of(visible, nation)

@@ -152,16 +152,24 @@ class Streams:
             group.read_by(Interest(group.wanted, terms))
 
     def askers(self, held: Held) -> Iterable[tuple[Asker, int]]:
-        """One for each group that the report answers, with the portions by which it does."""
-        return [(group.asker, group.matching(held)) for group in self._matching(held)]
+        """One for each group that the report answers, with the portions by which it does.
+
+        The journal will name it as the reader, so it is one that listens now and stands now.
+        """
+        found = []
+        for group in self._matching(held):
+            first = next((stream for stream in group.streams if stream.over() is None), None)
+            if first is not None:
+                found.append((first.asker, group.matching(held)))
+        return found
 
     def offer(self, held: Held) -> None:
-        """Wake those who asked for it."""
+        """Wake those who asked for it and may have it. What others get cuts nobody off."""
         for group in self._matching(held):
-            nation = group.asker.recipient.nation
-            size = sum(p.size for p in held.portions if nation in p.recipients)
-            for stream in group.streams:
-                stream.wake(size)
+            visible = self._releases.look(group.asker, held)
+            if visible is not None and visible.mask & group.matching(held):
+                for stream in group.streams:
+                    stream.wake(visible.size)
 
     def wake(self, nation: str) -> None:
         """Something was offered once more to a nation, or somebody of it may have to leave."""

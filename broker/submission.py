@@ -142,10 +142,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
             nations = {}
             for nation in sorted(portion.recipients):
                 gateway = deciding.gateway(nation, portion.facts.communities)
-                circumstances = deciding.moment(
-                    held.identity, held.created, portion, nation, purpose, now
+                nations[nation] = deciding.ask(
+                    gateway, held.identity, held.created, portion, purpose, now
                 )
-                nations[nation] = deciding.rule(gateway, portion.facts, circumstances)
             rulings[portion.index] = nations
         return rulings
 
