@@ -22,17 +22,17 @@ def told(preview: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nation(said: Mapping[str, Any]) -> dict[str, Any]:
-    sentences = (sentence for line in said["lines"] for sentence in _sentences(line))
-    # Each once: how many other parties withhold, and for how many reasons, is their business.
-    return {"outcome": said["outcome"], "lines": list(dict.fromkeys(sentences))}
+    reasons = [line for line in said["lines"] if line["outcome"] != "RELEASE"]
+    lines = [sentence for line in reasons for sentence in _sentences(line)]
+    if any(line["owner"] is None for line in reasons):
+        # Once: how many other parties withhold, and for how many reasons, is their business.
+        lines.append("withheld by another party")
+    return {"outcome": said["outcome"], "lines": lines}
 
 
 def _sentences(line: Mapping[str, Any]) -> Iterator[str]:
-    if line["outcome"] == "RELEASE":
-        return
     owner: str | None = line["owner"]
     if owner is None:
-        yield "withheld by another party"
         return
     yield f"{line['layer']} of {owner}: {line['outcome']}"
     if line["outcome"] == "REFER":

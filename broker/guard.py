@@ -63,7 +63,6 @@ class Exchange:
     send: Send
     date: bytes
     status: int = 0
-    complete: bool = False
     slug: str | None = None
     member: str | None = None
     held: int = 0
@@ -76,8 +75,6 @@ class Exchange:
             common = [(name, value) for name, value in COMMON if name not in names]
             message = {**message, "headers": [(b"date", self.date), *common, *own]}
             self.status = message["status"]
-        elif not message.get("more_body", False):
-            self.complete = True
         await self.send(message)
 
 
@@ -125,9 +122,7 @@ class Guard:
             await self._refuse(error, receive, exchange)
         except Exception as error:  # the edge of a request
             logs.failure("request-failed", error, path=_path(scope))
-            if exchange.status and not exchange.complete:
-                raise  # half an answer is out: the server cuts the connection
-            if not exchange.status:
+            if not exchange.status:  # else half an answer is out, and the server cuts it off
                 await self._refuse(BrokerFault("internal"), receive, exchange)
         finally:
             self._held -= exchange.held

@@ -177,11 +177,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._drop_stall_timer()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing came for too long: close, and do not wait for what the other side won't read."""
-        if self.transport.get_write_buffer_size():
-            self._reset()
-        else:
-            super().timeout_keep_alive_handler()
+        """Nothing came for too long: close, once what waits is taken or the time for it is over."""
+        if self.transport.get_write_buffer_size() and self._stall_timer is None:
+            self._await_reading()
+        super().timeout_keep_alive_handler()
 
     def _await_reading(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()
@@ -217,15 +216,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self._drop_timers()
         if self.transport.is_closing():
             return
-        cycle: RequestResponseCycle | None = self.cycle  # None until the first request
-        silent = cycle is None or cycle.response_complete or not cycle.response_started
-        if silent and not self.pipeline:
+        if self._may_answer():
             self._door.metrics.refusal(error.slug)
             self.transport.write(_bytes(problem(error), self._door.date()))
+        cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:  # what the application may still say goes nowhere
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.close()
+
+    def _may_answer(self) -> bool:
+        """Whether the next bytes on the wire would answer what is refused, and nothing else."""
+        cycle: RequestResponseCycle | None = self.cycle  # None until the first request
+        if cycle is None or cycle.response_complete:
+            return True
+        return not (self._in_head or cycle.response_started or self.pipeline)
 
     def _drop_timers(self) -> None:
         self._drop_head_timer()

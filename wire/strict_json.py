@@ -180,4 +180,6 @@ def _first_finding(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"][:1].lower() + first["msg"][1:]
+    if first["type"] == "string_pattern_mismatch":  # a pattern tells people nothing
+        message = "does not have the right form"
     return f"{quoted(where)} {message}" if where else message

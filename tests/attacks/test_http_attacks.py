@@ -209,6 +209,13 @@ def test_46_a_path_leads_to_an_id_or_nowhere(analyst: Asking, place: str, trick:
     assert (reply.status, reply.body) == (404, NOT_FOUND.body)
 
 
+@pytest.mark.parametrize(
+    "path", ["/%68ealthz", "/healthz%2f", "/v1/log/%63heckpoint", "/healthz;a"]
+)
+def test_46_a_path_has_one_spelling(server: Running, path: str) -> None:
+    assert server.ask(f"GET {path}").body == NOT_FOUND.body
+
+
 @pytest.mark.parametrize("name", ["a'b", "x%27--", "A", "a.b", "a%2fb", "a" * 65, "-" * 65])
 def test_47_a_subscription_has_a_plain_name_or_none(analyst: Asking, name: str) -> None:
     reply = analyst.ask(f"PUT /v1/subscriptions/{name}", body=b"{}")

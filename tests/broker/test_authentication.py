@@ -84,6 +84,12 @@ def test_a_member_is_known_by_the_signature_of_its_request(
     assert (member.kid, member.nation, member.kind) == (analyst.kid, "GBR", "analyst")
 
 
+def test_a_broker_has_several_names_in_any_case(world: Coalition, door: Authenticator) -> None:
+    scope = asked(world["GBR"].analyst, world.clock.now, authority="localhost:8440")
+    scope["headers"][0] = (b"host", b"LocalHost:8440")
+    assert door.authenticate(scope, b"").nation == "GBR"
+
+
 def test_a_request_counts_once(world: Coalition, door: Authenticator) -> None:
     scope = asked(world["GBR"].analyst, world.clock.now)
     door.authenticate(scope, b"")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
         assert raw.closed()
 
 
-@pytest.mark.parametrize("size", [64_000, 400_000])
+@pytest.mark.parametrize("size", [17_000, 64_000, 400_000])
 def test_a_head_of_any_length_is_refused_at_the_limit(server: Running, size: int) -> None:
     reply = server.ask("GET /", "X-Long: " + "a" * size)
     assert (reply.status, reply.slug) == (431, "header-too-large")
@@ -226,7 +227,8 @@ def test_a_body_that_does_not_come_is_cut_off(server: Running) -> None:
 
 
 def test_a_body_that_keeps_the_least_pace_is_waited_for(tmp_path: Path) -> None:
-    with guarded(tmp_path, body_grace_seconds=0.2, body_bytes_per_second=10) as server:
+    limits = {"head_seconds": 0.2, "body_grace_seconds": 0.2, "body_bytes_per_second": 10}
+    with guarded(tmp_path, **limits) as server:
         body = b"x" * 100  # buys ten seconds, and its last byte comes after the grace
         with server.connect() as raw:
             raw.send(request(raw.port, "POST /", "Content-Length: 101") + body)
@@ -377,8 +379,14 @@ def test_a_reader_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_reads_slowly_gets_everything(tmp_path: Path) -> None:
-    with guarded(tmp_path, stall_seconds=5) as server, server.connect() as raw:
-        assert len(raw.ask("GET /big").body) == 50_000_000
+    limits = {"stall_seconds": 0.4, "idle_seconds": 0.2, "reader_bytes_per_second": 1}
+    with guarded(tmp_path, **limits) as server, server.connect() as raw:
+        raw.send(request(raw.port, "GET /big"))
+        pause, taken = threading.Event(), 0
+        while part := raw.socket.recv(1 << 20):
+            taken += len(part)
+            pause.wait(0.01)  # half a second in all, longer than either limit
+        assert taken > 50_000_000
 
 
 # -- parts by themselves
@@ -461,11 +469,29 @@ async def test_the_guard_does_not_rely_on_the_parser_for_framing(
 
 
 @pytest.mark.anyio
+async def test_a_refusal_is_whole_before_the_sender_is_cut_off(tmp_path: Path) -> None:
+    """What the sender still has to say is read first; a reset could overtake the refusal."""
+    guard, _ = await make(settings_in(tmp_path).listening_on(8440), Metrics())
+    happened: list[str] = []
+    pieces = [True, True, False]
+
+    async def receive() -> Message:
+        happened.append("read")
+        return {"type": "http.request", "body": b"x", "more_body": pieces.pop(0)}
+
+    async def send(message: Message) -> None:
+        happened.append("end" if message.get("more_body") is False else "said")
+
+    await guard(_scope((b"content-length", b"9999999")), receive, send)
+    assert happened == ["said", "said", "read", "read", "read", "end"]
+
+
+@pytest.mark.anyio
 async def test_a_trailer_does_not_reach_the_application(tmp_path: Path) -> None:
     seen: list[Any] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
-        seen.extend(scope["headers"])
+        seen.append(scope["headers"])
 
     settings = settings_in(tmp_path).listening_on(8440)
     guard = Guard(app, settings, limit_of, Metrics(), lambda: 0.0)
@@ -479,7 +505,7 @@ async def test_a_trailer_does_not_reach_the_application(tmp_path: Path) -> None:
 
     await guard(scope, receive, send)
     scope["headers"].append((b"signature", b"late"))
-    assert seen == [(b"host", b"127.0.0.1:8440")]
+    assert seen == [[(b"host", b"127.0.0.1:8440")]]
 
 
 def _scope(*fields: tuple[bytes, bytes]) -> dict[str, Any]:

@@ -286,3 +286,22 @@ async def test_a_referred_report_is_released_once_an_officer_has_signed(house: H
     assert await house.pulls(analyst) == [receipt.report]
     house.world.clock.forward(seconds=3_600)
     assert await house.pulls(analyst) == [], "an approval ends"
+
+
+async def test_a_policy_that_changes_while_a_release_is_written_still_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the journal entry and the bytes there is time enough for a recall."""
+    kenya, analyst = house["KEN"], house["GBR"].analyst
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    recall = kenya.says("report.recall", {"report": receipt.report, "reason": "wrong"})
+    read_rows = house.broker.journal.rows
+
+    async def rows(query: str, params: Any = ()) -> Any:
+        if query == "reports_at":
+            await house.files(recall)
+        return await read_rows(query, params)
+
+    monkeypatch.setattr(house.broker.journal, "rows", rows)
+    assert await refusal(house, analyst, receipt.report) == ("not-found", "")
+    assert len(releases(await house.channel("GBR"))) == 1, "said too much, never too little"

@@ -70,7 +70,7 @@ def test_a_coalition_may_look_where_one_nation_may_keep() -> None:
         ({"release_to": {"*"}}, "unknown-term"),
         ({"classification": "COSMIC"}, "unknown-term"),
         ({"caveats": {"NOFORN"}}, "unknown-term"),
-        ({"regions": {"Kenya"}}, "bad-fields"),
+        ({"regions": {"Kenya"}}, "unknown-term"),
         ({"regions": {"XX"}}, "unknown-term"),
         ({"regions": set()}, "bad-fields"),
         ({"threats": {"weather"}}, "unknown-term"),
@@ -163,3 +163,20 @@ def test_a_file_of_an_unusual_kind_is_just_bytes(tmp_path: Path) -> None:
     path = tmp_path / "data.unheard-of"
     path.write_bytes(b"")
     assert AttachmentFile.of(path).media_type == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ({"regions": {"Kenya"}}, "did you mean KE Kenya"),
+        ({"regions": {"ke"}}, "did you mean KE Kenya"),
+        ({"threats": {"explosive.ied"}}, "did you mean explosive.ied_emplaced"),
+        ({"classification": "SECRT"}, "did you mean SECRET"),
+        ({"caveats": {"SOURCE-SENSITIVE"}}, "did you mean SOURCE SENSITIVE"),
+    ],
+)
+def test_a_word_that_is_nearly_right_is_answered_with_the_right_one(
+    wrong: dict[str, Any], meant: str
+) -> None:
+    with pytest.raises(Malformed, match=meant):
+        label(**wrong).fixed("KEN", NOW, terms(), exercise=False)

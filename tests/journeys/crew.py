@@ -1,4 +1,4 @@
-"""The partner systems and analysts of the real-data journey, in this process or in one of their own.
+"""The partner systems and analysts of the real-data journey, here or in processes of their own.
 
     python -m tests.journeys.crew publish PLAN.json      prints one line for every row
     python -m tests.journeys.crew subscribe PLAN.json    prints one line for every report shown

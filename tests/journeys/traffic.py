@@ -6,19 +6,20 @@ go no row can say; that follows from a digest of the row's own id, the same in e
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clients.draft import Draft, Label, Portion
 from tests.journeys import rules
 from tests.journeys.rules import Facts, Subscription
 
 SENDERS = ("KEN", "GBR", "FRA")
+T = TypeVar("T")
 MARKER = "marker of "
 ALPHA2 = Path(__file__).parents[2] / "clients/demo/alpha3.json"
 
@@ -32,7 +33,9 @@ SUBSCRIPTIONS = (
     Subscription("GBR", "civilians", threats=("civilians",)),
     Subscription("GBR", "flash", precedence=("FLASH",)),
     Subscription("FRA", "middle-africa", regions=("017",)),
-    Subscription("FRA", "fighting", threats=("conflict.clash",), precedence=("PRIORITY", "ROUTINE")),
+    Subscription(
+        "FRA", "fighting", threats=("conflict.clash",), precedence=("PRIORITY", "ROUTINE")
+    ),
     Subscription("FRA", "planning", regions=("145", "035"), purpose="PLANNING"),
     Subscription("FRA", "attacks-on-civilians", threats=("civilians.attack",)),
     Subscription("SEN", "all"),
@@ -105,27 +108,59 @@ def marker(to: Subscription) -> Draft:
 
 # -- one row
 
+CLASSIFICATIONS = (
+    (64, "UNCLASSIFIED"),
+    (154, "RESTRICTED"),
+    (218, "CONFIDENTIAL"),
+    (256, "SECRET"),
+)
+"""What a die that shows less than the number means; likewise the next ones."""
+
+RELEASES = (
+    (90, rules.NATIONS),
+    (150, rules.NATIONS[:3]),
+    (200, ("GBR", "FRA", "SEN")),
+    (256, ("KEN", "FRA", "BGD")),
+)
+CAVEATS = (
+    (14, {"SOURCE SENSITIVE"}),
+    (34, {"PERSONAL DATA"}),
+    (54, {"CHILDREN"}),
+    (256, set[str]()),
+)
+
 
 def _report(row: dict[str, Any], number: int) -> Report:
-    die = hashlib.sha256(row["id"].encode()).digest()
+    dice = hashlib.sha256(row["id"].encode()).digest()
+    originator = SENDERS[number % len(SENDERS)]
+    display_to = frozenset({"BGD"}) if dice[4] < 25 else frozenset[str]()
     main = Facts(
-        originator=SENDERS[number % len(SENDERS)],
-        classification=_picked(die[0], (64, "UNCLASSIFIED"), (154, "RESTRICTED"), (218, "CONFIDENTIAL"), (256, "SECRET")),
-        release_to=frozenset(_picked(die[1], (90, rules.NATIONS), (150, rules.NATIONS[:3]), (200, ("GBR", "FRA", "SEN")), (256, ("KEN", "FRA", "BGD")))),
-        regions=_regions(row, die[2]),
-        threats=frozenset({_threat(row, die[3])}),
+        originator=originator,
+        classification=_thrown(dice[0], CLASSIFICATIONS),
+        release_to=frozenset(_thrown(dice[1], RELEASES)) - display_to | {originator},
+        regions=_regions(row, dice[2]),
+        threats=frozenset({_threat(row, dice[3])}),
         precedence=_precedence(row["fatalities"]["best"]),
-        display_to=frozenset({"BGD"}) if die[4] < 25 else frozenset(),
-        caveats=frozenset(_picked(die[5], (14, ("SOURCE SENSITIVE",)), (34, ("PERSONAL DATA",)), (54, ("CHILDREN",)), (256, ()))),
-        communities=frozenset({"PROTECTION OF CIVILIANS"}) if die[6] < 10 else frozenset(),
-    )  # fmt: skip
-    main = replace(main, release_to=main.release_to - main.display_to | {main.originator})
-    portions = {"main": _advised(main, die[7])}
-    if die[8] < 32:  # a tear line: less of it, for more
-        below = replace(main, classification="UNCLASSIFIED", caveats=frozenset(), communities=frozenset(), display_to=frozenset(), release_to=frozenset(rules.NATIONS))  # fmt: skip
-        portions["below"] = _advised(below, die[7])
+        display_to=display_to,
+        caveats=frozenset(_thrown(dice[5], CAVEATS)),
+        communities=frozenset({"PROTECTION OF CIVILIANS"} if dice[6] < 10 else ()),
+    )
+    portions = {"main": _advised(main, dice[7])}
+    if dice[8] < 32:  # a tear line: less of it, for more
+        portions["below"] = _advised(_below(main), dice[7])
     when = datetime.fromisoformat(row["time"])
     return Report(row["id"], portions, _plain(row["text"]), max(0, int(when.timestamp())))
+
+
+def _below(main: Facts) -> Facts:
+    return replace(
+        main,
+        classification="UNCLASSIFIED",
+        caveats=frozenset(),
+        communities=frozenset(),
+        display_to=frozenset(),
+        release_to=frozenset(rules.NATIONS),
+    )
 
 
 def _advised(facts: Facts, die: int) -> Facts:
@@ -160,8 +195,8 @@ def _precedence(deaths: int) -> str:
     return "ROUTINE"
 
 
-def _picked(die: int, *choices: tuple[int, Any]) -> Any:
-    return next(choice for limit, choice in choices if die < limit)
+def _thrown(die: int, table: Iterable[tuple[int, T]]) -> T:
+    return next(choice for limit, choice in table if die < limit)
 
 
 @cache
