@@ -3,9 +3,8 @@
 By 1, 16 and 256 callers, in one process (`core`) and over HTTP from another (`http`). The limit is
 the bare rate of composite verification by two threads, for no report can cost less than that.
 Five nations, 2 KiB of text: 17 kB a report. Each round has a new broker with an empty journal.
-
-The row `cpu` compares the processor time that the broker takes for a report with that of one bare
-verification: where neighbours use the machine as well, it is the steadier number.
+Rows named `cpu` compare the processor time of the broker for a report with that of a verification:
+where neighbours use the machine as well, this is the steadier ratio.
 
 Bounded by: with few callers, the fsyncs that every report waits for; with many, verification on
 both cores, which the rest of the work (and over HTTP the generator) has to share with it.
@@ -15,10 +14,10 @@ Target: 60 % of the limit at 256 callers; in processor time at most 1.67 verific
 import asyncio
 import os
 import time
-from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import uvloop
 
@@ -35,45 +34,66 @@ CALLERS: Final = {1: 120, 16: 480, 256: 1500}
 """How many call at a time, and how many reports they post together."""
 QUICK: Final = 4
 """A quick run posts a fraction of it: one in so many."""
-CORES: Final = 2
-TARGETS: Final = {256: Target(0.6)}
+MANY: Final = max(CALLERS)
+THREADS: Final = 2
+LEAST: Final = Target(0.6)
 CPU: Final = Target(1 / 0.6, at="most")
-Costs = dict[int, float]
-"""Seconds by number of callers."""
+
+Posts = Mapping[int, Sequence[bytes]]
+"""Sealed reports by number of callers."""
+
+
+class Pace(NamedTuple):
+    """How many a second, and the processor time of one in microseconds."""
+
+    rate: float
+    cost: float
 
 
 def run(bench: Bench) -> list[Row]:
     """Measure."""
-    mission, found = bench.mission, defaultdict[str, list[float]](list)
+    mission = bench.mission
     counts = {callers: bench.of(count, count // QUICK) for callers, count in CALLERS.items()}
     reports = iter(mission.reports(sum(counts.values())))
     posts = {
         callers: [next(reports).raw for _ in range(count)] for callers, count in counts.items()
     }
-    ways = {"core": _in_process, "http": _over_http}
+    rows = list[Row]()
+    for way, measured in (("core", _in_process), ("http", _over_http)):
+        rows += _rows(bench, way, measured, posts)
+    return rows
+
+
+def _rows(
+    bench: Bench, way: str, measured: Callable[[Path, Posts], dict[int, Pace]], posts: Posts
+) -> list[Row]:
+    limits, found = list[Pace](), list[dict[int, Pace]]()
     for _ in range(bench.rounds):
-        for way, measured in ways.items():
-            found[f"{way} limit"].append(verifications(mission, bench.seconds))
-            for callers, rate in measured(mission.broker_folder(), posts).items():
-                found[f"{way} {callers}"].append(rate)
-        found["cpu limit"].append(
-    rows = [
-        Row(
-            f"accept.{way}.{callers}",
-            f"reports accepted, {callers} caller{'s' if callers > 1 else ''}",
-            "/s",
-            found[f"{way} {callers}"],
-            found[f"{way} limit"],
-            "bare verifications, 2 threads",
-            TARGETS.get(callers),
-        )
-        for way in ways
-        for callers in CALLERS
+        limits.append(verifications(bench.mission, bench.seconds))
+        found.append(measured(bench.mission.broker_folder(), posts))
+    rates = [limit.rate for limit in limits]
+    costs = [limit.cost for limit in limits]
+    cost = [paces[MANY].cost for paces in found]
+    words = "bare verifications"
+    return [
+        *(
+            Row(
+                f"accept.{way}.{callers}",
+                f"reports accepted, {callers} caller{'s' if callers > 1 else ''}",
+                "/s",
+                [paces[callers].rate for paces in found],
+                rates,
+                words,
+                LEAST if callers == MANY else None,
+            )
+            for callers in CALLERS
+        ),
+        Row(f"accept.{way}.cpu", "broker's time for one of them", "µs", cost, costs, words, CPU),
     ]
 
 
-def verifications(mission: Mission, seconds: float) -> float:
-    """Composite signatures that two threads verify in a second, and nothing else."""
+def verifications(mission: Mission, seconds: float) -> Pace:
+    """Composite signatures that two threads verify, and nothing else."""
     frames = [report.parse(sealed.raw) for sealed in mission.reports(16)]
     key = mission.author.sign.public
 
@@ -85,18 +105,18 @@ def verifications(mission: Mission, seconds: float) -> float:
             done += 1
         return done
 
-    with ThreadPoolExecutor(CORES) as threads:
-        start = time.perf_counter()
-        done = sum(threads.map(verify, [start + seconds] * CORES))
-        return done / (time.perf_counter() - start)
+    with ThreadPoolExecutor(THREADS) as threads:
+        start, processor = time.perf_counter(), time.process_time()
+        done = sum(threads.map(verify, [start + seconds] * THREADS))
+        return _pace(done, time.perf_counter() - start, time.process_time() - processor)
 
 
-def _in_process(folder: Path, posts: dict[int, list[bytes]]) -> dict[int, float]:
+def _in_process(folder: Path, posts: Posts) -> dict[int, Pace]:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_submit(folder, posts))
 
 
-async def _submit(folder: Path, posts: dict[int, list[bytes]]) -> dict[int, float]:
+async def _submit(folder: Path, posts: Posts) -> dict[int, Pace]:
     broker = await Broker.open(Settings.load(folder), clock=time.time, random=os.urandom)
     found = {}
     for callers, raws in posts.items():
@@ -106,18 +126,23 @@ async def _submit(folder: Path, posts: dict[int, list[bytes]]) -> dict[int, floa
             for raw in left:  # noqa: B023 - awaited before the next turn
                 await broker.submit(raw)
 
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         await asyncio.gather(*(caller() for _ in range(callers)))
-        found[callers] = len(raws) / (time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        found[callers] = _pace(len(raws), seconds, time.process_time() - processor)
     await broker.close()
     return found
 
 
-def _over_http(folder: Path, posts: dict[int, list[bytes]]) -> dict[int, float]:
+def _over_http(folder: Path, posts: Posts) -> dict[int, Pace]:
     with serving(folder) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found = {}
         for callers, raws in posts.items():
-            requests = report_requests(server.port, raws)
+            requests, processor = report_requests(server.port, raws), server.processor
             seconds = runner.run(send_all(server.port, requests, callers))
-            found[callers] = len(raws) / seconds
+            found[callers] = _pace(len(raws), seconds, server.processor - processor)
         return found
+
+
+def _pace(count: int, seconds: float, processor: float) -> Pace:
+    return Pace(count / seconds, 1e6 * processor / count)

@@ -224,4 +224,4 @@ def _read(path: Path, at: int, length: int) -> bytes:
 
 def _fault(error: OSError) -> BrokerFault:
     logs.event("attachment.failed", number=error.errno)
-    return BrokerFault("disk-full" if error.errno in NO_ROOM else "busy")
+    return BrokerFault("disk-full" if error.errno in NO_ROOM else "internal")

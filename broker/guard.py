@@ -120,7 +120,7 @@ class Guard:
             return
         except TearlineError as error:
             await self._refuse(error, receive, exchange)
-        except Exception as error:  # the edge of a request
+        except Exception as error:  # noqa: BLE001 - the edge of a request
             logs.failure("request-failed", error, path=_path(scope))
             if not exchange.status:  # else half an answer is out, and the server cuts it off
                 await self._refuse(BrokerFault("internal"), receive, exchange)

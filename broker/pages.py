@@ -9,8 +9,8 @@ from typing import Final
 
 from broker import audit
 from broker.answers import StatementPage, ViewPage
+from broker.consequences import parties
 from broker.journal import Entry, Journal, Record
-from broker.publishing import parties
 from broker.sequencer import Act, Moment, Sequencer
 from broker.state import State
 from wire import statements

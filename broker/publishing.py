@@ -7,24 +7,22 @@ folds the journal comes to the same directory.
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar, Final, Protocol, TypeAlias
+from typing import ClassVar, Final, Protocol
 
 from broker import adoption, audit, logs
 from broker.answers import StatementReceipt
-from broker.holdings import Held, Holdings
+from broker.consequences import concerned_report, parties, subject, take_effect
 from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
 from wire import bodies, statements
 from wire.entries import MISSION
-from wire.errors import NotAllowed
+from wire.errors import BrokerFault, Conflict
 from wire.statements import Statement
 
-AboutReport: TypeAlias = (
-    bodies.ReportRelease | bodies.ReportRecall | bodies.ReportComplaint | bodies.Approval
-)
-"""The bodies of statements about a report."""
+WAITING: Final = 64
+"""Statements that may wait to be judged; a nation's day has a few."""
 
 ENDS_MEMBERS: Final = frozenset({"member.revoke", "nation.expel"})
 """After these somebody's open streams must end at once."""
@@ -38,35 +36,6 @@ class Listeners(Protocol):
 
     def wake(self, nation: str) -> None:
         """Something changed for a nation."""
-
-
-def subject(statement: Statement) -> AboutReport | None:
-    """The body of a statement about a report; None for all others."""
-    rule = bodies.RULES.get(statement.head.type)
-    if rule is None or statement.body_bytes is None or not issubclass(rule.body, AboutReport):
-        return None
-    body = statement.body(rule.body)
-    assert isinstance(body, AboutReport)
-    return body
-
-
-def parties(statement: Statement, holdings: Holdings) -> frozenset[str]:
-    """The nations that a statement of scope "parties" is about, beside its author.
-
-    A recall concerns whoever got the report; a consent the nation that it names; a complaint the
-    originator.
-    """
-    body = subject(statement)
-    held = None if body is None else holdings.by_identity(body.report)
-    if statement.head.scope != "parties" or held is None:
-        return frozenset()
-    match body:
-        case bodies.ReportRelease():
-            return frozenset({body.to})
-        case bodies.ReportRecall():
-            return frozenset(nation for nation, _ in held.released)
-        case _:
-            return frozenset({held.originator})
 
 
 class StatementAct(Act[StatementReceipt | None]):
@@ -88,17 +57,33 @@ class StatementAct(Act[StatementReceipt | None]):
         self.statement = statements.parse(raw)
         self._body = subject(self.statement)
         self._next: Standing | None = None
+        self._judged: tuple[Standing, Moment] | None = None
+
+    async def foresee(self, moment: Moment) -> None:
+        """Judge it beside the writer, for where it will stand if nothing comes between.
+
+        What is refused here has held nobody up. Raises the refusal.
+        """
+        await self._judge(self._state.standing, moment)
 
     async def prepare(self, moment: Moment) -> None:
+        """Judge it for its final place, unless that is the one foreseen."""
+        standing = self._state.standing
+        if self.statement.identity in self._state.statements:
+            self._next = None
+        elif self._judged is None or not _same(self._judged, standing, moment):
+            await self._judge(standing, moment)
+
+    async def _judge(self, standing: Standing, moment: Moment) -> None:
         """Check the signatures and fold it, in a thread; a policy only if a child survives it."""
-        statement, standing = self.statement, self._state.standing
-        if statement.identity in self._state.statements:
-            return
-        run, place = asyncio.get_running_loop().run_in_executor, (moment.position, moment.time)
+        self._next = None
+        statement, run = self.statement, asyncio.get_running_loop().run_in_executor
+        place = (moment.position, moment.time)
         if statement.head.type == "policy.publish" and not self._from_operator:
             after = await run(None, standing.after, statement, *place)
             await adoption.probe(statement.body(bodies.PolicyPublish), after.directory.terms)
         self._next = await run(None, folded, standing, statement, *place)
+        self._judged = standing, moment
 
     def plan(self, moment: Moment) -> Sequence[Record]:
         """The entry and the bytes."""
@@ -106,7 +91,7 @@ class StatementAct(Act[StatementReceipt | None]):
         standing, head = self._next, self.statement.head
         if standing is None:
             return ()
-        held = self._subject_held()
+        held = concerned_report(self.statement, self._state.holdings)
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.
@@ -139,17 +124,10 @@ class StatementAct(Act[StatementReceipt | None]):
         proof = entry.evidence[MISSION]
         return StatementReceipt(statement.identity, entry.index, duplicate=False, evidence=proof)
 
-    def _subject_held(self) -> Held | None:
-        """The report that it is about. Raises `NotAllowed` ("not-found") if that is none of its
-        author's business, or is not there: the same answer for both.
-        """
-        body, nation = self._body, self.statement.head.nation
-        if body is None:
-            return None
-        held = self._state.holdings.by_identity(body.report)
-        if held is None or not _may_speak(body, nation, held):
-            raise NotAllowed("not-found")
-        return held
+
+def _same(judged: tuple[Standing, Moment], standing: Standing, moment: Moment) -> bool:
+    before, place = judged
+    return before is standing and (place.position, place.time) == (moment.position, moment.time)
 
 
 def folded(standing: Standing, statement: Statement, position: int, time: int) -> Standing:
@@ -160,46 +138,19 @@ def folded(standing: Standing, statement: Statement, position: int, time: int) -
     return after.settled(time) if statement.head.type in MOVES_POLICIES else after
 
 
-def take_effect(state: State, statement: Statement, position: int) -> None:
-    """What a statement does to a report; the same when it arrives and when the journal is read."""
-    body = subject(statement)
-    held = None if body is None else state.holdings.by_identity(body.report)
-    if body is None or held is None:
-        return
-    match body:
-        case bodies.ReportRecall():
-            held.recalled = True
-            state.version += 1
-        case bodies.Approval() | bodies.ReportRelease():
-            state.holdings.offer_again(held, body.to, position, body.portion)
-
-
-def _may_speak(body: AboutReport, nation: str, held: Held) -> bool:
-    match body:
-        case bodies.ReportRecall():
-            return nation == held.originator
-        case bodies.ReportRelease():
-            ours = nation == held.originator
-            return ours and any(p.commitment == body.portion for p in held.portions)
-        case bodies.ReportComplaint():
-            return nation == held.originator or any(who == nation for who, _ in held.released)
-        case bodies.Approval():
-            portion = next((p for p in held.portions if p.commitment == body.portion), None)
-            return portion is not None and (
-                nation == held.originator
-                or nation in portion.facts.contributors
-                or nation in portion.recipients
-            )
-
-
 class Publishing:
-    """Takes statements, from bytes to receipt."""
+    """Takes statements, from bytes to receipt.
+
+    Everybody may post, so a statement is first judged beside the writer, one at a time: junk waits
+    for junk, and not the reports behind it.
+    """
 
     def __init__(
         self, state: State, journal: Journal, sequencer: Sequencer, listeners: Listeners
     ) -> None:
         self._state, self._journal = state, journal
         self._sequencer, self._listeners = sequencer, listeners
+        self._waiting, self._judging = 0, asyncio.Lock()
 
     async def publish(self, raw: bytes, *, from_operator: bool = False) -> StatementReceipt:
         """The receipt of a statement; the first one if it was accepted before.
@@ -214,8 +165,21 @@ class Publishing:
         )
         receipt: StatementReceipt | None = None
         if act.statement.identity not in self._state.statements:
+            await self._foresee(act)
             receipt = await self._sequencer.do(act)
         return receipt or await self._again(act.statement.identity)
+
+    async def _foresee(self, act: StatementAct) -> None:
+        if self._waiting >= WAITING:
+            raise BrokerFault("busy")
+        self._waiting += 1
+        try:
+            async with self._judging:
+                await act.foresee(Moment(self._journal.size, self._state.now()))
+        except Conflict:  # another statement of the chain may be on its way: judged at its place
+            pass
+        finally:
+            self._waiting -= 1
 
     async def _again(self, identity: str) -> StatementReceipt:
         index = self._state.statements[identity]

@@ -208,7 +208,7 @@ class Sequencer:
                 continue
             except Exception as error:  # noqa: BLE001 - our own mistake must not stop the writer
                 logs.failure("act.failed", error)
-                _fail(waiting, BrokerFault("busy"))
+                _fail(waiting, BrokerFault("internal"))
                 continue
             planned.append((waiting, len(new)))
             records += new

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from broker import audit, publishing
+from broker import audit, consequences
 from broker.holdings import Holdings
 from broker.journal import Entry, Journal, Record
 from broker.matching import Filter
@@ -132,7 +132,7 @@ async def _statements(state: State, journal: Journal) -> list[Filed]:
         filed += page
         after = rows[-1][0]
     state.adopt(await loop.run_in_executor(None, standing.settled, state.now()))
-    return [(index, s) for index, s in filed if publishing.subject(s) is not None]
+    return [(index, s) for index, s in filed if consequences.subject(s) is not None]
 
 
 def _folded(
@@ -154,13 +154,13 @@ async def _reports(state: State, journal: Journal, effects: Sequence[Filed]) -> 
         for index, raw, link in rows:
             while left and left[-1][0] < index:
                 position, statement = left.pop()
-                publishing.take_effect(state, statement, position)
+                consequences.take_effect(state, statement, position)
             _hold(state.holdings, raw, index, _seconds(link), terms)
         after = rows[-1][0]
         await asyncio.sleep(0)
     while left:
         position, statement = left.pop()
-        publishing.take_effect(state, statement, position)
+        consequences.take_effect(state, statement, position)
 
 
 def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Vocabulary) -> None:

@@ -118,4 +118,4 @@ def _verify(
         return refusal
     except Exception as error:  # noqa: BLE001 - the edge of a thread: one report, not its hop
         logs.failure("verify.failed", error)
-        return BrokerFault("busy")
+        return BrokerFault("internal")

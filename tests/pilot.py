@@ -45,8 +45,10 @@ Client = TypeVar("Client", bound=Session)
 def founded(**words: Any) -> Path:
     """A kit as `kit create` writes it. Who uses it takes a copy."""
     folder = Path(tempfile.mkdtemp(prefix="tearline-pilot-")) / "kit"
-    given = {name: dict(value) if name in _PAIRS else value for name, value in words.items()}
-    age = given.pop("age", 0)
+    given: dict[str, Any] = {
+        name: dict(value) if name in _PAIRS else value for name, value in words.items()
+    }
+    age = int(given.pop("age", 0))
     plan = Plan(mission="MINUSX", **given)
     kit.create(folder, plan, PASSPHRASE, now=int(time.time()) - age, cost=CHEAP, port=0)
     return folder
@@ -220,6 +222,7 @@ def broker_process(pilot: Pilot) -> Iterator[BrokerProcess]:
     broker.start()
     try:
         yield broker
+        assert broker.process.poll() is None, broker.log.read_text()[-2_000:]
     finally:
         if broker.process.poll() is None:
             broker.kill()

@@ -12,7 +12,7 @@ from wire.composite import VerifyKey
 from wire.directory import Directory
 from wire.errors import Conflict, Malformed, NotAllowed
 from wire.founding import Step, key_bytes
-from wire.keys import WRAP, check_seal_key, seal_kid
+from wire.keys import GRANT, WRAP, check_seal_key, seal_kid
 from wire.members import Delegation, Epoch, Member
 
 ED25519_KEY: Final = 32  # bytes
@@ -103,6 +103,8 @@ def _epoch_grant(step: Step) -> Directory:
         raise NotAllowed("not-allowed", "a grant above the member's clearance")
     if body.epoch not in step.state.epochs:
         raise Conflict("statement-conflict", "no such epoch")
+    if len(key_bytes(body.wrap)) != GRANT:
+        raise Malformed("bad-statement", "a wrapped seed has the wrong length")
     return step.directory
 
 

@@ -13,6 +13,7 @@ from wire.composite import VerifyKey
 from wire.directory import Directory
 from wire.errors import Conflict, Malformed, NotAllowed
 from wire.members import NationState
+from wire.note_keys import VKey
 from wire.statements import Statement
 from wire.vocabulary import vocabulary
 
@@ -95,6 +96,8 @@ def charter(step: Step) -> Directory:
             raise Malformed("bad-statement", f"{nation.code} does not stand as the charter says")
         accredited = replace(state, clearance=tokens.index(nation.clearance))
         directory = directory.with_nation(accredited)
+    for key in (*body.log_keys, *body.witnesses):
+        VKey.parse(key)  # a log or witness that nobody can check would be found out too late
     authority.need_nations(directory, step.statement, codes, len(codes), step.time)
     return replace(directory, charter=body, order=codes)
 

@@ -11,6 +11,7 @@ from wire.errors import Malformed
 SUITE: Final = 2  # HPKE MLKEM1024-P384 / HKDF-SHA384 / AES-256-GCM, and what goes with it
 ML_KEM_KEY: Final = 1_568  # bytes of an ML-KEM-1024 encapsulation key
 SEAL_KEY: Final = 1_665  # bytes: ML-KEM-1024 key, then the uncompressed P-384 point (97)
+GRANT: Final = 1_729  # bytes: KEM ciphertext, 48-byte level seed, 16-byte tag
 WRAP: Final = 1_713  # bytes: KEM ciphertext (1,568 + 97), 32-byte content key, 16-byte tag
 
 

@@ -42,6 +42,24 @@ def test_a_path_is_a_tiles_own_path_or_no_path(path: str) -> None:
     assert found is None or tile_path(*found) == path
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "0/x000/000",
+        "0/001/000",
+        "0/x001",
+        "0/" + "x999/" * 6 + "999",
+        "0/000.p/256",
+        "0/000.p/0",
+        "64/000",
+        "01/000",
+        "0/000/",
+    ],
+)
+def test_another_spelling_of_a_tile_is_not_found(path: str) -> None:
+    assert value_of(log._parse, path, {"not-found"}) is None
+
+
 def asking(**headers: str) -> Any:
     """As much of a request as the reading of ranges looks at."""
     return SimpleNamespace(headers={name.replace("_", "-"): text for name, text in headers.items()})

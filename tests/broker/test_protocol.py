@@ -1,4 +1,4 @@
-"""A connection by itself, on a transport that keeps what is written: who is answered, and when not."""
+"""A connection by itself, on a transport that keeps what is written: what is answered, and when."""
 
 import asyncio
 import socket

@@ -1,5 +1,6 @@
 """Release: who gets which portions, journalled before, and what nobody may notice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -305,3 +306,27 @@ async def test_a_policy_that_changes_while_a_release_is_written_still_counts(
     monkeypatch.setattr(house.broker.journal, "rows", rows)
     assert await refusal(house, analyst, receipt.report) == ("not-found", "")
     assert len(releases(await house.channel("GBR"))) == 1, "said too much, never too little"
+
+
+async def test_two_readers_of_a_nation_at_once_make_one_entry(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one batch, and also when the second comes while the first is being written."""
+    kenya, britain = house["KEN"], house["GBR"]
+    first, second = [await house.submits(kenya.seals(release_to="GBR")) for _ in range(2)]
+    people = (britain.analyst, britain.officer, britain.system)
+    same = await asyncio.gather(*(house.fetches(person, first.report) for person in people))
+    assert len({release.evidence.index for release in same}) == 1
+    append = house.broker.journal.append
+    late: list[asyncio.Future[Any]] = []
+
+    async def slow(records: Any) -> Any:
+        if not late:
+            late.append(asyncio.ensure_future(house.fetches(britain.officer, second.report)))
+            await asyncio.sleep(0)
+        return await append(records)
+
+    monkeypatch.setattr(house.broker.journal, "append", slow)
+    early = await house.fetches(britain.analyst, second.report)
+    assert (await late[0]).evidence.index == early.evidence.index
+    assert len(releases(await house.channel("GBR"))) == 2

@@ -11,6 +11,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +79,10 @@ class Crew:
 
     async def mark(self, subscriptions: Iterable[Subscription]) -> None:
         """Let every subscription know that all was sent."""
-        for one in subscriptions:
-            async with Publisher(self.identity(f"{one.nation}/system")) as publisher:
-                await publisher.publish(traffic.marker(one))
+        for nation, theirs in groupby(subscriptions, key=attrgetter("nation")):
+            async with Publisher(self.identity(f"{nation}/system")) as publisher:
+                for one in theirs:
+                    await publisher.publish(traffic.marker(one))
 
     # -- readers
 

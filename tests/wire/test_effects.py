@@ -262,6 +262,8 @@ def test_a_grant_is_for_a_standing_member_of_the_nation_and_a_known_epoch(kenya:
         kenya.says("epoch.grant", {**body, "member": "00" * 16})
     with refused("statement-conflict", "no such epoch"):
         kenya.says("epoch.grant", {**body, "epoch": 2})
+    with refused("bad-statement", "wrong length"):
+        kenya.says("epoch.grant", {**body, "wrap": body["wrap"][4:]})
 
 
 def test_policy_versions_go_up_by_one_and_policies_last(kenya: Nation) -> None:

@@ -410,3 +410,10 @@ def test_an_epoch_announced_for_later_does_not_interrupt_the_present_one(world: 
     for at in (now - 1, now + 8 * DAY):
         with refused("stale-epoch"):
             world.directory.epoch_key("KEN", 0, at)
+
+
+@pytest.mark.parametrize("field", ["log_keys", "witnesses"])
+def test_a_charter_names_only_keys_that_can_be_checked(field: str) -> None:
+    """Nobody could ever verify a checkpoint of such a mission."""
+    with refused("bad-checkpoint"):
+        Coalition.of("KEN", **{field: ("no key",)})

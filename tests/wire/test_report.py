@@ -195,6 +195,12 @@ def test_a_wrong_layout_is_refused(bad: bytes) -> None:
         report.parse(bad)
 
 
+def test_a_report_cut_anywhere_is_refused() -> None:
+    for end in range(0, len(RAW), 7):
+        with refused("bad-envelope"):
+            report.parse(RAW[:end])
+
+
 @pytest.mark.parametrize("suite", [0, 1, 3, 255])
 def test_another_suite_is_refused(suite: int) -> None:
     with refused("bad-suite"):
