@@ -74,7 +74,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class _Next:
+class _Found:
     lane: int
     after: int
     visible: Visible
@@ -108,7 +108,8 @@ class LiveStream:
         self._away_since: int | None = None
         self._untaken = 0
         self._stood = -1
-        self._until = state.now() + life
+        self._now = state.now()
+        self._until = self._now + life
         self.ended: str | None = None
 
     # -- what others tell it
@@ -139,36 +140,39 @@ class LiveStream:
     async def events(self, leave: Callable[["LiveStream"], None]) -> AsyncGenerator[Event, None]:
         """Reports, heartbeats and, at the end, why it ends. `leave` is called when all is over."""
         try:
-            async for event in self._events():
-                self._away_since, self._untaken = self._state.now(), 0
+            while True:
+                event = await self._next()
+                self._away_since, self._untaken = self._now, 0
                 yield event
                 self._away_since = None
+                if event.kind == "end":
+                    return
         finally:
             leave(self)
 
-    async def _events(self) -> AsyncGenerator[Event, None]:
+    async def _next(self) -> Event:
+        """The next event, once there is one."""
         while True:
             if reason := self.over():
-                yield self._event("end", strict_json.dump({"reason": reason}))
-                return
+                return self._event("end", strict_json.dump({"reason": reason}))
             try:
                 event = await self._report()
             except TearlineError as fault:
                 self.end(fault.slug)
                 continue
             if event is not None:
-                yield event
-            elif self._beats:
+                return event
+            if self._beats:
                 self._beats = 0
-                yield self._event("heartbeat", self._heartbeat())
-            else:
-                await self._wake.wait()
+                return self._event("heartbeat", self._heartbeat())
+            await self._wake.wait()
 
     def over(self) -> str | None:
         """Why the stream must end now, if it must: asked before every event."""
-        if self.ended is None and self._state.now() >= self._until:
+        self._now = self._state.now()
+        if self.ended is None and self._now >= self._until:
             self.ended = "stopping"  # its time is over; the reader comes back with its cursor
-        if self._stood != self._state.version or self._state.now() >= self.member.expires:
+        if self._stood != self._state.version or self._now >= self.member.expires:
             try:
                 self._state.member(self.member.kid, self._journal.size)
             except NotAllowed as refusal:
@@ -201,7 +205,7 @@ class LiveStream:
                 return self._event("report", release.json)
         return None
 
-    def _take(self, found: _Next) -> None:
+    def _take(self, found: _Found) -> None:
         self._at[found.lane] = found.after
         self._ahead.pop(_name(found.visible), None)
         if len(found.visible.held.portions) > 1:
@@ -212,7 +216,7 @@ class LiveStream:
         nation = self.asker.recipient.nation
         return self._ahead.get(name) or self._releases.ring.get((name[0], nation, name[1]))
 
-    def _find(self) -> tuple[int, _Next | None]:
+    def _find(self) -> tuple[int, _Found | None]:
         """The first offer in the most urgent lane that is for this reader, and how many were not.
 
         Looks at no more than `SCAN`.
@@ -222,7 +226,7 @@ class LiveStream:
             while (at := self._at[lane]) < len(offers) and looked < SCAN:
                 visible = self._look(offers[at], lane)
                 if visible is not None:
-                    return looked, _Next(lane, at + 1, visible)
+                    return looked, _Found(lane, at + 1, visible)
                 self._at[lane] = at + 1
                 looked += 1
         return looked, None
@@ -239,7 +243,7 @@ class LiveStream:
             return None
         return visible if visible.mask & matching else None
 
-    async def _make_ready(self, first: _Next) -> None:
+    async def _make_ready(self, first: _Found) -> None:
         """Journal and read the next reports of a lane together, at most `BUFFER_BYTES` of them."""
         wanted, size = [first.visible], first.visible.size
         offers = self._offers.lanes[first.lane]

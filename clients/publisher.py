@@ -77,19 +77,28 @@ class Publisher(Session):
         sealed report and call `submit`.
         """
         try:
-            sealed = await self.seal(draft)
-            receipt = await self.submit(sealed)
+            return await self._publish(draft, progress)
         except Conflict as error:
             if error.slug != "stale-epoch":
                 raise
-            await self.follower.sync()
-            sealed = await self.seal(draft)
+        await self.follower.sync()
+        return await self._publish(draft, progress)
+
+    async def _publish(self, draft: Draft, progress: Progress | None) -> Receipt:
+        sealed = await self.seal(draft)
+        try:
             receipt = await self.submit(sealed)
-        await self.upload(sealed, progress)
+            await self.upload(sealed, progress)
+        finally:
+            for attachment in sealed.attachments:
+                attachment.ciphertext.close()
         return receipt
 
     async def seal(self, draft: Draft) -> SealedReport:
-        """The sealed report, to the newest keys of every nation named."""
+        """The sealed report, to the newest keys of every nation named.
+
+        The ciphertexts of its attachments are open files, and the caller's to close.
+        """
         directory = await self.follower.sync(within=FRESH)
         return seal(
             draft,
