@@ -68,7 +68,7 @@ def _rows(
     bench: Bench, way: str, measured: Callable[[Path, Posts], dict[int, Pace]], posts: Posts
 ) -> list[Row]:
     limits, found = list[Pace](), list[dict[int, Pace]]()
-    for _ in range(bench.rounds):
+    for _ in range(bench.few):
         limits.append(verifications(bench.mission, bench.seconds))
         found.append(measured(bench.mission.broker_folder(), posts))
     rates = [limit.rate for limit in limits]

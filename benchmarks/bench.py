@@ -21,8 +21,13 @@ class Bench:
 
     @property
     def rounds(self) -> int:
-        """How often everything is measured."""
+        """How often something cheap is measured."""
         return 2 if self.quick else 5
+
+    @property
+    def few(self) -> int:
+        """How often something is measured for which a broker is started."""
+        return 1 if self.quick else 3
 
     @property
     def seconds(self) -> float:

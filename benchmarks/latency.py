@@ -34,25 +34,24 @@ READER: Final = "GBR"
 PUBLISHED: Final = 50
 """Reports of one round, one after the other."""
 FULL_LOAD: Final = 400
-HALF_LOAD: Final = 600
+HALF_LOAD: Final = 450
 PATIENCE: Final = 30.0  # seconds for one report
 RECEIPT: Final = Target(5, of="value", at="most")
 
 
 def run(bench: Bench) -> list[Row]:
     """Measure."""
-    middle, worst, alone = list[float](), list[float](), list[float]()
     mission = Mission.found(bench.folder / "latency")  # its own: clients find the kit's own broker
     count = bench.of(PUBLISHED, PUBLISHED // 3)
     with (
         serving(mission.folder / "broker"),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        for times in runner.run(_published(mission, bench.rounds, count)):
-            middle.append(_quantile(times, 0.5))
-            worst.append(_quantile(times, 0.99))
-            alone.append(1e3 * timed(partial(_cryptography, mission, count)) / count)
-    half = [_at_half_load(bench) for _ in range(bench.rounds)]
+        rounds = runner.run(_published(mission, bench.few, count))
+    alone = [limit for _, limit in rounds]
+    middle = [_quantile(times, 0.5) for times, _ in rounds]
+    worst = [_quantile(times, 0.99) for times, _ in rounds]
+    half = _at_half_load(bench)
     words = "seal and two verifications"
     return [
         Row("latency.p50", "publish to open, median", "ms", middle, alone, words),
@@ -61,8 +60,8 @@ def run(bench: Bench) -> list[Row]:
     ]
 
 
-async def _published(mission: Mission, rounds: int, count: int) -> list[list[float]]:
-    """Milliseconds of each report, by round."""
+async def _published(mission: Mission, rounds: int, count: int) -> list[tuple[list[float], float]]:
+    """Milliseconds of each report of a round, and of the cryptography alone."""
     arrived: asyncio.Queue[tuple[float, Received]] = asyncio.Queue()
 
     async def watch(subscriber: Subscriber) -> None:
@@ -85,7 +84,11 @@ async def _published(mission: Mission, rounds: int, count: int) -> list[list[flo
             return 1e3 * (end - start)
 
         await publish()  # both have everything they need from here on
-        return [[await publish() for _ in range(count)] for _ in range(rounds)]
+        found = []
+        for _ in range(rounds):
+            alone = timed(partial(_cryptography, mission, count)) / count
+            found.append(([await publish() for _ in range(count)], 1e3 * alone))
+        return found
 
 
 def _cryptography(mission: Mission, reports: int) -> None:
@@ -96,18 +99,22 @@ def _cryptography(mission: Mission, reports: int) -> None:
             key.verify(frame.signature, frame.head, composite.REPORT)
 
 
-def _at_half_load(bench: Bench) -> float:
-    """Milliseconds to a receipt, the median, while every second moment is free."""
-    full, half = bench.of(FULL_LOAD, FULL_LOAD // 2), bench.of(HALF_LOAD, HALF_LOAD // 4)
-    raws = [sealed.raw for sealed in bench.mission.reports(full + half)]
+def _at_half_load(bench: Bench) -> list[float]:
+    """Milliseconds to a receipt, the median of each round, while every second moment is free."""
+    full, half = bench.of(FULL_LOAD, FULL_LOAD // 2), bench.of(HALF_LOAD, HALF_LOAD // 3)
+    raws = [sealed.raw for sealed in bench.mission.reports(full + half * bench.few)]
     with (
         serving(bench.mission.broker_folder()) as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         requests = report_requests(server.port, raws)
-        seconds = runner.run(send_all(server.port, requests[:full], max(CALLERS)))
-        times = runner.run(paced(server.port, requests[full:], full / seconds / 2))
-        return 1e3 * _quantile(times, 0.5)
+        pace = full / runner.run(send_all(server.port, requests[:full], max(CALLERS)))
+        found = list[float]()
+        for start in range(full, len(requests), half):
+            posted = requests[start : start + half]
+            times = runner.run(paced(server.port, posted, pace / 2))
+            found.append(1e3 * _quantile(times, 0.5))
+        return found
 
 
 def _quantile(values: Sequence[float], part: float) -> float:

@@ -46,8 +46,8 @@ def run(bench: Bench) -> list[Row]:
 
 
 def _rows(bench: Bench, streams: int, reports: int) -> list[Row]:
-    mission = bench.mission
-    raws = [sealed.raw for sealed in mission.reports(UNREAD + reports * bench.rounds)]
+    mission, rounds = bench.mission, bench.few + 1
+    raws = [sealed.raw for sealed in mission.reports(UNREAD + reports * rounds)]
     with serving(mission.broker_folder()) as server:
         before = server.processor
         _post(server, raws[:UNREAD])
@@ -65,7 +65,7 @@ def _rows(bench: Bench, streams: int, reports: int) -> list[Row]:
                 readers.done()
                 ours = _Ours(server, readers, streams, raws[UNREAD:], reports, accepting)
                 bare = _Bare(writer, others, streams, reports)
-                found = interleave(bench.rounds, {"bare": bare.measure, "ours": ours.measure})
+                found = interleave(rounds, {"bare": bare.measure, "ours": ours.measure})
     rates = (f"events to {streams:,} live streams", "/s", found["ours"], found["bare"])
     cost = ("processor time an event, beside accepting", "µs", ours.cpu, bare.cpu)
     return [

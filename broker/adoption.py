@@ -10,6 +10,7 @@ import resource
 import sys
 from typing import Final
 
+from policies.prescan import prescan
 from policies.probe import probe_request
 from wire.bodies import PolicyPublish
 from wire.errors import Malformed
@@ -25,9 +26,12 @@ MEMORY_BYTES: Final = 2 << 30
 async def probe(policy: PolicyPublish, vocabulary: Vocabulary) -> None:
     """Parse both layers of a policy in a child process.
 
-    Raises `Malformed` ("policy-refused") if the child does not come back whole.
+    Raises `Malformed` ("policy-refused"): with the line that no parser may see, or if the child
+    does not come back whole.
     """
     texts = ["\n".join(lines) for lines in (policy.release, policy.accept)]
+    for text in texts:
+        await asyncio.to_thread(prescan, text)
     if not await _survives(probe_request(texts, vocabulary)):
         raise Malformed("policy-refused", "the text cannot be read")
 

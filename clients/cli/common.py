@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import anyio
 import typer
 
-from clients.cli.output import clean, errors, line
+from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
 from clients.transport import Withheld
 from wire.errors import SLUGS, TearlineError
@@ -53,7 +53,7 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         raise error from group
 
 
-def refuse(error: TearlineError, *, json: bool) -> NoReturn:
+def refuse(error: TearlineError, *, json: bool, code: int = REFUSED) -> NoReturn:
     """Say what was refused and what to do, then leave with an exit code that is not zero."""
     explanation = error.explanation if isinstance(error, Withheld) else None
     if json:
@@ -68,10 +68,10 @@ def refuse(error: TearlineError, *, json: bool) -> NoReturn:
             fields["explanation"] = explanation.model_dump(mode="json")
         line(fields)
     else:
-        errors.print(f"[bold red]refused:[/bold red] {clean(str(error))}", soft_wrap=True)
+        note(f"[bold red]refused:[/bold red] {clean_line(str(error))}")
         for _, nation, outcome, why in explanation.rows() if explanation else ():
-            errors.print(f"  {nation} {outcome}  {clean('; '.join(why))}", soft_wrap=True)
-    sys.exit(REFUSED)
+            note(f"  {clean_line(nation)} {clean_line(outcome)}  {clean_line('; '.join(why))}")
+    sys.exit(code)
 
 
 def split(values: list[str]) -> list[str]:

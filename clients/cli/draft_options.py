@@ -16,6 +16,7 @@ from wire.errors import Malformed
 from wire.labels import PRECEDENCES, Precedence
 
 Many = list[str]
+EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
 
 
 def describes(
@@ -35,7 +36,10 @@ def describes(
     community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
     expires_hours: Annotated[
-        int | None, typer.Option("--expires-hours", help="Serving stops after so long.")
+        int | None,
+        typer.Option(
+            "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
+        ),
     ] = None,
     attach: Annotated[list[Path], typer.Option("--attach", help="A file to send along.")] = [],
     portion: Annotated[
@@ -99,6 +103,7 @@ LABEL_KEYS: Final = frozenset(
         "threats",
     }
 )
+LIST_KEYS: Final = LABEL_KEYS - {"classification", "precedence"} | {"attach"}
 CONTENT_KEYS: Final = frozenset(
     {"dtg", "information_grade", "mgrs", "place", "source_grade", "title"}
 )
@@ -110,16 +115,36 @@ def _portion(path: Path, first: Label) -> Portion:
         fields = tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:
         raise Malformed("bad-input", f"{path.name} is not TOML: {error}") from error
+    _check_forms(path.name, fields)
     text = fields.pop("text", fields.pop("body", ""))
     attach = [AttachmentFile.of(path.parent / name) for name in fields.pop("attach", [])]
-    if unknown := set(fields) - LABEL_KEYS - CONTENT_KEYS:
-        raise Malformed("bad-input", f"{path.name}: unknown key {min(unknown)}")
     if not {"classification", "release_to"} <= set(fields):
         raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
     label = {k: v for k, v in fields.items() if k in LABEL_KEYS}
+    if "precedence" in label:
+        label["precedence"] = _precedence(label["precedence"])
     content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
-    shared = {"regions": first.regions, "threats": first.threats, "precedence": first.precedence}
+    shared = {
+        "regions": first.regions,
+        "threats": first.threats,
+        "precedence": first.precedence,
+        "expires": first.expires,
+    }
     return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
+
+
+def _check_forms(name: str, fields: dict[str, Any]) -> None:
+    """Refuse unknown keys and values of a wrong kind, naming the key."""
+    if unknown := set(fields) - LABEL_KEYS - CONTENT_KEYS - {"attach", "body", "text"}:
+        raise Malformed("bad-input", f"{name}: unknown key {min(unknown)}")
+    for key, value in fields.items():
+        if key in LIST_KEYS:
+            fits = isinstance(value, list) and all(isinstance(word, str) for word in value)
+            kind = 'a list of words, such as ["GBR"]'
+        else:
+            fits, kind = isinstance(value, str), 'text, such as "SECRET"'
+        if not fits:
+            raise Malformed("bad-input", f"{name}: {key} is {kind}")
 
 
 def _precedence(word: str) -> Precedence:

@@ -2,16 +2,19 @@
 
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 import typer
 from pydantic import ValidationError
 
 from clients.cli import audit, reports
-from clients.cli.common import REFUSED, refuse
-from clients.cli.output import errors
+from clients.cli.common import refuse
+from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
+USAGE = 2
+"""Exit code of a command line that nobody could follow."""
 FULL = find_spec("cedarpy") is not None
 """An analyst installs no policy engine; who writes policies or runs a mission has the extra."""
 
@@ -41,7 +44,11 @@ def run() -> None:
     """Run the command line; every refusal is one line, what to do next, and an exit code."""
     json = "--json" in sys.argv
     try:
-        app()
+        sys.exit(app(prog_name="tearline", standalone_mode=False))
+    except typer.TyperException as error:
+        _misused(error, json=json)
+    except typer.Abort:
+        refuse(Malformed("bad-input", "no answer, so nothing was done"), json=json)
     except TearlineError as error:
         refuse(error, json=json)
     except ValidationError as error:
@@ -49,11 +56,22 @@ def run() -> None:
         where = ".".join(map(str, first["loc"]))
         refuse(Malformed("bad-fields", f"{where}: {first['msg']}"), json=json)
     except KeyboardInterrupt:
-        errors.print("interrupted")
+        note("interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        errors.print(f"[bold red]refused:[/bold red] {error.strerror}: {error.filename}")
-        sys.exit(REFUSED)
+        what = "" if error.filename is None else f"{error.filename}: "
+        refuse(Malformed("bad-input", f"{what}{(error.strerror or 'failed').lower()}"), json=json)
+
+
+def _misused(error: Any, *, json: bool) -> None:
+    """One line for a wrong command line too; without any command the help is shown."""
+    context = getattr(error, "ctx", None)
+    words = error.format_message() if hasattr(error, "format_message") else str(error)
+    if context is not None and words == context.get_help():
+        sys.stderr.write(words + "\n")
+        sys.exit(USAGE)
+    where = "" if context is None else f"; see {context.command_path} --help"
+    refuse(Malformed("bad-input", words.rstrip(".") + where), json=json, code=USAGE)
 
 
 if __name__ == "__main__":

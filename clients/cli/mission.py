@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -40,6 +41,8 @@ def serve(
     """
     if not folder.is_dir():
         raise Malformed("bad-settings", f"no folder {folder.name}")
+    if find_spec("uvicorn") is None:
+        raise Malformed("bad-settings", "no broker is installed: pip install tearline[broker]")
     # The broker is a program of its own: no client code runs in it, and none of it runs here.
     command = [sys.executable, "-m", "broker.serve", str(folder)]
     if port is not None:

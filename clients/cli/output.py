@@ -22,24 +22,46 @@ from clients.open import OpenedReport
 STYLES = {"FLASH": "bold white on red", "IMMEDIATE": "bold red", "PRIORITY": "yellow"}
 OUTCOMES = {"RELEASE": "green", "REFER": "yellow", "WITHHOLD": "red"}
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
+
+_NOTHING = "[none][/none]"  # markup that shows nothing
 
 
 def clean(text: str) -> str:
-    """Foreign text for a terminal: no control characters, no markup."""
-    return escape("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text))
+    """Foreign text for a terminal: no control characters, no markup; every other one as it is."""
+    spaced = text.expandtabs(4)
+    plain = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in spaced)
+    body = plain.rstrip("\\")
+    tail = len(plain) - len(body)  # backslashes that would escape whatever markup comes next
+    return escape(body) + ("\\" * 2 * tail + _NOTHING if tail else "")
+
+
+def clean_line(text: str) -> str:
+    """The same for what has to stay on one line."""
+    return clean(" ".join(text.split("\n")))
 
 
 def line(fields: Mapping[str, Any]) -> None:
     """One JSON object on one line of standard output, at once."""
-    sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+    text = json.dumps(fields, ensure_ascii=False)
+    # JSON escapes C0 only; what else steers a terminal is escaped as well, and means the same.
+    sys.stdout.write("".join(c if c.isprintable() else _escaped(c) for c in text) + "\n")
     sys.stdout.flush()
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]  # two surrogates beyond the first plane
 
 
 def say(text: str) -> None:
     """A line for people; markup is ours. A terminal breaks it, not we."""
     console.print(text, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """A line beside the results, on standard error; markup is ours."""
+    errors.print(text, soft_wrap=True)
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -48,7 +70,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> 
     for column in columns:
         grid.add_column(column)
     for row in rows:
-        grid.add_row(*(Text.from_markup(cell) for cell in row))
+        grid.add_row(*(Text.from_markup(cell, emoji=False) for cell in row))
     console.print(grid)
 
 
@@ -92,19 +114,21 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
     """A report as people read it: banner above and below, every portion with its mark."""
     parts = []
     for portion in report.portions:
-        parts.append(f"[bold]{clean(portion.mark)} {clean(portion.title)}[/bold]")
+        parts.append(f"[bold]{clean(portion.mark)} {clean_line(portion.title)}[/bold]")
         parts.append(clean(portion.body))
         parts += [
-            f"[dim]attached: {clean(a.name)} ({a.len} bytes sealed)[/dim]"
+            f"[dim]attached: {clean_line(a.name)} ({a.len} bytes sealed)[/dim]"
             for a in portion.attachments
         ]
     parts += [f"[dim]one portion did not open: {clean(str(c.reason))}[/dim]" for c in report.closed]
     urgency = report.portions[0].label.precedence
-    banner = clean(report.banner)
-    where = proof.get("index")
+    banner = clean_line(report.banner)
+    proven = "opened offline: no journal was asked"
+    if "index" in proof:
+        proven = f"proven in the journal at {proof['index']}"
     console.print(
         Panel(
-            Text.from_markup("\n".join(parts)),
+            Text.from_markup("\n".join(parts), emoji=False),
             title=f"[bold]{banner}[/bold]",
             subtitle=f"[bold]{banner}[/bold]",
             border_style=STYLES.get(urgency, "blue"),
@@ -112,7 +136,8 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
     )
     console.print(
         f"  [dim]{urgency}  from {report.originator}  report {report.identity[:16]}  "
-        f"proven in the journal at {where}[/dim]"
+        f"{proven}[/dim]",
+        soft_wrap=True,
     )
 
 

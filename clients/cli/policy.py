@@ -37,7 +37,7 @@ def lint_(
     for layer in world.layers:
         for finding in lint.lint(layer.text, layer.kind, layer.owner, world.vocabulary):
             bad += finding.severity == "error"
-            where = f"{layer.owner}/{layer.kind}"
+            where = f"{layer.owner}/{layer.kind}"  # a folder's name of three capitals, and ours
             if json:
                 output.line(
                     {
@@ -50,7 +50,7 @@ def lint_(
                 )
             else:
                 colour = "red" if finding.severity == "error" else "yellow"
-                text = f"{where} {finding.where} [{colour}]{finding.rule}[/]"
+                text = f"{where} {output.clean_line(finding.where)} [{colour}]{finding.rule}[/]"
                 output.say(f"{text}: {output.clean(finding.message)}")
     if not json and not bad:
         output.say(f"[green]{len(world.layers)} layers keep the release profile[/green]")
@@ -65,7 +65,7 @@ def format_(folder: Folder) -> None:
     Example: tearline policy format my-policies
     """
     for path in policy_folder.cedar_files(folder):
-        text = path.read_text(encoding="ascii")
+        text = policy_folder.read(path)
         neat = lint.format(text)
         if neat != text:
             path.write_text(neat, encoding="ascii")

@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 from dataclasses import asdict
+from tempfile import NamedTemporaryFile
 from pathlib import Path
 from typing import Annotated, Any
 
-import anyio
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
@@ -15,8 +15,10 @@ from clients.cli.draft_options import takes_draft
 from clients.draft import Draft
 from clients.explained import Preview
 from clients.offline import open_file
-from clients.publisher import Publisher
+from clients.publisher import Publisher, Receipt
+from clients.received import Unopened
 from clients.subscriber import Received, Subscriber
+from wire.errors import Malformed, TearlineError
 
 app = typer.Typer()
 
@@ -70,9 +72,11 @@ def publish(
     --classification SECRET --release-to GBR --region KE --threat explosive.ied_emplaced
     --precedence FLASH --attach photo.jpg --portion source.toml
     """
+    if save is not None and (save.is_dir() or not save.parent.is_dir()):
+        raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
     loaded = load(identity)
 
-    async def work() -> dict[str, Any]:
+    async def work() -> Receipt:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         with Progress(*columns, console=output.errors, transient=True, disable=json) as bars:
             tasks: dict[str, Any] = {}
@@ -83,26 +87,32 @@ def publish(
                 bars.update(tasks[name], completed=sent)
 
             async with Publisher(loaded) as publisher:
-                receipt = await publisher.publish(draft, progress)
-        if save is not None:
-            await anyio.Path(save).write_bytes(receipt.raw)
-        return {
-            "report": receipt.report,
-            "index": receipt.index,
-            "size": receipt.size,
-            "duplicate": receipt.duplicate,
-            "recipients": dict(receipt.recipients),
-            "proof": receipt.evidence.model_dump(mode="json"),
-        }
+                return await publisher.publish(draft, progress)
 
     receipt = run_async(work)
+    _show_receipt(receipt, json=json)
+    if save is not None:  # the report stands, whatever becomes of the copy
+        save.write_bytes(receipt.raw)
+
+
+def _show_receipt(receipt: Receipt, *, json: bool) -> None:
     if json:
-        output.line(receipt)
+        output.line(
+            {
+                "report": receipt.report,
+                "index": receipt.index,
+                "size": receipt.size,
+                "duplicate": receipt.duplicate,
+                "recipients": dict(receipt.recipients),
+                "proof": receipt.evidence.model_dump(mode="json"),
+            }
+        )
         return
-    output.say(f"[green]accepted[/green] report [bold]{receipt['report']}[/bold]")
-    output.say(f"proven in the journal at {receipt['index']}, tree of {receipt['size']} entries")
-    for nation, outcome in sorted(receipt["recipients"].items()):
-        output.say(f"  {nation}  [{output.OUTCOMES.get(outcome, 'white')}]{outcome}[/]")
+    output.say(f"[green]accepted[/green] report [bold]{receipt.report}[/bold]")
+    output.say(f"proven in the journal at {receipt.index}, tree of {receipt.size} entries")
+    for nation, outcome in sorted(receipt.recipients.items()):
+        colour = output.OUTCOMES.get(outcome, "white")
+        output.say(f"  {output.clean_line(nation)}  [{colour}]{output.clean_line(outcome)}[/]")
 
 
 @app.command()
@@ -121,26 +131,32 @@ def fetch(
 
     Example: tearline fetch --as kit/GBR/analyst --region 014 --threat explosive
     """
+    if save is not None:
+        save.mkdir(parents=True, exist_ok=True)
     loaded = load(identity)
 
-    async def work() -> int:
-        count = 0
+    async def work() -> tuple[int, int]:
+        count = unsaved = 0
         async with Subscriber(loaded) as subscriber:
             async for received in subscriber.fetch(
                 regions=split(region),
                 threats=split(threat),
                 precedence=split(precedence),
                 again=again,
+                notice=_notice,
             ):
                 _show(received, json=json)
                 if save is not None:
-                    await _save(subscriber, received, save)
+                    unsaved += await _save(subscriber, received, save)
                 count += 1
-        return count
+        return count, unsaved
 
-    count = run_async(work)
+    count, unsaved = run_async(work)
     if not json:
-        output.say(f"[dim]{count} reports[/dim]")
+        output.say(f"[dim]{count} {'report' if count == 1 else 'reports'}[/dim]")
+    if unsaved:
+        detail = f"{unsaved} attachments are not saved; fetch with --again --save to try once more"
+        raise Malformed("bad-input", detail)
 
 
 @app.command()
@@ -165,6 +181,7 @@ def watch(
                 threats=split(threat),
                 precedence=split(precedence),
                 name=name,
+                notice=_notice,
             ):
                 _show(received, json=json)
 
@@ -185,7 +202,9 @@ def open_(
     The keys that were known when this identity last followed the mission are used.
     Example: tearline open report.tlr --as kit/GBR/analyst
     """
-    report = open_file(load(identity), path.read_bytes() if path.is_file() else b"")
+    if not path.is_file():
+        raise Malformed("bad-input", f"no file {path.name}")
+    report = open_file(load(identity), path.read_bytes())
     proof = {"offline": True}
     if json:
         output.line(output.report_fields(report, proof))
@@ -200,18 +219,44 @@ def _show(received: Received, *, json: bool) -> None:
         output.show_report(received.report, asdict(received.proof))
 
 
-async def _save(subscriber: Subscriber, received: Received, folder: Path) -> None:
-    """Save the sealed report and its attachments; nothing appears before it verifies."""
+def _notice(what: Unopened | TearlineError) -> None:
+    """Say beside the reports what did not open, and what is tried again."""
+    if isinstance(what, Unopened):
+        text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"
+    else:
+        text = f"{what}; trying again"
+    output.note(f"[yellow]{output.clean_line(text)}[/yellow]")
+
+
+async def _save(subscriber: Subscriber, received: Received, folder: Path) -> int:
+    """Save the sealed report and its attachments; gives how many of these could not be had.
+
+    Nothing appears under its name before it verifies to the last byte.
+    """
     if received.proof.use != "release":
-        output.say("[yellow]for display only: nothing is saved[/yellow]")
-        return
-    await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
-    await anyio.Path(folder / f"{received.identity[:16]}.tlr").write_bytes(received.raw)
+        output.note("[yellow]for display only: nothing is saved[/yellow]")
+        return 0
+    (folder / f"{received.identity[:16]}.tlr").write_bytes(received.raw)
+    unsaved, taken = 0, set[str]()
     for portion in received.report.portions:
         for attachment in portion.attachments:
-            target = folder / received.identity[:16] / attachment.name
-            await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True)
-            fresh = target.with_name(target.name + ".new")
-            with fresh.open("w+b") as into:
-                await subscriber.attachment(received, attachment, into)
-            fresh.replace(target)
+            name = attachment.name
+            if name.lower() in taken:  # two portions may each have a `photo.jpg`
+                name = f"{portion.index}-{attachment.id[:8]}-{name}"
+            taken.add(name.lower())
+            home = folder / received.identity[:16]
+            home.mkdir(exist_ok=True)
+            with NamedTemporaryFile(dir=home, prefix=".", delete=False) as into:
+                fresh = Path(into.name)
+                try:
+                    await subscriber.attachment(received, attachment, into.file)
+                except TearlineError as error:
+                    fresh.unlink()
+                    unsaved += 1
+                    output.note(f"[yellow]{output.clean_line(f'{name}: {error}')}[/yellow]")
+                    continue
+                except BaseException:
+                    fresh.unlink()
+                    raise
+            fresh.replace(home / name)
+    return unsaved

@@ -8,6 +8,7 @@ gets a copy of that broker's folder.
 """
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -36,8 +37,10 @@ from wire.verify import VerifiedReport, verify_delivery
 
 @cache
 def _template(nations: tuple[str, ...]) -> Path:
-    """Where the founded broker of these nations is kept; empty before it has run."""
-    return Path(tempfile.mkdtemp(prefix="tearline-house-")) / "-".join(nations)
+    """Where the founded broker of these nations is kept; there is nothing before it has run."""
+    folder = Path(tempfile.mkdtemp(prefix="tearline-house-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "-".join(nations)
 
 
 class House:

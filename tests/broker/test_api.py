@@ -2,24 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from broker.api import common, description
+from broker.answers import Event
+from broker.api import common, description, streams
 from broker.api.attachments import CHUNK_MAX
 from broker.api.reports import MEDIA_TYPE
-from broker.problems import NOT_FOUND
+from broker.app import create_app
+from broker.core import Broker
+from broker.problems import NOT_FOUND, Asgi, Message
+from broker.settings import Settings
 from tests import sealing
 from tests.broker.server import Asking, Reply, Running, serving
 from tests.coalition import ORIGIN, Coalition
 from wire import report, strict_json
 from wire.base64_strict import decode
 from wire.entries import MISSION
-from wire.errors import SLUGS
+from wire.errors import SLUGS, BrokerFault
 from wire.evidence import Evidence, Segment
 from wire.merkle import leaf_hash, verify_consistency, verify_inclusion
 from wire.notes import Ed25519Signer, VKey, open_checkpoint
@@ -528,6 +533,70 @@ def test_metrics_need_their_token(folder: Path, server: Running) -> None:
         assert name in reply.body
     for nation in (b"KEN", b"GBR", b"FRA"):
         assert nation not in reply.body
+
+
+def test_without_a_token_file_nobody_reads_metrics(world: Coalition, tmp_path: Path) -> None:
+    folder = world.broker_folder(tmp_path)
+    (folder / "metrics-token").unlink()
+    with serving(folder, world.clock) as server:
+        for sent in ("None", ""):
+            reply = server.ask("GET /metrics", f"Authorization: Bearer {sent}")
+            assert reply.body == NOT_FOUND.body
+
+
+@pytest.mark.anyio
+async def test_a_broker_that_stops_is_alive_and_not_ready(world: Coalition, tmp_path: Path) -> None:
+    settings = Settings.load(world.broker_folder(tmp_path)).listening_on(8440)
+    broker = await Broker.open(settings, clock=world.clock, random=os.urandom)
+    app = create_app(broker)
+    assert await status_of(app, "/readyz") == 200
+    await broker.close()
+    assert await status_of(app, "/readyz") == 503
+    assert await status_of(app, "/healthz") == 200
+
+
+async def status_of(app: Asgi, path: str) -> int:
+    """The status of one answer, without a server."""
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"127.0.0.1:8440")],
+    }
+    await app(scope, receive, send)
+    return int(said[0]["status"])
+
+
+@pytest.mark.anyio
+async def test_a_fault_in_the_middle_of_a_stream_ends_it_in_words() -> None:
+    said: list[bytes] = []
+
+    async def events() -> AsyncGenerator[Event, None]:
+        yield Event("heartbeat", "a", b"{}")
+        raise BrokerFault("journal-stopped")
+
+    async def send(message: Message) -> None:
+        said.append(message["body"])
+
+    await streams._deliver(events(), send)
+    assert said == [
+        b": tearline\n\n",
+        b"id: a\nevent: heartbeat\ndata: {}\n\n",
+        b'event: end\ndata: {"reason":"journal-stopped"}\n\n',
+        b"",
+    ]
 
 
 def test_the_log_says_who_was_refused_what_and_no_more(

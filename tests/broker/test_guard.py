@@ -371,6 +371,16 @@ def test_junk_is_refused_more_cheaply_after_a_while(tmp_path: Path) -> None:
         assert server.ask("GET /").status == 429
 
 
+def test_an_address_cannot_be_made_up(tmp_path: Path) -> None:
+    """Only the connection says where a request comes from."""
+    with guarded(tmp_path, requests_per_second=0.001, requests_burst=3) as server:
+        statuses = [
+            server.ask(f"GET /{i}", f"X-Forwarded-For: 192.0.2.{i}", f"Forwarded: for=192.0.2.{i}")
+            for i in range(5)
+        ]
+        assert [reply.status for reply in statuses] == [200, 200, 200, 429, 429]
+
+
 def test_a_reader_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
     with guarded(tmp_path, stall_seconds=0.3) as server, server.connect() as raw:
         raw.send(request(raw.port, "GET /big"))
@@ -466,6 +476,21 @@ async def test_the_guard_does_not_rely_on_the_parser_for_framing(
 
     await guard(_scope(*fields), receive, send)
     assert sent[0]["status"] == 400
+
+
+@pytest.mark.anyio
+async def test_half_an_answer_is_not_followed_by_another(tmp_path: Path) -> None:
+    guard, _ = await make(settings_in(tmp_path).listening_on(8440), Metrics())
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await guard({**_scope(), "path": "/half"}, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]
 
 
 @pytest.mark.anyio

@@ -252,6 +252,30 @@ async def test_a_consent_of_the_originator_lets_it_go_further_and_its_policy_sti
 NOTHING = '@id("XXX/none")\n@says("")\nforbid (principal, action == Action::"release", resource);'
 
 
+async def test_what_was_recalled_is_no_source_any_more(house: House) -> None:
+    kenya, britain = house["KEN"], house["GBR"]
+    raw = kenya.seals(release_to="GBR")
+    receipt = await house.submits(raw)
+    await house.fetches(britain.analyst, receipt.report)
+    await house.files(kenya.says("report.recall", {"report": receipt.report, "reason": "wrong"}))
+    with pytest.raises(Malformed, match="bad-lineage"):
+        await house.submits(britain.seals(release_to="KEN", **derived(house, raw)))
+
+
+async def test_the_sources_of_a_source_keep_their_say(house: House) -> None:
+    """What France makes of what Britain made of Kenya's report, Kenya has a say in as well."""
+    kenya, britain, france = house["KEN"], house["GBR"], house["FRA"]
+    first = kenya.seals(release_to="GBR FRA")
+    receipt = await house.submits(first)
+    await house.fetches(britain.analyst, receipt.report)
+    second = britain.seals(release_to="KEN FRA", **derived(house, first))
+    receipt = await house.submits(second)
+    await house.fetches(france.analyst, receipt.report)
+    third = await house.submits(france.seals(release_to="KEN GBR", **derived(house, second)))
+    layers = {layer for layer in view(third.evidence)["policies"] if layer.startswith("release/")}
+    assert layers == {"release/KEN", "release/GBR", "release/FRA"}
+
+
 async def test_a_report_replaces_only_one_of_the_same_originator(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     receipt = await house.submits(kenya.seals(release_to="GBR"))

@@ -276,6 +276,7 @@ async def test_a_referred_report_is_released_once_an_officer_has_signed(house: H
         "to": "GBR",
         "expires": house.world.clock.now + 3_600,
     }
+    twin = await house.submits(kenya.seals(release_to="GBR"))
     # Another nation's officers, and other layers, do not count.
     await house.files(house["GBR"].says("approval", body))
     await house.files(kenya.says("approval", {**body, "layer": "accept"}))
@@ -283,6 +284,7 @@ async def test_a_referred_report_is_released_once_an_officer_has_signed(house: H
     assert await house.pulls(analyst) == []
     await house.files(kenya.says("approval", body))
     assert await house.pulls(analyst) == [receipt.report]
+    assert await refusal(house, analyst, twin.report) == ("not-found", ""), "it was for one report"
     await house.restarts()
     assert await house.pulls(analyst) == [receipt.report]
     house.world.clock.forward(seconds=3_600)

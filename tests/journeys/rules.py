@@ -201,15 +201,18 @@ ACCEPTS: dict[str, Callable[[Facts, Reader, str], bool]] = {
 # -- the model
 
 
-def outcome(facts: Facts, reader: Reader, purpose: str = USUAL_PURPOSE) -> int:
-    """What happens to one portion for one reader: the least of what all layers say."""
+def outcome(facts: Facts, reader: Reader, purpose: str = USUAL_PURPOSE, takes_all: str = "") -> int:
+    """What happens to one portion for one reader: the least of what all layers say.
+
+    `takes_all` is a nation that takes in whatever it is given.
+    """
     floor = (
         reader.nation in facts.recipients
         and LEVELS.index(reader.clearance) >= facts.level
         and reader.communities >= facts.communities
     )
     carried = facts.up_to("SECRET") and purpose != "TARGETING"
-    accepted = ACCEPTS[reader.nation](facts, reader, purpose)
+    accepted = reader.nation == takes_all or ACCEPTS[reader.nation](facts, reader, purpose)
     if not (floor and carried and accepted):
         return WITHHOLD
     if reader.nation == facts.originator:

@@ -157,8 +157,9 @@ class Worker:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append(json.loads(line))
 
     def finish(self) -> list[Line]:
         assert self.process.wait(PATIENCE) == 0
@@ -166,9 +167,9 @@ class Worker:
         return self.lines
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
+        self._reading.join()
 
 
 @contextmanager
