@@ -79,8 +79,8 @@ class Auditor(Session):
         """Page after page, each with what is trusted once it was verified."""
         nation, trust, complete = self.identity.nation, Trust(), False
         while not complete:
-            answer = await self.transport.get(
-                "/v1/log/views", after=trust.tip.count, size=trust.size, limit=PAGE
+            answer = await self.transport.page(
+                "/v1/log/views", PAGE, after=trust.tip.count, size=trust.size
             )
             page = strict_json.load(answer.body, ViewPage, limit=MAX_SEGMENT_BYTES, prose=True)
             opened = await self.follower.observe(page.segment.checkpoint)

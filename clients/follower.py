@@ -120,11 +120,16 @@ class Follower:
     async def _page(self) -> bool:
         """Follow one page; says whether it was the last."""
         trust, seen = self._trust, self.seen.size
-        answer = await self._transport.get(
-            "/v1/statements", after=trust.tip.count, size=trust.size, limit=PAGE
-        )
+        try:
+            answer = await self._transport.page(
+                "/v1/statements", PAGE, after=trust.tip.count, size=trust.size
+            )
+        except NotAllowed as error:
+            if error.slug == "not-found":  # it has not got our tree: then it shall show its own
+                await self._compare_with_newest()
+            raise
         page = strict_json.load(answer.body, StatementPage, limit=MAX_SEGMENT_BYTES, prose=True)
-        opened = await self.observe(page.segment.checkpoint)
+        opened = await self.trees.observe(page.segment.checkpoint, page.consistency, trust.size)
         if opened.checkpoint.size < seen:  # who is revoked since would still be there
             raise Malformed("broken-chain", "statements up to an older tree than was seen before")
         trust, entries, complete = walk(
@@ -146,6 +151,11 @@ class Follower:
         self._trust, self.directory, self._note = trust, directory, opened.note
         self._take(kept)
         return complete
+
+    async def _compare_with_newest(self) -> None:
+        """Raises `Conflict` ("fork-detected") unless the log's newest tree extends ours."""
+        answer = await self._transport.get("/v1/log/checkpoint")
+        await self.observe(answer.body.decode("utf-8", "replace"))
 
     def _folded(self, directory: Directory, item: Kept) -> Directory:
         """The next directory: the same fold that the broker runs, through this nation's eyes."""

@@ -34,6 +34,8 @@ class Receiving(Session):
         return Received(opened, proof, raw)
 
     async def _verified_release(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
+        # Its checkpoint is one proof away from the statements' own, whichever is the newer one.
+        await self.follower.sync(at_least=release.evidence.index)
         entry = await self.proven(release.evidence, "release", self.identity.nation)
         view = entry.view or {}
         accepted, at = view.get("accepted"), view.get("accepted_time")

@@ -5,13 +5,15 @@ from its pinned charter again) but cannot make it believe anything: everything i
 it is stored, and AES-256-GCM with the name as associated data ties each file to its place.
 """
 
+import errno
 import fcntl
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -57,16 +59,13 @@ class Store:
         The list survives the end of this process; a power cut may take the last seconds of it.
         """
         sealed = self._sealed(name, record)
-        with self._list(name, create=True) as file:
+        with self._list(name, os.O_CREAT | os.O_APPEND) as file:
             end = os.fstat(file.fileno()).st_size
-            end -= end % len(sealed)  # what a full disk cut off was never kept
-            try:
-                file.seek(end)
-                file.write(sealed)
-                file.truncate()
-            except OSError:
-                file.truncate(end)
-                raise
+            if torn := end % len(sealed):  # what a full disk cut off was never kept
+                file.truncate(end - torn)
+            if file.write(sealed) != len(sealed):
+                file.truncate(end - torn)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._folder)
 
     def records(self, name: str, length: int) -> list[bytes]:
         """The records of a list, in order. What does not open was never kept, and is cut off."""
@@ -83,12 +82,9 @@ class Store:
         return found
 
     @contextmanager
-    def _list(self, name: str, *, create: bool = False) -> Iterator[BinaryIO]:
+    def _list(self, name: str, flags: int = 0) -> Iterator[io.FileIO]:
         """The file of a list; other processes of the same member wait."""
-        if create:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._path(name), os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        with io.FileIO(self._open(self._path(name), os.O_RDWR | flags), "r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
@@ -112,11 +108,10 @@ class Store:
             return None
 
     def _replace(self, path: Path, data: bytes, *, lasting: bool) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_suffix(f".{self._random(4).hex()}.new")
-        with fresh.open("xb") as file:
-            file.write(data)
-            file.flush()
+        with io.FileIO(self._open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as file:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._folder)
             if lasting:
                 os.fsync(file.fileno())
         fresh.replace(path)
@@ -126,6 +121,16 @@ class Store:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+    def _open(self, path: Path, flags: int) -> int:
+        """Open a file that only its owner reads; the folder is made with the first one."""
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return os.open(path, flags, 0o600)
 
     def _path(self, name: str) -> Path:
         """The file of a name: hashed, so that the folder's listing says nothing."""

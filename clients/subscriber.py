@@ -21,7 +21,7 @@ from clients.open import OpenedAttachment
 from clients.received import Notice, Unopened, unnoticed
 from clients.received import Received as Received
 from clients.receiving import Receiving
-from clients.shown import Shown
+from clients.shown import Place, Shown
 from clients.transport import JSON, PASSING, ServerEvent
 from wire import base64_strict, labels, report
 from wire.errors import BrokerFault, Malformed, TearlineError
@@ -29,8 +29,8 @@ from wire.errors import BrokerFault, Malformed, TearlineError
 PAGE: Final = 50  # reports of one page
 PAUSES: Final = (0.5, 1, 2, 5, 10, 30)  # seconds between tries to get a broken stream back
 ANYWHERE: Final = "anywhere"  # the list of what was shown by any subscription, or by `fetch`
-VERIFIED: Final = 64  # deliveries whose verification is remembered, for other subscriptions
-VERIFIED_MAX: Final = 256 * 1024  # bytes of a delivery that is
+VERIFIED: Final = 512  # deliveries whose verification is remembered, for other subscriptions
+VERIFIED_MAX: Final = 64 * 1024  # bytes of a delivery that is
 
 
 class Subscriber(Receiving):
@@ -76,22 +76,25 @@ class Subscriber(Receiving):
         name = name or "w-" + hashlib.sha256(body).hexdigest()[:16]
         await self.follower.sync()
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
-        cursor = f"cursor:{name}:{hashlib.sha256(body).hexdigest()[:16]}"
-        failures = 0
+        place = Place(self.store, f"{name}:{hashlib.sha256(body).hexdigest()}")
+        path, failures = f"/v1/subscriptions/{name}/stream", 0
         while True:
             try:
-                async with aclosing(self._events(name, cursor)) as events:
+                async with aclosing(self.transport.events(path, place.last)) as events:
                     async for event in events:
                         failures = 0
                         received = await self._delivered(event, name, notice)
                         if received is not None:
                             with self._showing(received, name, ANYWHERE):
                                 yield received
-                        if event.id:  # what it stands for was taken, or is not for us
-                            self.store.put(cursor, event.id.encode(), lasting=False)
+                        place.reach(event.id)
+                        if event.kind == "heartbeat":
+                            place.write()
             except TearlineError as error:
-                self._check_passing(error, cursor)
+                _check_passing(error, place)
                 notice(error)
+            finally:
+                place.write()
             await anyio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
             failures += 1
 
@@ -110,24 +113,27 @@ class Subscriber(Receiving):
         """
         await self.follower.sync()
         wanted = Wanted.of(regions, threats, precedence)
-        shown = self._shown(ANYWHERE)
+        shown, given = self._shown(ANYWHERE), set[tuple[str, tuple[int, ...]]]()
         cursor: str | None = None
         more = True
         while more:
-            answer = await self.transport.get(
+            answer = await self.transport.page(
                 "/v1/reports",
+                PAGE,
                 region=list(wanted.regions),
                 threat=list(wanted.threats),
                 precedence=list(wanted.precedence),
                 after=cursor,
-                limit=PAGE,
             )
             page = Page.read(answer.body)
             fresh = [r for r in page.releases if again or not _is_shown(r, shown)]
             opened = [await self._received(release, notice) for release in fresh]
             for received in sorted(filter(None, opened), key=_urgency):
-                with self._showing(received, ANYWHERE):
-                    yield received
+                what = (received.identity, received.portions)
+                if what not in given:  # a broker may say a thing twice
+                    given.add(what)
+                    with self._showing(received, ANYWHERE):
+                        yield received
             cursor, more = page.cursor, page.more
 
     async def fetch_one(self, identity: str) -> Received:
@@ -208,23 +214,13 @@ class Subscriber(Receiving):
             return None
         return received
 
-    # -- the stream
 
-    async def _events(self, name: str, cursor: str) -> AsyncGenerator[ServerEvent, None]:
-        kept = self.store.get(cursor)
-        path = f"/v1/subscriptions/{name}/stream"
-        async with aclosing(self.transport.events(path, kept.decode() if kept else None)) as events:
-            async for event in events:
-                yield event
-
-    def _check_passing(self, error: TearlineError, cursor: str) -> None:
-        """Raise what will not pass by itself, so that nobody waits for it."""
-        if error.slug == "bad-cursor" and cursor in self.store:
-            self.store.drop(cursor)  # from the beginning, then; nothing is shown twice
-        elif error.slug == "too-large" or not (
-            isinstance(error, BrokerFault) or error.slug in PASSING
-        ):
-            raise error
+def _check_passing(error: TearlineError, place: Place) -> None:
+    """Raise what will not pass by itself, so that nobody waits for it."""
+    if error.slug == "bad-cursor" and place.last is not None:
+        place.forget()  # from the beginning, then; nothing is shown twice
+    elif error.slug == "too-large" or not (isinstance(error, BrokerFault) or error.slug in PASSING):
+        raise error
 
 
 def _is_shown(release: Release, shown: Shown) -> bool:

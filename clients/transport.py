@@ -29,6 +29,7 @@ TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)  # seconds; field links are s
 STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is gone
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
 PAUSES: Final = (0.5, 1, 2, 4, 8)  # seconds between tries of one request over a link that breaks
+FEWEST: Final = 1  # entry of a page over the worst of links
 PASSING: Final = frozenset({"unreachable", "busy", "stopping", "too-slow", "rate-limited"})
 """Refusals that mean nothing but: later."""
 OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
@@ -61,6 +62,7 @@ class Transport:
         self._identity, self._clock, self._random = identity, clock, random
         self._offset = 0.0
         self._client: httpx.AsyncClient | None = None
+        self._lasting: dict[str, int] = {}
         self._welcome = False
         self.reached = False
 
@@ -93,6 +95,19 @@ class Transport:
     async def get(self, path: str, **query: str | int | list[str] | None) -> Answer:
         """A signed GET. Raises what the broker refused with, or `BrokerFault` "unreachable"."""
         return await self._ask("GET", path, _query(query), b"", {})
+
+    async def page(self, path: str, most: int, **query: str | int | list[str] | None) -> Answer:
+        """A signed GET of a page of at most so many entries; of fewer, if the link does not last
+        for so many. Raises like `get`.
+        """
+        while True:
+            limit = min(most, self._lasting.get(path, most))
+            try:
+                return await self.get(path, limit=limit, **query)
+            except BrokerFault as error:
+                if error.slug != "unreachable" or not self.reached or limit <= FEWEST:
+                    raise
+            self._lasting[path] = max(FEWEST, limit // 4)
 
     async def send(
         self, method: str, path: str, body: bytes, media: str, headers: Mapping[str, str] = {}
@@ -154,7 +169,6 @@ class Transport:
         except httpx.HTTPError as error:
             self._look_again()
             raise BrokerFault("unreachable", _words(error)) from error
-        self.reached = True
         if response.status_code >= 300:
             raise refusal(response.status_code, told)
         return Answer(response.status_code, told, response.headers)
@@ -167,6 +181,7 @@ class Transport:
         """
         assert self._client is not None, "use it as an async context"
         response = await self._client.send(make(), stream=True)
+        self.reached = True
         if response.status_code == 401:
             learned = self._learn_offset(response.headers)
             if not learned and not self._welcome:

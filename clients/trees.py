@@ -67,18 +67,22 @@ class Trees:
         if self.newest.size > self._kept().size:
             self._store.put("seen", strict_json.dump({"note": self.newest.note}, prose=True))
 
-    async def observe(self, note: str) -> OpenedCheckpoint:
+    async def observe(
+        self, note: str, proof: Sequence[str] = (), since: int = -1
+    ) -> OpenedCheckpoint:
         """Check that a checkpoint is the log's and extends everything seen before.
 
+        `proof` came along and leads from the tree of `since` entries; if that is another one than
+        the newest seen, the right proof is asked for.
         Raises `Malformed`, or `Conflict` ("fork-detected") after writing both sides down.
         """
         opened = self._notes.get(note) or open_checkpoint(note, self._log_keys)
         _remember(self._notes, note, opened)
         async with self._comparing:
-            await self._compare(opened)
+            await self._compare(opened, tuple(proof), since)
         return opened
 
-    async def _compare(self, opened: OpenedCheckpoint) -> None:
+    async def _compare(self, opened: OpenedCheckpoint, proof: tuple[str, ...], since: int) -> None:
         """One proof for each tree; which tree is the older one does not matter."""
         seen, tree = self.newest, opened.checkpoint
         if self._roots.get(tree.size) == tree.root:
@@ -88,9 +92,9 @@ class Trees:
             raise self._fork(shown, f"two different trees of {tree.size} entries", ())
         if seen.size and tree.size and tree.size != seen.size:
             old, new = sorted((seen, shown), key=attrgetter("size"))
-            proof: tuple[str, ...] = ()
             try:
-                proof = await self._proof(old.size, new.size)
+                if old is shown or since != old.size:
+                    proof = await self._proof(old.size, new.size)
                 hashes = [base64_strict.decode(text) for text in proof]
                 merkle.verify_consistency(old.size, new.size, hashes, old.root, new.root)
             except (Malformed, NotAllowed) as error:  # a log that has both can prove it

@@ -8,6 +8,7 @@ Everything is real, keys, folders, policies, HTTP and SQLite; only passphrases a
 cheaply. A kit is founded once for each set of words, and every pilot gets its own copy of it.
 """
 
+import atexit
 import json
 import os
 import re
@@ -44,7 +45,9 @@ Client = TypeVar("Client", bound=Session)
 @cache
 def founded(**words: Any) -> Path:
     """A kit as `kit create` writes it. Who uses it takes a copy."""
-    folder = Path(tempfile.mkdtemp(prefix="tearline-pilot-")) / "kit"
+    home = tempfile.mkdtemp(prefix="tearline-pilot-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    folder = Path(home) / "kit"
     given: dict[str, Any] = {
         name: dict(value) if name in _PAIRS else value for name, value in words.items()
     }
@@ -105,7 +108,7 @@ class Pilot:
         settings = home / "broker/broker.toml"
         names = "".join(f', "127.0.0.1:{door.getsockname()[1]}"' for door in pilot.doors)
         text = settings.read_text()
-        settings.write_text(re.sub(r"(authorities = \[[^]]*)\]", rf"\1{names}]", text))
+        settings.write_text(re.sub(r"(?m)^(authorities = .*)\]$", rf"\1{names}]", text))
         return pilot
 
     # -- people

@@ -142,7 +142,7 @@ def _check_forms(name: str, fields: dict[str, Any]) -> None:
             fits = isinstance(value, list) and all(isinstance(word, str) for word in value)
             kind = 'a list of words, such as ["GBR"]'
         else:
-            fits, kind = isinstance(value, str), 'text, such as "SECRET"'
+            fits, kind = isinstance(value, str), "text in quotes"
         if not fits:
             raise Malformed("bad-input", f"{name}: {key} is {kind}")
 

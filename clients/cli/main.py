@@ -45,10 +45,10 @@ def run() -> None:
     json = "--json" in sys.argv
     try:
         sys.exit(app(prog_name="tearline", standalone_mode=False))
-    except typer.TyperException as error:
-        _misused(error, json=json)
     except typer.Abort:
         refuse(Malformed("bad-input", "no answer, so nothing was done"), json=json)
+    except typer.TyperException as error:
+        _misused(error, json=json)
     except TearlineError as error:
         refuse(error, json=json)
     except ValidationError as error:
@@ -64,11 +64,10 @@ def run() -> None:
 
 
 def _misused(error: Any, *, json: bool) -> None:
-    """One line for a wrong command line too; without any command the help is shown."""
+    """One line for a wrong command line too; without any command the help has been shown."""
     context = getattr(error, "ctx", None)
     words = error.format_message() if hasattr(error, "format_message") else str(error)
-    if context is not None and words == context.get_help():
-        sys.stderr.write(words + "\n")
+    if not words.strip():
         sys.exit(USAGE)
     where = "" if context is None else f"; see {context.command_path} --help"
     refuse(Malformed("bad-input", words.rstrip(".") + where), json=json, code=USAGE)

@@ -76,7 +76,6 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> 
 
 def report_fields(report: OpenedReport, proof: Mapping[str, Any]) -> dict[str, Any]:
     """A report as `--json` shows it."""
-    first = report.portions[0]
     return {
         "report": report.identity,
         "id": report.id,
@@ -85,9 +84,9 @@ def report_fields(report: OpenedReport, proof: Mapping[str, Any]) -> dict[str, A
         "banner": report.banner,
         "title": report.title,
         "body": report.body,
-        "precedence": first.label.precedence,
-        "regions": list(first.label.regions),
-        "threats": list(first.label.threats),
+        "precedence": report.precedence,
+        "regions": sorted({place for p in report.portions for place in p.label.regions}),
+        "threats": sorted({kind for p in report.portions for kind in p.label.threats}),
         "portions": [
             {
                 "index": p.index,
@@ -121,7 +120,7 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
             for a in portion.attachments
         ]
     parts += [f"[dim]one portion did not open: {clean(str(c.reason))}[/dim]" for c in report.closed]
-    urgency = report.portions[0].label.precedence
+    urgency = report.precedence
     banner = clean_line(report.banner)
     proven = "opened offline: no journal was asked"
     if "index" in proof:
@@ -144,4 +143,4 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone, unless the answer was given beforehand."""
     if not yes:
-        typer.confirm(question, abort=True)
+        typer.confirm(question, abort=True, err=True)

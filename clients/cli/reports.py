@@ -1,10 +1,12 @@
 """`tearline preview | publish | fetch | watch | open`: reports, out and in."""
 
-from contextlib import suppress
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from tempfile import NamedTemporaryFile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -246,17 +248,23 @@ async def _save(subscriber: Subscriber, received: Received, folder: Path) -> int
             taken.add(name.lower())
             home = folder / received.identity[:16]
             home.mkdir(exist_ok=True)
-            with NamedTemporaryFile(dir=home, prefix=".", delete=False) as into:
-                fresh = Path(into.name)
-                try:
-                    await subscriber.attachment(received, attachment, into.file)
-                except TearlineError as error:
-                    fresh.unlink()
-                    unsaved += 1
-                    output.note(f"[yellow]{output.clean_line(f'{name}: {error}')}[/yellow]")
-                    continue
-                except BaseException:
-                    fresh.unlink()
-                    raise
-            fresh.replace(home / name)
+            try:
+                with _appearing(home / name) as into:
+                    await subscriber.attachment(received, attachment, into)
+            except TearlineError as error:
+                unsaved += 1
+                output.note(f"[yellow]{output.clean_line(f'{name}: {error}')}[/yellow]")
     return unsaved
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when the block ends well, and is gone otherwise."""
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".")
+    try:
+        with os.fdopen(descriptor, "w+b") as into:
+            yield into
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink()
+        raise

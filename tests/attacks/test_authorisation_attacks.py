@@ -1,8 +1,8 @@
 """Attacks by members on what is not theirs, over real sockets to a real broker. Expect refusal.
 
-Numbers 68 to 85 are those of the attack list; "U" there is the one answer of `NOT_FOUND`. That 68 and
-69 take equally long is not tested here: a test that measures time flickers. `Broker.fetch` decides
-about some report in both cases, and the benchmarks may compare.
+Numbers 68 to 85 are those of the attack list; the "U" of its answers is `NOT_FOUND`. That 68 and 69
+take equally long is not tested: what measures time flickers. `Broker.fetch` decides about some
+report in both cases; what is left are microseconds of a request that takes a millisecond.
 """
 
 import hashlib
@@ -25,15 +25,14 @@ from tests.author import Author
 from tests.broker.house import House
 from tests.broker.server import Asking, Reply, Running, serving
 from tests.coalition import Coalition, Portion
-from tests.people import Person
 from tests.refusal import refused
-from wire import report
+from wire import report, statements
 from wire.base64_strict import encode
-from wire.errors import TearlineError
 from wire.report import PortionFrame
-from wire.statements import Statement
+from wire.statements import STATEMENT_MAX, Statement
 
 BYTES = "application/octet-stream"
+LOW: dict[str, Any] = {"classification": "RESTRICTED"}
 PICTURE = bytes(range(256)) * 4
 
 REFERRED = """
@@ -45,7 +44,7 @@ NOTHING = '@id("{0}/none")\n@says("")\nforbid (principal, action == Action::"rel
 
 
 def founded() -> Coalition:
-    """France refers every release to an officer; Britain has a junior, and a guest to be sent off."""
+    """France refers all its releases to an officer; Britain has a junior, and a guest."""
     world = Coalition.of("KEN", "GBR", "FRA")
     world["GBR"].enlists("junior", "analyst", clearance="RESTRICTED")
     world["GBR"].enlists("guest", "analyst")
@@ -61,7 +60,7 @@ def world() -> Coalition:
 @pytest.fixture(scope="module")
 def server(world: Coalition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = world.broker_folder(tmp_path_factory.mktemp("broker"))
-    limits = {"refusals_burst": 100_000, "linger_seconds": 0.2, "heartbeat_seconds": 0.1}
+    limits: dict[str, Any] = {"refusals_burst": 100_000, "heartbeat_seconds": 0.1}
     with serving(folder, world.clock, **limits) as server:
         yield server
 
@@ -79,7 +78,7 @@ def junior(world: Coalition, server: Running) -> Asking:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with House.of("KEN", "GBR", "FRA", folder=tmp_path) as found:
+    async with House.of("KEN", "GBR", "FRA", folder=tmp_path, drain_seconds=0.1) as found:
         yield found
 
 
@@ -130,15 +129,14 @@ def unseen(world: Coalition, server: Running) -> Mapping[str, str]:
     """What the junior may not have, by the reason why; made before any test asks."""
     kenya, france = world["KEN"], world["FRA"]
     junior = Asking(server, world["GBR"].junior, world.clock)
-    low = {"classification": "RESTRICTED"}
     soon = world.clock.now + 60
     found = {
-        "for others": accepted(server, kenya.seals(release_to="FRA", **low)),
-        "referred": accepted(server, france.seals(release_to="GBR", **low)),
+        "for others": accepted(server, kenya.seals(release_to="FRA", **LOW)),
+        "referred": accepted(server, france.seals(release_to="GBR", **LOW)),
         "above my clearance": accepted(server, kenya.seals(release_to="GBR")),
-        "recalled": accepted(server, kenya.seals(release_to="GBR", **low)),
-        "recalled, never mine": accepted(server, kenya.seals(release_to="FRA", **low)),
-        "expired": accepted(server, kenya.seals(release_to="GBR", expires=soon, **low)),
+        "recalled": accepted(server, kenya.seals(release_to="GBR", **LOW)),
+        "recalled, never mine": accepted(server, kenya.seals(release_to="FRA", **LOW)),
+        "expired": accepted(server, kenya.seals(release_to="GBR", expires=soon, **LOW)),
     }
     for reason in ("recalled", "expired"):
         assert junior.ask(f"GET /v1/reports/{found[reason]}").status == 200, "it was there once"
@@ -298,7 +296,7 @@ def test_72_a_cursor_that_is_not_mine_for_this_is_bad_cursor_and_gives_nothing(
 def test_72_a_subscription_takes_no_other_cursor_bad_cursor(
     world: Coalition, server: Running, analyst: Asking
 ) -> None:
-    """Neither to go on from nor to be kept; an expired one is one from before the filter changed."""
+    """Neither to go on from nor to be kept. Expired is one from before the filter changed."""
     made = dict(cursors(world, server, analyst))
     mine = made.pop("a stream's")
     body = json.dumps({"regions": ["KE", "SO"]}).encode()
@@ -326,8 +324,7 @@ async def test_73_a_rewound_cursor_is_allowed_and_everything_is_decided_again(
     kenya, reader = house["KEN"], house.member(house["GBR"].analyst)
     first, second, third = [(await house.submits(kenya.seals(release_to="GBR"))) for _ in range(3)]
     start = (await house.broker.pull(reader, Filter(), None, 1)).cursor
-    following = await house.follows(house["GBR"].analyst)
-    assert await following.rest() == [first.report, second.report, third.report]
+    assert await house.pulls(house["GBR"].analyst) == [r.report for r in (first, second, third)]
     told = len([kind for kind, _ in await house.channel("GBR") if kind == "release"])
     again = await house.broker.pull(reader, Filter(), start, 9)
     assert [r.report for r in again.releases] == [
@@ -347,7 +344,7 @@ def test_74_a_subscription_to_what_i_may_not_see_is_taken_and_stays_empty(
     world: Coalition, server: Running, junior: Asking
 ) -> None:
     """204, not 201: nothing is sent back. A refusal would say where there is something to hide."""
-    hidden = {"regions": ["FJ"], "classification": "RESTRICTED"}
+    hidden = {"regions": ["FJ"], **LOW}
     accepted(server, world["KEN"].seals(release_to="FRA", **hidden))
     accepted(server, world["FRA"].seals(release_to="GBR", **hidden))
     accepted(server, world["KEN"].seals(release_to="GBR", regions=["FJ"]))
@@ -383,8 +380,8 @@ def walked(asking: Asking, query: str) -> list[Any]:
 
 def test_75_answers_do_not_depend_on_reports_that_i_may_not_see(tmp_path: Path) -> None:
     """Two missions that differ only in what is hidden from the junior, asked the same."""
-    world, low = founded(), {"classification": "RESTRICTED"}
-    mine = [world["KEN"].seals(f"{n}", release_to="GBR", **low) for n in range(7)]
+    world = founded()
+    mine = [world["KEN"].seals(f"{n}", release_to="GBR", **LOW) for n in range(7)]
     for_label = json.dumps({"labels": [world["GBR"].label("RESTRICTED", "KEN")]}).encode()
     answers: list[Any] = []
     for hides in (False, True):
@@ -415,52 +412,44 @@ def test_75_answers_do_not_depend_on_reports_that_i_may_not_see(tmp_path: Path) 
 
 def hide(here: Coalition, server: Running) -> None:
     """Reports that the junior may not see, of every kind."""
-    for code, how in (
-        ("KEN", {"release_to": "FRA", "classification": "RESTRICTED", "regions": ["SO"]}),
+    kinds: Sequence[tuple[str, dict[str, Any]]] = (
+        ("KEN", {"release_to": "FRA", "regions": ["SO"], **LOW}),
         ("KEN", {"release_to": "GBR", "precedence": "FLASH"}),
-        ("FRA", {"release_to": "GBR", "classification": "RESTRICTED", "precedence": "FLASH"}),
-        ("KEN", {"release_to": "GBR", "classification": "RESTRICTED", "text": "x" * 9_000}),
-    ):
-        raw = here[code].seals(report_id=secrets.token_hex(16), **how)  # type: ignore[arg-type]
-        gone = accepted(server, raw)
-    recall(here, server, gone)
+        ("FRA", {"release_to": "GBR", "precedence": "FLASH", **LOW}),
+        ("KEN", {"release_to": "GBR", "text": "x" * 9_000, **LOW}),
+    )
+    for code, how in kinds:
+        last = accepted(server, here[code].seals(report_id=secrets.token_hex(16), **how))
+    recall(here, server, last)
 
 
 # -- 76 to 81: policies
 
 
 UNFIT = {
-    "a word that nobody knows": ('resource in Touching::"Sahleel"', "unknown-term"),
-    "an attribute that is not there": ("resource.delay > 3", "expression"),
-    "an attribute that may be there": ("resource has delay && resource.delay > 3", "expression"),
-    "a sum that overflows": ("context.approvals + 9223372036854775807 > 3", "symbol"),
-    "a type that does not fit": ('resource.level == "SECRET"', "expression|schema"),
+    'resource in Touching::"Sahleel"': "unknown-term",  # a word that nobody knows
+    "resource.delay > 3": "expression",  # an attribute that is not there
+    "resource has delay && resource.delay > 3": "expression",  # or may not be there
+    "context.approvals + 9223372036854775807 > 3": "symbol",  # a sum that overflows
+    'resource.level == "SECRET"': "expression",  # a comparison of different types
 }
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("what", UNFIT)
-async def test_76_a_prohibition_that_would_fail_is_refused_policy_refused(
-    house: House, what: str
-) -> None:
-    """Cedar skips a prohibition that fails and releases. So 422 with the reason when it is to be
+async def test_76_a_prohibition_that_would_fail_is_refused_policy_refused(house: House) -> None:
+    """Cedar skips a prohibition that fails, and releases. So 422 with the reason when it is to be
     adopted, and not first a denial when it is asked; the old policy stays.
     """
-    condition, reason = UNFIT[what]
     kenya = house["KEN"]
-    grant = kenya.policy_body()["release"]
-    text = [
-        *grant,
-        '@id("KEN/f") @says("")',
-        'forbid (principal, action == Action::"release", resource)',
-        f"when {{ {condition} }};",
-    ]
-    body = {**kenya.policy_body(), "release": text}
-    size = house.broker.journal.size
-    with refused("policy-refused", reason):
-        await house.files(kenya.drafts("policy.publish", body))
-    assert house.broker.journal.size == size
     receipt = await house.submits(kenya.seals(release_to="GBR"))
+    size = house.broker.journal.size
+    for condition, reason in UNFIT.items():
+        head = '@id("KEN/f") forbid (principal, action == Action::"release", resource)'
+        text = [*kenya.policy_body()["release"], head, f"when {{ {condition} }};"]
+        body = {**kenya.policy_body(), "release": text}
+        with refused("policy-refused", reason):
+            await house.files(kenya.drafts("policy.publish", body))
+    assert house.broker.journal.size == size
     await house.fetches(house["GBR"].analyst, receipt.report)
     await house.files(kenya.adopts(release=NOTHING.format("KEN")))  # the same version, still free
     with refused("not-found"):
@@ -583,10 +572,14 @@ def test_81_a_policy_that_is_too_large_is_refused(world: Coalition, server: Runn
     )
     assert (reply.status, reply.slug) == (422, "policy-refused")
     assert b"more than 300 rules" in reply.body
+    draft = kenya.drafts("policy.publish", kenya.policy_body())
     long = [f"// {'x' * 390}"] * 170
-    draft = kenya.drafts("policy.publish", {**kenya.policy_body(), "release": long})
-    reply = publish(server, draft)
-    assert (reply.status, reply.slug) == (413, "too-large")
+    body = sealing.text({**sealing.fields(draft.body_bytes or b""), "release": long})
+    for size in (len(body), STATEMENT_MAX):
+        raw = statements._encode(draft.head_bytes, body.ljust(size), draft.signatures)
+        fields = (f"Content-Type: {STATEMENT}", f"Content-Length: {len(raw)}")
+        reply = server.ask("POST /v1/statements", *fields, body=raw)
+        assert (reply.status, reply.slug) == (413, "too-large")
 
 
 # -- 82 to 85: deriving, claiming, auditing, mixing
@@ -704,8 +697,8 @@ def test_85_what_is_visible_and_what_is_not_is_told_apart_item_by_item(
     """There is no way to ask for several ids at once; a page is what comes nearest, and a report of
     several portions. Neither fails, or is marked, for what is left out.
     """
-    kenya, here = world["KEN"], {"regions": ["ML"]}
-    low = {"classification": "RESTRICTED", **here}
+    kenya, here = world["KEN"], dict[str, Any](regions=["ML"])
+    low = {**LOW, **here}
     below = Portion("Low.", classification="RESTRICTED", release_to="GBR FRA", label=here)
     others = Portion("For France.", release_to="FRA", label=here)
     mixed = kenya.seals("High.", release_to="GBR", portions=[below, others], **here)

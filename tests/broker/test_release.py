@@ -252,6 +252,22 @@ async def test_one_matching_portion_brings_all_that_the_reader_may_have(house: H
     assert await house.pulls(house["GBR"].analyst, regions=("FR",)) == []
 
 
+async def test_a_portion_above_the_readers_clearance_brings_nothing(house: House) -> None:
+    """Whether it answers the filter must not be told to who may not have it."""
+    junior = house["GBR"].enlists("junior", "analyst", clearance="RESTRICTED")
+    await house.files(house.world.history[-1].statement)
+    kenya = house["KEN"]
+    below = Portion("A road.", classification="RESTRICTED", label={"regions": ["KE"]})
+    raws = [kenya.seals(release_to="GBR", portions=[below], regions=["SO"]) for _ in range(2)]
+    receipt = await house.submits(raws[0])
+    assert await house.pulls(junior, regions=("SO",)) == []
+    assert await house.pulls(junior, regions=("KE",)) == [receipt.report]
+    following = await house.follows(junior, regions=("SO",))
+    assert await following.rest() == []
+    await house.submits(raws[1])
+    assert await following.rest() == []
+
+
 # -- approvals
 
 

@@ -73,6 +73,8 @@ class Liar:
     asked: list[Asked] = field(default_factory=list)
     told: list[tuple[Asked, Told]] = field(default_factory=list)
     """What the broker really said."""
+    broken: list[Exception] = field(default_factory=list)
+    """Lies that failed in the telling."""
 
     @classmethod
     @asynccontextmanager
@@ -89,6 +91,8 @@ class Liar:
                     await liar._serve(reader, writer)
             except asyncio.CancelledError:
                 pass
+            except Exception as error:  # noqa: BLE001 - the test's own fault, to be raised there
+                liar.broken.append(error)
             finally:
                 tasks.discard(task)
                 writer.close()
@@ -101,6 +105,8 @@ class Liar:
             for task in list(tasks):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if liar.broken:
+            raise liar.broken[0]
 
     # -- lies
 
