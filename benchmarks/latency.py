@@ -14,7 +14,6 @@ Target: none for the whole way; a receipt at half load within 5 ms.
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
@@ -68,13 +67,12 @@ async def _published(mission: Mission, rounds: int, count: int) -> list[tuple[li
         async for received in subscriber.watch():
             arrived.put_nowait((time.perf_counter(), received))
 
-    async with AsyncExitStack() as open_:
-        publisher = Publisher(mission.identity(ORIGINATOR, "system"))
-        subscriber = Subscriber(mission.identity(READER, "analyst"))
-        await open_.enter_async_context(publisher)
-        await open_.enter_async_context(subscriber)
-        watching = asyncio.create_task(watch(subscriber))
-        open_.callback(watching.cancel)
+    async with (
+        Publisher(mission.identity(ORIGINATOR, "system")) as publisher,
+        Subscriber(mission.identity(READER, "analyst")) as subscriber,
+        asyncio.TaskGroup() as group,
+    ):
+        watching = group.create_task(watch(subscriber))
 
         async def publish() -> float:
             start = time.perf_counter()
@@ -88,7 +86,8 @@ async def _published(mission: Mission, rounds: int, count: int) -> list[tuple[li
         for _ in range(rounds):
             alone = timed(partial(_cryptography, mission, count)) / count
             found.append(([await publish() for _ in range(count)], 1e3 * alone))
-        return found
+        watching.cancel()
+    return found
 
 
 def _cryptography(mission: Mission, reports: int) -> None:

@@ -79,11 +79,14 @@ class Auditor(Session):
         """Page after page, each with what is trusted once it was verified."""
         nation, trust, complete = self.identity.nation, Trust(), False
         while not complete:
+            seen = self.follower.seen.size
             answer = await self.transport.page(
                 "/v1/log/views", PAGE, after=trust.tip.count, size=trust.size
             )
             page = strict_json.load(answer.body, ViewPage, limit=MAX_SEGMENT_BYTES, prose=True)
             opened = await self.follower.observe(page.segment.checkpoint)
+            if opened.checkpoint.size < seen:  # its end would not be that of the history
+                raise Malformed("broken-chain", "a history up to an older tree than was seen before")
             directory = await self.follower.sync()
             trust, found, complete = walk(
                 trust,

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
+
 from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
 from clients.member_keys import MemberCard
 from clients.session import Session
@@ -21,7 +23,8 @@ from wire.errors import Conflict, Malformed
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
 
-TRIES: Final = 4  # times another officer may have spoken in between
+TRIES: Final = 12  # times in a row that another officer may have been quicker
+PAUSE: Final = 0.1  # seconds before the second try; each further pause is longer by as much
 
 
 class Said(Strict):
@@ -117,7 +120,8 @@ class Officer(Session):
         """Make statements, and post them one by one; what stands is never said twice."""
         spoken: list[Spoken] = []
         waiting: tuple[bytes, ...] = ()
-        for tries_left in reversed(range(TRIES)):
+        overtaken = 0
+        while True:
             await self.follower.sync()
             ceremony = Ceremony(self.directory, now=self.transport.now(), random=self.random)
             if spoken:
@@ -128,13 +132,14 @@ class Officer(Session):
             try:
                 while waiting:
                     spoken.append(await self.post(waiting[0]))
-                    waiting = waiting[1:]
-                break
+                    waiting, overtaken = waiting[1:], 0
+                await self.follower.sync()
+                return tuple(spoken)
             except Conflict as error:
-                if not tries_left or error.slug != "statement-conflict":
+                overtaken += 1
+                if overtaken == TRIES or error.slug != "statement-conflict":
                     raise
-        await self.follower.sync()
-        return tuple(spoken)
+            await anyio.sleep(overtaken * PAUSE)
 
     def _anew(self, ceremony: Ceremony, waiting: Sequence[bytes]) -> None:
         """The rest of what was to be said, on top of what another officer said in between."""

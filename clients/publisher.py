@@ -3,7 +3,9 @@
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from clients.draft import Draft
 from clients.explained import EXPLANATION_MAX, Preview
@@ -35,7 +37,7 @@ class Accepted(Strict):
 class Offset(Strict):
     """What the attachment endpoint answers."""
 
-    received: int
+    received: Annotated[int, Field(ge=0)]
     complete: bool
 
 
@@ -135,6 +137,8 @@ class Publisher(Session):
             stored = await self._put(path, b"", f"bytes */{total}")
             while not stored.complete:
                 at = stored.received
+                if at >= total:
+                    raise BrokerFault("unreachable", "the upload of an attachment does not end")
                 attachment.ciphertext.seek(at)
                 chunk = attachment.ciphertext.read(min(CHUNK, total - at))
                 last = at + len(chunk) - 1

@@ -1,7 +1,7 @@
 """Server-sent events (WHATWG HTML, section 9.2) as our broker writes them: one line a field."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +22,17 @@ class ServerEvent:
     data: bytes
 
 
-async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
-    """The events in a stream of bytes. Raises `BrokerFault` for what our broker never writes."""
+def _unheard() -> None:
+    """For those to whom comments mean nothing."""
+
+
+async def events(
+    chunks: AsyncIterator[bytes], noise: Callable[[], None] = _unheard
+) -> AsyncIterator[ServerEvent]:
+    """The events in a stream of bytes; `noise` is called for each comment.
+
+    Raises `BrokerFault` for what our broker never writes.
+    """
     pending = bytearray()
     async for chunk in chunks:
         looked = max(0, len(pending) - 1)  # the mark may lie across two chunks
@@ -32,7 +41,9 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
             event = _event(bytes(pending[:end]))
             del pending[: end + 2]
             looked = 0
-            if event is not None:
+            if event is None:
+                noise()
+            else:
                 yield event
         if len(pending) > EVENT_MAX:
             raise BrokerFault("too-large", "an event")

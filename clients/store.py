@@ -63,9 +63,11 @@ class Store:
             end = os.fstat(file.fileno()).st_size
             if torn := end % len(sealed):  # what a full disk cut off was never kept
                 file.truncate(end - torn)
-            if file.write(sealed) != len(sealed):
+            try:
+                _write(file, sealed)
+            except OSError:
                 file.truncate(end - torn)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._folder)
+                raise
 
     def records(self, name: str, length: int) -> list[bytes]:
         """The records of a list, in order. What does not open was never kept, and is cut off."""
@@ -109,11 +111,14 @@ class Store:
 
     def _replace(self, path: Path, data: bytes, *, lasting: bool) -> None:
         fresh = path.with_suffix(f".{self._random(4).hex()}.new")
-        with io.FileIO(self._open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as file:
-            if file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._folder)
-            if lasting:
-                os.fsync(file.fileno())
+        try:
+            with io.FileIO(self._open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as file:
+                _write(file, data)
+                if lasting:
+                    os.fsync(file.fileno())
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
         fresh.replace(path)
         if lasting:
             folder = os.open(self._folder, os.O_RDONLY)
@@ -135,3 +140,9 @@ class Store:
     def _path(self, name: str) -> Path:
         """The file of a name: hashed, so that the folder's listing says nothing."""
         return self._folder / hashlib.sha256(b"tearline/store\0" + name.encode()).hexdigest()[:40]
+
+
+def _write(file: io.FileIO, data: bytes) -> None:
+    """All of it, in one go: another process may write as well. Raises `OSError`."""
+    if file.write(data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)

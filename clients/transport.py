@@ -27,6 +27,7 @@ from wire.errors import BrokerFault, Malformed, TearlineError, quoted
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)  # seconds; field links are slow
 STREAM_SILENCE: Final = 45.0  # seconds: three heartbeats missed, the link is gone
+ALIVE: Final = frozenset({"report", "heartbeat", "end"})  # events that end a silence
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
 PAUSES: Final = (0.5, 1, 2, 4, 8)  # seconds between tries of one request over a link that breaks
 FEWEST: Final = 1  # entry of a page over the worst of links
@@ -134,8 +135,18 @@ class Transport:
                 media = response.headers.get("content-type", "")
                 if (response.status_code, media) != (200, sse.MEDIA_TYPE):
                     raise refusal(response.status_code, await _bounded(response))
-                async for event in sse.events(response.aiter_raw()):
+                heard = anyio.current_time()
+
+                def noise() -> None:
+                    if anyio.current_time() - heard > STREAM_SILENCE:
+                        raise BrokerFault("unreachable", "the stream brings nothing but noise")
+
+                async for event in sse.events(response.aiter_raw(), noise):
                     yield event
+                    if event.kind not in ALIVE:
+                        noise()
+                    else:
+                        heard = anyio.current_time()
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:

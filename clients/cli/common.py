@@ -12,7 +12,7 @@ import typer
 from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
 from clients.transport import Withheld
-from wire.errors import SLUGS, TearlineError
+from wire.errors import SLUGS, NotAllowed, TearlineError
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ def load(folder: Path) -> Identity:
 
 def ask() -> str:
     """The passphrase, typed unseen."""
+    _check_terminal()
     return str(typer.prompt("Passphrase", hide_input=True, err=True))
 
 
@@ -39,7 +40,19 @@ def new_passphrase() -> str:
     found = os.environ.get(PASSPHRASE)
     if found is not None:
         return found
+    _check_terminal()
     return str(typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _check_terminal() -> None:
+    """Never take a passphrase from where it would be shown: a pipe, a log, an editor's console."""
+    if sys.stdin.isatty():
+        return
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError as error:
+        detail = f"there is no terminal to type it at; set {PASSPHRASE}"
+        raise NotAllowed("bad-passphrase", detail) from error
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

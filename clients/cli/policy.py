@@ -64,12 +64,12 @@ def format_(folder: Folder) -> None:
 
     Example: tearline policy format my-policies
     """
-    for path in policy_folder.cedar_files(folder):
-        text = policy_folder.read(path)
-        neat = lint.format(text)
-        if neat != text:
-            path.write_text(neat, encoding="ascii")
-            output.say(f"formatted {path.relative_to(folder)}")
+    texts = {path: policy_folder.read(path) for path in policy_folder.cedar_files(folder)}
+    neat = {path: lint.format(text) for path, text in texts.items()}  # all of them, or none
+    for path, text in neat.items():
+        if text != texts[path]:
+            path.write_text(text, encoding="ascii")
+            output.say(f"formatted {output.clean_line(str(path.relative_to(folder)))}")
 
 
 @app.command()

@@ -80,7 +80,8 @@ def publish(
 
     async def work() -> Receipt:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        with Progress(*columns, console=output.errors, transient=True, disable=json) as bars:
+        unseen = json or not output.errors.is_terminal
+        with Progress(*columns, console=output.errors, transient=True, disable=unseen) as bars:
             tasks: dict[str, Any] = {}
 
             def progress(name: str, sent: int, total: int) -> None:
@@ -178,6 +179,9 @@ def watch(
 
     async def work() -> None:
         async with Subscriber(loaded) as subscriber:
+            await subscriber.follower.sync()
+            if not json:
+                output.say("[dim]watching; Ctrl-C ends it, the place is kept[/dim]")
             async for received in subscriber.watch(
                 regions=split(region),
                 threats=split(threat),
@@ -187,8 +191,6 @@ def watch(
             ):
                 _show(received, json=json)
 
-    if not json:
-        output.say("[dim]watching; Ctrl-C ends it, the place is kept[/dim]")
     with suppress(KeyboardInterrupt):
         run_async(work)
 

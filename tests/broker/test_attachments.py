@@ -96,7 +96,7 @@ async def test_an_upload_goes_on_after_a_break_even_of_the_broker(house: House) 
     await house.broker.put_chunk(house.member(system), report, ID, 0, total, CONTENT[:half])
     (part,) = (house.folder / "data" / "attachments").iterdir()
     with part.open("ab") as file:
-        file.write(b"written, but never counted")
+        file.write(b"written, but never counted" * total)
     await house.restarts()
     progress = await house.broker.attachment_status(house.member(system), report, ID, total)
     assert (progress.received, progress.complete) == (half, False)

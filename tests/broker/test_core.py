@@ -59,6 +59,16 @@ def replace_issued(house: House, statement: statements.Statement) -> statements.
     return house["GBR"].drafts("epoch.open", body, **fields)
 
 
+async def test_statements_of_several_nations_at_once_all_count(house: House) -> None:
+    """Each is judged before it has a place, and again if another one came between."""
+    nations = [house[code] for code in ("KEN", "GBR", "FRA")]
+    statements_ = [nation.opens_epoch() for nation in nations for _ in range(2)]
+    await asyncio.gather(*(house.files(*statements_[i : i + 2]) for i in (0, 2, 4)))
+    for nation in nations:
+        known = house.broker.directory.nations[nation.code]
+        assert (known.seq, known.newest_epoch) == (nation.state.seq, nation.state.newest_epoch)
+
+
 async def test_a_policy_outside_the_profile_is_never_journalled(house: House) -> None:
     size = house.broker.journal.size
     with pytest.raises(Malformed, match="policy-refused"):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from broker.answers import Withheld
-from tests import sealing
+from broker.submission import SubmitAct
+from tests import charter_words, sealing
 from tests.broker.house import House
-from tests.coalition import Portion
+from tests.coalition import DAY, Portion
 from wire import composite, report
 from wire.errors import Conflict, Malformed, NotAllowed, TearlineError
 from wire.prove import verify_entry
@@ -185,6 +186,59 @@ async def test_a_signer_revoked_while_its_report_waits_is_refused(house: House) 
         assert outcome.slug == "unknown-signer"
     else:  # it came first
         assert outcome.index < outcomes[0].index  # type: ignore[union-attr]
+
+
+async def between(
+    house: House, monkeypatch: pytest.MonkeyPatch, raw: bytes, happens: Callable[[], Any]
+) -> str:
+    """Post a report; after its signature was checked and before it has a place, something happens.
+
+    Gives the slug of the refusal.
+    """
+    writer = house.broker._sequencer
+    do, told = writer.do, list[None]()
+
+    async def late(act: Any) -> Any:
+        if isinstance(act, SubmitAct) and not told:
+            told.append(None)
+            await happens()
+        return await do(act)
+
+    monkeypatch.setattr(writer, "do", late)
+    with pytest.raises(TearlineError) as caught:
+        await house.submits(raw)
+    assert told
+    return caught.value.slug
+
+
+async def test_time_that_passes_while_a_report_waits_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kenya = house["KEN"]
+    guest = kenya.enlists("guest", "system", days=1)
+    await house.files(house.world.history[-1].statement)
+
+    async def passes() -> None:
+        house.world.clock.forward(days=1)
+
+    by_guest = kenya.seals(release_to="GBR", signer=guest)
+    assert await between(house, monkeypatch, by_guest, passes) == "unknown-signer"
+    expiring = kenya.seals(release_to="GBR", expires=house.world.clock.now + DAY)
+    assert await between(house, monkeypatch, expiring, passes) == "label-expired"
+
+
+async def test_words_that_go_while_a_report_waits_are_unknown(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = charter_words.registry(house.world.directory.terms.version + 1)
+    del registry["regions"]["mission:sable/east"]
+
+    async def changes() -> None:
+        body = {"registry": registry}
+        await house.files(house.world.together.says("registry.publish", body))
+
+    raw = house["KEN"].seals(release_to="GBR", regions=["mission:sable/east"])
+    assert await between(house, monkeypatch, raw, changes) == "unknown-term"
 
 
 async def test_a_changed_byte_leaves_no_trace(house: House) -> None:

@@ -1,6 +1,7 @@
 """The policies in force: what each nation signed, while it holds, under the words it knew."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from broker.policybook import Policies
 from broker.standing import Standing
 from policies.decide import Outcome
 from policies.facts import Circumstances, Recipient, ReportFacts
+from tests import charter_words
 from tests.coalition import Coalition
 from wire import bodies
 from wire.directory import Directory
@@ -20,6 +22,9 @@ EAST = """
 @says("Only what lies in Eastern Africa.")
 permit (principal, action == Action::"release", resource in Within::"014");
 """
+
+
+NOWHERE = {"mission:sable": None, "mission:sable/east": None}
 
 
 @pytest.fixture
@@ -71,26 +76,15 @@ def in_force(world: Coalition) -> Policies:
     return found
 
 
-def republished(world: Coalition, parents: Mapping[str, str | None]) -> Statement:
-    """The next registry, with other parents for some regions."""
-    terms = world.directory.terms
-    body = {
-        "version": terms.version + 1,
-        "caveats": dict(terms.caveats),
-        "communities": dict(terms.communities),
-        "purposes": list(terms.purposes),
-        "regions": {
-            code: {"name": terms.regions.names[code], "parent": parents.get(code, parent)}
-            for code, parent in terms.regions.parents.items()
-            if parents.get(code, parent) != "gone"
-        },
-        "threats": {
-            code: {"name": terms.threats.names[code], "parent": parent}
-            for code, parent in terms.threats.parents.items()
-        },
-        "groups": {name: list(members) for name, members in terms.groups.items()},
-    }
-    return world.together.says("registry.publish", {"registry": body})
+def republished(world: Coalition, **changes: Any) -> Statement:
+    """The next registry: `parents` moves regions, and takes those away that lie nowhere."""
+    registry = charter_words.registry(world.directory.terms.version + 1)
+    for code, parent in changes.pop("parents", {}).items():
+        if parent is None:
+            del registry["regions"][code]
+        else:
+            registry["regions"][code]["parent"] = parent
+    return world.together.says("registry.publish", {"registry": {**registry, **changes}})
 
 
 # -- what counts
@@ -153,7 +147,7 @@ def test_reference_data_cannot_widen_a_policy_behind_its_owners_back(world: Coal
     world["KEN"].adopts(release=EAST)
     assert outcome(world, in_force(world), region="KE") == "RELEASE"
     assert outcome(world, in_force(world), region="TD") == "WITHHOLD"
-    republished(world, {"TD": "014"})
+    republished(world, parents={"TD": "014"})
     assert outcome(world, in_force(world), region="TD") == "WITHHOLD"
     assert outcome(world, in_force(world), region="KE") == "RELEASE", "the same under both"
     assert outcome(world, in_force(world), originator="GBR", to="FRA", region="TD") == "RELEASE"
@@ -163,7 +157,7 @@ def test_reference_data_cannot_widen_a_policy_behind_its_owners_back(world: Coal
 
 def test_reference_data_narrows_a_policy_at_once(world: Coalition) -> None:
     world["KEN"].adopts(release=EAST)
-    republished(world, {"KE": "017"})
+    republished(world, parents={"KE": "017"})
     assert outcome(world, in_force(world), region="KE") == "WITHHOLD"
 
 
@@ -176,13 +170,11 @@ def test_a_wider_coalition_gains_nothing_until_the_owner_signs_again() -> None:
 @says("Our friends.")
 permit (principal in Coalition::"FRIENDS", action == Action::"release", resource);
 """
-    registry = _registry_with(world, {"FRIENDS": ["GBR"]})
-    world.together.says("registry.publish", {"registry": registry})
+    republished(world, groups={"FRIENDS": ["GBR"]})
     world["KEN"].adopts(release=grouped)
     assert outcome(world, in_force(world)) == "RELEASE"
     assert outcome(world, in_force(world), to="FRA") == "WITHHOLD"
-    registry = _registry_with(world, {"FRIENDS": ["FRA"]})
-    world.together.says("registry.publish", {"registry": registry})
+    republished(world, groups={"FRIENDS": ["FRA"]})
     # Under the pinned words FRA is no friend, under today's GBR is none: the lower of both.
     assert outcome(world, in_force(world), to="FRA") == "WITHHOLD"
     assert outcome(world, in_force(world)) == "WITHHOLD"
@@ -191,37 +183,18 @@ permit (principal in Coalition::"FRIENDS", action == Action::"release", resource
     assert old in vocabularies(world)
 
 
-def _registry_with(world: Coalition, groups: Mapping[str, list[str]]) -> dict[str, object]:
-    terms = world.directory.terms
-    return {
-        "version": terms.version + 1,
-        "caveats": dict(terms.caveats),
-        "communities": dict(terms.communities),
-        "purposes": list(terms.purposes),
-        "regions": {
-            code: {"name": terms.regions.names[code], "parent": parent}
-            for code, parent in terms.regions.parents.items()
-        },
-        "threats": {
-            code: {"name": terms.threats.names[code], "parent": parent}
-            for code, parent in terms.threats.parents.items()
-        },
-        "groups": dict(groups),
-    }
-
-
 def test_a_text_that_names_a_word_that_is_gone_withholds_until_it_is_signed_again(
     world: Coalition,
 ) -> None:
     world["KEN"].adopts(release=EAST.replace("014", "mission:sable"))
-    republished(world, {"mission:sable": "gone", "mission:sable/east": "gone"})
+    republished(world, parents=NOWHERE)
     assert ("release", "KEN") not in in_force(world).book.layers
     assert outcome(world, in_force(world)) == "WITHHOLD"
     assert outcome(world, in_force(world), originator="GBR", to="FRA") == "RELEASE"
 
 
 def test_a_report_on_a_word_that_is_gone_is_withheld(world: Coalition) -> None:
-    republished(world, {"mission:sable": "gone", "mission:sable/east": "gone"})
+    republished(world, parents=NOWHERE)
     assert outcome(world, in_force(world), region="mission:sable") == "WITHHOLD"
 
 
@@ -255,11 +228,10 @@ def _no(nation: str) -> str:
 
 
 def test_approvals_count_in_the_layer_of_those_who_signed(world: Coalition) -> None:
-    officers = [world["KEN"].officer.kid]
     case = ("ab" * 32, "cd" * 32, "GBR")
     now = world.clock.now
 
-    def sign(nation: str, layer: str, expires: int = now + 60) -> None:
+    def sign(nation: str, layer: str, expires: int = now + 60, **how: Any) -> None:
         body = bodies.Approval(
             salt="00" * 16,
             layer=layer,  # type: ignore[arg-type]
@@ -268,7 +240,7 @@ def test_approvals_count_in_the_layer_of_those_who_signed(world: Coalition) -> N
             to=case[2],
             expires=expires,
         )
-        world[nation].says("approval", body)
+        world[nation].says("approval", body, **how)
 
     assert standing(world).approvals_of(case, now) == {}
     sign("KEN", "release")
@@ -285,11 +257,17 @@ def test_approvals_count_in_the_layer_of_those_who_signed(world: Coalition) -> N
     }
     assert found.approvals_of((case[0], case[1], "FRA"), now) == {}
     assert found.approvals_of(case, now + 60) == {}
-    world["KEN"].enlists("other", "officer")
-    world["KEN"].delegates("release", world["KEN"].other)
-    world["KEN"].revokes(world["KEN"].officer, by=[world["KEN"].officer.sign])
-    assert officers
-    assert standing(world).approvals_of(case, now)["release", "KEN"] == 0
+    kenya = world["KEN"]
+    kenya.enlists("other", "officer")
+    kenya.delegates("release", kenya.officer, kenya.other)
+    both = [kenya.officer.sign, kenya.other.sign]
+    sign("KEN", "release", by=both)
+    sign("KEN", "handle", by=both)
+    found = standing(world)
+    assert found.approvals_of(case, now)["release", "KEN"] == 2
+    assert found.approvals_of(case, now)["handle", "COALITION"] == 2, "a nation counts once"
+    kenya.revokes(kenya.officer, by=[kenya.officer.sign])
+    assert standing(world).approvals_of(case, now)["release", "KEN"] == 1
 
 
 def test_rulings_name_the_lowest_verdict_of_each_layer(world: Coalition) -> None:

@@ -264,8 +264,10 @@ async def test_a_portion_above_the_readers_clearance_brings_nothing(house: House
     assert await house.pulls(junior, regions=("KE",)) == [receipt.report]
     following = await house.follows(junior, regions=("SO",))
     assert await following.rest() == []
+    before = len(releases(await house.channel("GBR")))
     await house.submits(raws[1])
     assert await following.rest() == []
+    assert len(releases(await house.channel("GBR"))) == before, "nor is a release written down"
 
 
 # -- approvals

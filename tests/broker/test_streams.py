@@ -12,6 +12,7 @@ import pytest
 
 from broker import live
 from broker.matching import Filter
+from tests import charter_words
 from tests.broker.house import Following, House
 from tests.coalition import Portion
 from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed
@@ -378,23 +379,8 @@ async def test_an_approved_report_comes_on_the_open_stream_and_after_a_resume(ho
 async def test_a_filter_is_read_by_the_words_of_the_newest_registry(house: House) -> None:
     following = await house.follows(house["GBR"].analyst, regions=("mission:sable",))
     assert await following.rest() == []
-    registry = house.world.directory.terms
-    moved = registry.regions.parents | {"mission:sable": "155"}  # type: ignore[operator]
-    body = {
-        "version": registry.version + 1,
-        "caveats": dict(registry.caveats),
-        "communities": dict(registry.communities),
-        "purposes": list(registry.purposes),
-        "regions": {
-            code: {"name": registry.regions.names[code], "parent": parent}
-            for code, parent in moved.items()
-        },
-        "threats": {
-            code: {"name": registry.threats.names[code], "parent": parent}
-            for code, parent in registry.threats.parents.items()
-        },
-        "groups": {},
-    }
+    body = charter_words.registry(house.world.directory.terms.version + 1)
+    body["regions"]["mission:sable"]["parent"] = "155"
     await house.files(house.world.together.says("registry.publish", {"registry": body}))
     await house.files(*[house[code].adopts() for code in ("KEN", "GBR", "FRA")])
     await sent(house, regions=["KE"])

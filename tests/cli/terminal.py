@@ -50,11 +50,15 @@ class Said:
         return self
 
 
-def tearline(*words: str | Path, passphrase: str = PASSPHRASE) -> Said:
-    """Run the command in a process of its own."""
+def tearline(*words: str | Path, passphrase: str | None = PASSPHRASE) -> Said:
+    """Run the command in a process of its own, without any terminal."""
+    told = environment(passphrase or "")
+    if passphrase is None:
+        del told["TEARLINE_PASSPHRASE"]
     done = subprocess.run(
         [*TEARLINE, *map(str, words)],
-        env=environment(passphrase),
+        env=told,
+        start_new_session=True,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -65,13 +69,11 @@ def tearline(*words: str | Path, passphrase: str = PASSPHRASE) -> Said:
 
 
 def here(
-    *words: str | Path, passphrase: str | None = PASSPHRASE, typed: str = "", **variables: str
+    *words: str | Path, passphrase: str = PASSPHRASE, typed: str = "", **variables: str
 ) -> Said:
     """Run it in this process; `typed` is what stands on standard input."""
     out, err = io.StringIO(), io.StringIO()
-    told = environment(passphrase or "") | variables
-    if passphrase is None:
-        del told["TEARLINE_PASSPHRASE"]
+    told = environment(passphrase) | variables
     with (
         mock.patch.object(sys, "argv", ["tearline", *map(str, words)]),
         mock.patch.object(sys, "stdin", io.StringIO(typed)),
@@ -88,8 +90,7 @@ def _code_of() -> int:
     try:
         main.run()
     except SystemExit as left:
-        assert left.code is None or isinstance(left.code, int), left.code
-        return left.code or 0
+        return int(left.code or 0)
     return 0
 
 
@@ -178,5 +179,3 @@ def label(**changes: str) -> list[str]:
         "threat": "explosive.ied_emplaced",
     } | {name.replace("_", "-"): value for name, value in changes.items()}
     return [word for name, value in options.items() if value for word in (f"--{name}", value)]
-
-

@@ -7,6 +7,7 @@ same client goes on and comes to the truth; after a fork it never does.
 """
 
 import base64
+import gzip
 import json
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
@@ -45,6 +46,7 @@ from wire.notes import open_checkpoint
 NATIONS = ("KEN", "GBR", "FRA")
 HEARTBEAT = 0.2  # seconds
 DAY = 86_400
+PATIENCE = 8  # seconds after which nothing will come any more
 PHOTO = bytes(range(256)) * 300
 
 
@@ -180,10 +182,11 @@ class Scene:
     async def shown(self, reports: AsyncGenerator[Received, None]) -> list[Received]:
         """Everything that is shown, and all of it is true."""
         found = []
-        async with aclosing(reports):
-            async for received in reports:
-                assert seen(received) == self.stage.truth[received.identity]
-                found.append(received)
+        with anyio.fail_after(PATIENCE):
+            async with aclosing(reports):
+                async for received in reports:
+                    assert seen(received) == self.stage.truth[received.identity]
+                    found.append(received)
         return found
 
     async def unharmed(self) -> None:
@@ -476,8 +479,8 @@ JOURNALLED: dict[str, tuple[Doc, str, str]] = {
     "accepted when its signer had expired": ({"accepted_time": 1 << 40}, "unknown-signer", ""),
     "accepted never": ({"accepted_time": None}, "bad-proof", "when the report was"),
     "another report": ({"report": "00" * 32}, "bad-proof", "of another report"),
-    "to another nation": ({"to": "FRA"}, "bad-proof", "to another nation"),
-    "from another nation": ({"originator": "FRA"}, "bad-proof", "to another nation"),
+    "to another nation": ({"to": "GBR"}, "bad-proof", "to another nation"),
+    "from another nation": ({"originator": "GBR"}, "bad-proof", "to another nation"),
     "fewer portions": ({"portions": []}, "bad-proof", "other portions"),
     "more portions": ({"portions": [0, 1, 2, 3]}, "bad-proof", "other portions"),
     "another use": ({"use": "display"}, "bad-proof", "another use"),
@@ -742,23 +745,20 @@ async def test_a_client_stops_at_a_second_history(
 
 
 @pytest.mark.anyio
-async def test_two_trees_of_one_size_are_two_histories(scene: Scene, tmp_path: Path) -> None:
-    reader, stage = scene.reader, scene.stage
-    with another_broker(stage, tmp_path / "b") as port:
-        scene.liar.truth = port
-        async with Subscriber(stage.device("GBR", "analyst", early=False)) as other:
-            await other.follower.sync()
-            size = other.follower.seen.size
-            scene.liar.truth = stage.pilot.port
-            fresh = Subscriber(stage.device("GBR", "analyst", early=False))
-            async with fresh:
-                forked = await tree_of(scene, size)
-                assert forked is None or forked
-
-
-async def tree_of(scene: Scene, size: int) -> str | None:
-    del scene, size
-    return None
+async def test_two_trees_of_one_size_are_two_histories(stage: Stage, tmp_path: Path) -> None:
+    """One backup, restored twice: both go on from it, and each signs its own tree."""
+    with (
+        another_broker(stage, tmp_path / "a", data=stage.backup) as one,
+        another_broker(stage, tmp_path / "b", data=stage.backup) as two,
+    ):
+        async with scene_of(stage) as scene:
+            scene.liar.truth = one
+            await scene.reader.follower.sync()
+            scene.liar.truth = two
+            with refused("fork-detected", "two different trees of"):
+                await scene.reader.follower.sync()
+            (path,) = scene.reader.identity.state.glob("fork-*.json")
+            check_proof(scene, path.name)
 
 
 CONSISTENCY: dict[str, Callable[[Liar], None]] = {
@@ -793,12 +793,14 @@ async def test_a_tree_without_proof_that_it_grew_is_not_believed(scene: Scene, n
 @pytest.mark.anyio
 async def test_a_heartbeat_is_believed_no_more_than_a_report(scene: Scene) -> None:
     def change(event: Event) -> list[Event]:
-        note = event.doc.get("checkpoint", "")
-        return [replace(event, data=encoded({**event.doc, "checkpoint": larger(note)}))] * bool(note)
+        if event.kind != "heartbeat":
+            return []
+        note = event.doc["checkpoint"]
+        return [replace(event, data=encoded({**event.doc, "checkpoint": larger(note)}))]
 
     scene.liar.events(change)
     with refused("bad-checkpoint", "does not verify"):
-        assert await scene.shown(scene.reader.watch()) == []
+        await scene.shown(scene.reader.watch())
     await scene.unharmed()
 
 
@@ -807,7 +809,7 @@ async def test_a_heartbeat_is_believed_no_more_than_a_report(scene: Scene) -> No
 
 VIEWS: dict[str, tuple[PageLie, str, str]] = {
     "an entry left out": PAGES["an entry left out"],
-    "the last entry left out": PAGES["the last entry left out"],
+    "no entry": PAGES["no entry"],
     "two entries in another order": PAGES["two entries in another order"],
     "the page of another channel": (segment(channel="KEN"), "broken-chain", "another channel"),
     "the head of another channel": (
@@ -848,3 +850,284 @@ async def test_an_old_history_is_not_taken_for_the_whole(stage: Stage) -> None:
             liar.answers("/v1/log/views", lambda _: old)
             with refused("broken-chain", "older tree than was seen before"):
                 await auditor.verify()
+
+
+# -- receipts, uploads, previews
+
+
+@asynccontextmanager
+async def sender(stage: Stage, kind: str = "system") -> AsyncIterator[tuple[Liar, Identity]]:
+    async with Liar.at(stage.pilot.doors[0], stage.pilot.port) as liar:
+        yield liar, stage.device("KEN", kind)
+
+
+def own(**how: Any) -> Draft:
+    """A report for nobody else, so that the others' truth stays what it is."""
+    return draft(release_to={"KEN"}, **how)
+
+
+RECEIPTS: dict[str, tuple[Lie, str, str]] = {
+    "of another report": (evidence_of("KEN report.accepted Convoy"), "bad-proof", "another report"),
+    "that names another report": (
+        lambda _, doc: {**doc, "report": "00" * 32},
+        "bad-proof",
+        "another report",
+    ),
+    "of a release": (evidence_of("KEN release Convoy GBR"), "bad-proof", "not a report.accepted"),
+    "of another nation's channel": (
+        evidence_of("GBR release Convoy GBR"),
+        "broken-chain",
+        "another channel",
+    ),
+    "without a proof": (with_evidence(proof=[]), "bad-proof", ""),
+    "without a checkpoint": (with_evidence(checkpoint=None), "bad-proof", "without a checkpoint"),
+    "with an edited view": (edited(id="00" * 16), "broken-chain", "not what was committed to"),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", RECEIPTS, ids=named)
+async def test_a_false_receipt_is_none(stage: Stage, name: str) -> None:
+    lie, slug, words = RECEIPTS[name]
+    async with sender(stage) as (liar, device), Publisher(device) as publisher:
+        sealed = await publisher.seal(own())
+        liar.answers("/v1/reports", lambda doc: lie(stage, doc))
+        with refused(slug, words):
+            await publisher.submit(sealed)
+        liar.honest()
+        receipt = await publisher.submit(sealed)
+        assert (receipt.report, receipt.duplicate) == (sealed.identity, True)
+
+
+@pytest.mark.anyio
+async def test_an_officer_does_not_take_one_statement_for_another(stage: Stage) -> None:
+    async with sender(stage, "officer") as (liar, device), Officer(device) as officer:
+        spoken: list[Doc] = []
+
+        def first_one_again(doc: Doc) -> Doc:
+            spoken.append(doc)
+            return {**doc, "evidence": spoken[0]["evidence"]}
+
+        liar.answers("/v1/statements", lambda doc: first_one_again(doc) if "index" in doc else doc)
+        with refused("bad-proof", "receipt is for another statement"):
+            await officer.rotate()
+        assert len(spoken) == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("offset", [-1, 1 << 40], ids=["before", "beyond"])
+async def test_an_upload_does_not_go_where_a_false_offset_says(stage: Stage, offset: int) -> None:
+    photo = AttachmentFile.of_bytes("photo.jpg", PHOTO)
+    async with sender(stage) as (liar, device), Publisher(device) as publisher:
+        liar.answers("/v1/attachments", lambda _: {"received": offset, "complete": False})
+        with pytest.raises(TearlineError) as refusal:
+            await publisher.publish(own(attachments=[photo]))
+        assert refusal.value.slug == ("bad-fields" if offset < 0 else "unreachable")
+
+
+@pytest.mark.anyio
+async def test_a_preview_changes_nothing_that_is_sealed(stage: Stage) -> None:
+    """It is advice: whoever reads it may be misled, but the report goes to whom its label says."""
+    wanted = draft("Advice", {"KEN"})
+    async with sender(stage) as (liar, device), Publisher(device) as publisher:
+        nations = {n: {"outcome": "RELEASE", "lines": ["All may have it."]} for n in NATIONS}
+        liar.answers("/v1/preview", lambda _: {"portions": [{"nations": nations}]})
+        preview = await publisher.preview(wanted)
+        assert [nation for _, nation, *_ in preview.rows()] == sorted(NATIONS)
+        receipt = await publisher.publish(wanted)
+        (portion,) = report.parse(receipt.raw).portions
+        assert {r.nation for r in portion.records} == {"KEN"} == set(receipt.recipients)
+        liar.honest()
+        liar.answers("/v1/preview", lambda doc: {**doc, "note": "-"})
+        with refused("bad-fields", "note"):
+            await publisher.preview(wanted)
+
+
+# -- attachments
+
+PIECES: dict[str, Callable[[bytes], bytes]] = {
+    "a byte altered": lambda raw: raw[:1_000] + bytes([raw[1_000] ^ 1]) + raw[1_001:],
+    "the last byte altered": lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]),
+    "a byte more": lambda raw: raw + b"-",
+    "something else before it": lambda raw: b"-" + raw,
+    "the first half twice": lambda raw: raw[: len(raw) // 2] * 2,
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", PIECES, ids=named)
+async def test_a_false_attachment_leaves_nothing_behind(scene: Scene, name: str) -> None:
+    received = await scene.reader.fetch_one(scene.stage.identity("Photo"))
+    (attachment,) = received.report.portions[0].attachments
+    scene.liar.says("/v1/attachments", lambda _, told: replace(told, body=PIECES[name](told.body)))
+    into = BytesIO()
+    with refused("undecryptable"):
+        await scene.reader.attachment(received, attachment, into)
+    assert into.getvalue() == b""
+    scene.liar.honest()
+    assert await scene.reader.attachment(received, attachment, into) == len(PHOTO)
+    assert into.getvalue() == PHOTO
+
+
+@pytest.mark.anyio
+async def test_a_short_attachment_is_asked_for_until_it_is_whole(scene: Scene) -> None:
+    """One that never becomes whole is refused."""
+    received = await scene.reader.fetch_one(scene.stage.identity("Photo"))
+    (attachment,) = received.report.portions[0].attachments
+    scene.liar.says("/v1/attachments", lambda _, told: replace(told, body=told.body[:40_000]))
+    into = BytesIO()
+    assert await scene.reader.attachment(received, attachment, into) == len(PHOTO)
+    assert into.getvalue() == PHOTO
+    scene.liar.honest()
+    scene.liar.says("/v1/attachments", lambda _, told: replace(told, body=b""))
+    with refused("unreachable", "an empty piece"):
+        await scene.reader.attachment(received, attachment, empty := BytesIO())
+    assert empty.getvalue() == b""
+
+
+# -- answers that are none
+
+
+NONSENSE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "no JSON": (lambda _: b"<html>It works!</html>", "bad-json"),
+    "nothing": (lambda _: b"", "bad-json"),
+    "a key twice": (lambda raw: b'{"more":true,' + raw[1:], "bad-json"),
+    "a fraction": (lambda raw: raw.replace(b'"more":false', b'"more":0.0'), "bad-json"),
+    "more than one": (lambda raw: raw + b"{}", "bad-json"),
+    "not UTF-8": (lambda raw: b"\xff\xfe" + raw, "bad-json"),
+    "deep": (lambda _: b"[" * 100_000, "bad-json"),
+    "a list": (lambda raw: b"[" + raw + b"]", "bad-fields"),
+    "something missing": (lambda _: b'{"releases":[],"cursor":""}', "bad-fields"),
+    "something more": (lambda raw: b'{"note":"",' + raw[1:], "bad-fields"),
+    "a word for a list": (lambda _: b'{"releases":"-","cursor":"","more":false}', "bad-fields"),
+    "too much": (lambda raw: raw[:1] + b" " * transport.ANSWER_MAX + raw[1:], "too-large"),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", NONSENSE, ids=named)
+async def test_an_answer_that_is_none_is_refused(scene: Scene, name: str) -> None:
+    change, slug = NONSENSE[name]
+    scene.liar.says(r"/v1/reports\?", lambda _, told: replace(told, body=change(told.body)))
+    with refused(slug):
+        assert await scene.shown(scene.reader.fetch()) == []
+    await scene.unharmed()
+
+
+@pytest.mark.anyio
+async def test_a_packed_answer_is_not_unpacked(scene: Scene) -> None:
+    """Expect refusal: nobody asked for it, and a few bytes can hold a great many."""
+    packed = gzip.compress(b" " * (1 << 20))
+
+    def change(_: Asked, told: Told) -> Told:
+        return Told(200, {**told.headers, "content-encoding": "gzip"}, packed)
+
+    scene.liar.says(r"/v1/reports\?", change)
+    with refused("bad-json"):
+        await scene.shown(scene.reader.fetch())
+    await scene.unharmed()
+
+
+@pytest.mark.anyio
+async def test_nobody_is_sent_elsewhere(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expect refusal: a redirection is not followed."""
+    monkeypatch.setattr(transport, "PAUSES", ())
+    there = {"location": f"http://127.0.0.1:{scene.stage.pilot.port}/v1/elsewhere"}
+    scene.liar.says(r"/v1/reports\?", lambda _, told: Told(307, there, b""))
+    with refused("unreachable", "not the broker's, status 307"):
+        await scene.shown(scene.reader.fetch())
+    assert all("elsewhere" not in asked.path for asked in scene.liar.asked)
+    await scene.unharmed()
+
+
+@pytest.mark.anyio
+async def test_a_clock_that_is_a_week_off_is_not_set_by_the_broker(scene: Scene) -> None:
+    before = scene.reader.transport.now()
+    date = formatdate(before + 7 * DAY, usegmt=True)
+    scene.liar.refuses("/v1/", 401, "unsigned-request", date=date)
+    with refused("bad-input", "clock is more than a day wrong"):
+        await scene.shown(scene.reader.fetch())
+    assert abs(scene.reader.transport.now() - before) < 60
+    await scene.unharmed()
+
+
+# -- streams
+
+
+def streaming(scene: Scene, stream: Callable[[int], AsyncIterator[Event]]) -> list[int]:
+    """Replace the first streams by what `stream` gives, once for each number; then be honest."""
+    opened: list[int] = []
+
+    async def change(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        opened.append(len(opened))
+        async for event in stream(opened[-1]) if opened[-1] < 1 else events:
+            yield event
+
+    scene.liar.stream = change
+    return opened
+
+
+async def nothing(_: int) -> AsyncIterator[Event]:
+    await anyio.sleep_forever()
+    yield Event("", "", b"")
+
+
+async def comments(_: int) -> AsyncIterator[Event]:
+    while True:
+        yield Event("", "", b"")
+        await anyio.sleep(0.05)
+
+
+async def unknown(_: int) -> AsyncIterator[Event]:
+    while True:
+        yield Event("news", "", b"{}")
+        await anyio.sleep(0.05)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("stream", [nothing, comments, unknown])
+async def test_a_stream_without_heartbeats_is_given_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, stream: Any
+) -> None:
+    """It is opened anew, and what there is comes."""
+    monkeypatch.setattr(transport, "STREAM_SILENCE", 0.4)
+    monkeypatch.setattr("clients.subscriber.PAUSES", (0.0,))
+    opened, notices = streaming(scene, stream), list[TearlineError | Unopened]()
+    with anyio.fail_after(PATIENCE):
+        async with aclosing(scene.reader.watch(notice=notices.append)) as reports:
+            async for received in reports:
+                assert seen(received) == scene.stage.truth[received.identity]
+                break
+    assert opened == [0, 1]
+    assert [n.slug for n in notices if isinstance(n, TearlineError)] == ["unreachable"]
+    await scene.unharmed()
+
+
+EVENTS: dict[str, tuple[Event, str]] = {
+    "no JSON": (Event("report", "x", b"<html>"), "bad-json"),
+    "half a release": (Event("report", "x", b'{"report":""}'), "bad-fields"),
+    "a heartbeat without a tree": (Event("heartbeat", "x", b'{"time":0}'), "bad-fields"),
+    "an end for good": (Event("end", "", b'{"reason":"not-allowed"}'), "not-allowed"),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", EVENTS, ids=named)
+async def test_a_false_event_ends_the_watch(scene: Scene, name: str) -> None:
+    event, slug = EVENTS[name]
+    scene.liar.events(lambda _: [event])
+    with refused(slug):
+        assert await scene.shown(scene.reader.watch()) == []
+    await scene.unharmed()
+
+
+@pytest.mark.anyio
+async def test_an_event_without_an_end_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect refusal: nothing holds more of it than the largest event may have."""
+    monkeypatch.setattr(sse, "EVENT_MAX", 1 << 20)
+    scene.liar.events(lambda _: [Event("report", "x", b"-" * (3 << 20))])
+    with refused("too-large", "an event"):
+        assert await scene.shown(scene.reader.watch()) == []
+    await scene.unharmed()

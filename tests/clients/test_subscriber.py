@@ -76,12 +76,14 @@ def numbered(count: int, **label: Any) -> list[Draft]:
 # -- everything, once
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "place"), [(7, "UG"), (8, "MZ"), (9, "TZ")])
 async def test_whatever_breaks_there_is_no_gap_and_nothing_comes_twice(
-    pilot: Pilot, impatient: None
+    pilot: Pilot, impatient: None, seed: int, place: str
 ) -> None:
     """The link is cut again and again, in streams and requests alike, also within one answer."""
-    chance = random.Random(7)
-    sent = numbered(40, **about("UG"))
+    chance = random.Random(seed)
+    sent = numbered(40, **about(place))
     async with Link.over(pilot.doors[0], pilot.port) as link:
         link.down = lambda: chance.choice((300, 30_000, 150_000))
         async with Subscriber(pilot.device("GBR", "analyst", port=link.port)) as client:
@@ -90,7 +92,7 @@ async def test_whatever_breaks_there_is_no_gap_and_nothing_comes_twice(
             with anyio.fail_after(60):
                 async with anyio.create_task_group() as group:
                     group.start_soon(publish, pilot, *sent)
-                    async with aclosing(client.watch(regions={"UG"})) as reports:
+                    async with aclosing(client.watch(regions={place})) as reports:
                         async for received in reports:
                             seen.append(received.title)
                             if chance.random() < 0.2:
@@ -99,7 +101,7 @@ async def test_whatever_breaks_there_is_no_gap_and_nothing_comes_twice(
                                 break
             assert sorted(seen, key=int) == [one.title for one in sent]
             assert link.cuts > 20
-            assert await titles(client.fetch(regions={"UG"})) == []
+            assert await titles(client.fetch(regions={place})) == []
 
 
 async def test_a_watch_goes_on_where_it_stopped(pilot: Pilot) -> None:

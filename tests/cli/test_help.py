@@ -1,0 +1,69 @@
+"""Every command says what it does, and shows how."""
+
+import re
+
+import pytest
+from typer.main import get_command
+
+from clients.cli import main
+from tests.cli.terminal import here
+
+
+def commands() -> set[str]:
+    """Every command by its words, groups left out."""
+    found, waiting = set(), {"": get_command(main.app)}
+    while waiting:
+        name, command = waiting.popitem()
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            found.add(name)
+        else:
+            waiting |= {f"{name} {word}".strip(): each for word, each in inner.items()}
+    return found
+
+
+def test_the_commands_that_others_rely_on_are_there() -> None:
+    promised = {
+        *("kit create", "serve", "preview", "publish", "fetch", "watch", "open", "recall", "demo"),
+        *("member create", "member add", "member revoke", "member list", "epoch rotate"),
+        *("nation init", "policy lint", "policy format", "policy test", "policy why"),
+        *("policy adopt", "audit verify"),
+    }
+    assert promised <= commands()
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_its_help_shows_an_example(name: str) -> None:
+    said = here(*name.split(), "--help").done()
+    assert said.err == ""
+    text = re.sub(r"\s+", " ", said.out)
+    assert f"Usage: tearline {name} " in text
+    assert f"Example: tearline {name} " in text
+
+
+@pytest.mark.parametrize("name", ["", "kit", "member", "policy", "audit", "nation", "epoch"])
+def test_a_group_alone_shows_its_commands(name: str) -> None:
+    said = here(*name.split())
+    assert said.code == 2
+    assert "Commands" in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("frobnicate",), "No such command 'frobnicate'; see tearline --help"),
+        (("fetch",), "Missing option '--as'; see tearline fetch --help"),
+        (("fetch", "--limit", "3"), "No such option: --limit"),
+        (("epoch", "rotate", "--as", "x", "--days", "15"), "less than or equal to 14"),
+        (("audit", "verify", "--as", "x", "y"), "unexpected extra argument"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], says: str) -> None:
+    said = here(*words)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("refused: ")
+    assert said.err.count("\n") == 1
+    assert says.lower() in said.err.lower()
+    programs = here(*words, "--json")
+    assert (programs.code, programs.err) == (2, "")
+    assert programs.row["error"] == "bad-input"
