@@ -6,7 +6,7 @@
 Each object runs its async twin in one background thread.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -54,7 +54,7 @@ class _Blocking(Generic[S]):
         assert self._portal is not None, "use it in a with statement"
         return self._portal.call(work, *args)
 
-    def _each(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+    def _each(self, items: AsyncGenerator[T, None]) -> Generator[T, None, None]:
         """One after the other; whoever stops early lets go of the stream at once."""
         try:
             while True:
@@ -94,7 +94,7 @@ class BlockingSubscriber(_Blocking[Subscriber]):
         threats: Iterable[str] = (),
         precedence: Iterable[str] = (),
         again: bool = False,
-    ) -> Iterator[Received]:
+    ) -> Generator[Received, None, None]:
         """See `Subscriber.fetch`."""
         return self._each(
             self._session.fetch(
@@ -110,7 +110,7 @@ class BlockingSubscriber(_Blocking[Subscriber]):
         precedence: Iterable[str] = (),
         purpose: str | None = None,
         name: str | None = None,
-    ) -> Iterator[Received]:
+    ) -> Generator[Received, None, None]:
         """See `Subscriber.watch`; it goes on for ever."""
         return self._each(
             self._session.watch(

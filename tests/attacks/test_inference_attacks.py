@@ -157,13 +157,11 @@ async def test_every_reader_gets_every_report_once_in_the_order_of_what_it_may_s
         again = await house.follows(reader, cursor=following.cursor)
         assert await again.rest() == [], "all of it was taken"
         got, cursor = list[str](), None
-        while len(set(got)) < len(reports):
+        for _ in range(4):
             broken = await house.follows(reader, "broken", cursor)
-            got += [await broken.report() for _ in range(chance.randint(1, 3)) if len(got) < 99]
+            got += [await broken.report() for _ in range(chance.randint(1, 2))]
             cursor = broken.cursor
             await broken.closes()
-            if len(set(got)) + 3 > len(reports):
-                break
         rest = await house.follows(reader, "broken", cursor)
         got += await rest.rest()
         assert set(got) == {identity for *_, identity in reports}

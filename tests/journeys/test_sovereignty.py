@@ -1,205 +1,106 @@
-"""Nobody can widen another's release: one nation permits everything, and nothing of others moves.
+"""Nobody can widen another's release, and nobody's intake can be forced.
 
-Two brokers stand beside each other, founded from the same kit. In the second one, a nation has
-rewritten both its layers to permit everything. The same labels, and the same sealed reports, are
-put to both. All that may change is what that nation itself had refused to take in, and even that
-no further than the others' rules let it: exactly as the hand-written model says.
+One nation rewrites all its policies to permit everything, and its officers approve everything of
+everybody. For every reader of every nation, what belongs to others is as visible as before or less;
+but for what the greedy nation itself refused to take in while every other layer had agreed.
 """
 
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import replace
-from itertools import product
-from pathlib import Path
-from typing import Any
-
-import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, event, example, given, settings
 
-from clients.draft import Draft, Portion
-from clients.sync import BlockingPublisher
-from tests.journeys import rules
-from tests.journeys.rules import Facts, Reader
-from tests.journeys.traffic import SENDERS, label
-from tests.pilot import Pilot, open_policy
-from wire.labels import PRECEDENCES
+from tests.journeys.sovereign import (
+    GREEDY,
+    NATIONS,
+    PLANS,
+    RULES,
+    Label,
+    Mission,
+    Plan,
+    played,
+)
 
-REBELS = ("GBR", "SEN")
-"""Who permits everything: one that sends and reads, and one that takes in little."""
-
-NAMES = ("WITHHOLD", "REFER", "RELEASE")
-PLACES = ("001", "002", "014", "017", "145", "142", "SY", "MX", "CF", "KE", "BD", "NE")
-THREATS = ("conflict", "conflict.clash", "civilians", "civilians.attack", "crime.extortion")
-
-
-@st.composite
-def facts(draw: st.DrawFn, originator: str) -> Facts:
-    """Any label that a nation could honestly sign."""
-    named = draw(st.sets(st.sampled_from(rules.NATIONS)))
-    display = draw(st.sets(st.sampled_from(rules.NATIONS), max_size=2)) - named - {originator}
-    return Facts(
-        originator=originator,
-        classification=draw(st.sampled_from(rules.LEVELS[:4])),
-        release_to=frozenset(named | {originator}),
-        regions=frozenset(draw(st.sets(st.sampled_from(PLACES), min_size=1, max_size=3))),
-        threats=frozenset(draw(st.sets(st.sampled_from(THREATS), min_size=1, max_size=2))),
-        precedence=draw(st.sampled_from(PRECEDENCES)),
-        display_to=frozenset(display),
-        caveats=frozenset(
-            draw(st.sets(st.sampled_from(("SOURCE SENSITIVE", "PERSONAL DATA", "CHILDREN"))))
-        ),
-        communities=frozenset(draw(st.sets(st.just("PROTECTION OF CIVILIANS")))),
-    )
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
+FEW, MANY = 4, 200
+FIRST = {kind: texts[0] for kind, texts in GREEDY.items()}
 
 
-def batches(originators: tuple[str, ...]) -> st.SearchStrategy[list[Facts]]:
-    """Labels of one nation, as many as one report can have portions."""
-    return st.sampled_from(originators).flatmap(
-        lambda nation: st.lists(facts(nation), min_size=1, max_size=16)
-    )
-
-
-def drafted(labels: list[Facts]) -> Draft:
-    first, *others = ({"title": "-", "body": "-", "label": label(one, None)} for one in labels)
-    return Draft(**first, portions=[Portion(**fields) for fields in others])  # type: ignore[arg-type]
-
-
-@contextmanager
-def pilots(folder: Path) -> Iterator[dict[str, Pilot]]:
-    """The mission as it is (""), and as it is where each rebel permits everything."""
-    how: dict[str, Any] = {
-        "clearances": rules.CLEARANCES,
-        "communities": rules.COMMUNITIES,
-        "policies": rules.policies(),
+def plan(greedy: str, label: Label, **rules: tuple[str, ...]) -> Plan:
+    """One report of Kenya; all permit all but where it is said: `GBR_accept=()`."""
+    texts = {
+        (nation, kind): rules.get(f"{nation}_{kind}", RULES[kind][:1])
+        for nation in NATIONS
+        for kind in RULES
     }
-    with ExitStack() as stack:
-        found = {}
-        for rebel in ("", *REBELS):
-            home = folder / (rebel or "before")
-            home.mkdir()
-            found[rebel] = stack.enter_context(Pilot.of(*rules.NATIONS, folder=home, **how))
-            if rebel:
-                anyio.run(permits_everything, found[rebel], rebel)
-        yield found
+    return Plan((("KEN", (label,)),), texts, (), greedy, FIRST)
 
 
-async def permits_everything(pilot: Pilot, nation: str) -> None:
-    async with pilot.officer(nation) as officer:
-        policy = open_policy(nation)
-        await officer.adopt(policy.release, policy.accept)
+def label(*release_to: str, caveats: tuple[str, ...] = ()) -> Label:
+    nations, places = frozenset(release_to), frozenset({"KE"})
+    return Label("SECRET", nations, frozenset(), places, frozenset(caveats), "FLASH")
 
 
-@pytest.fixture(scope="module")
-def missions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pilot]]:
-    with pilots(tmp_path_factory.mktemp("sovereignty")) as found:
-        yield found
+async def nobody_can_widen_what_belongs_to_others(mission: Mission) -> None:
+    greedy = mission.plan.greedy
+    before, agreed = await mission.visible(), mission.agreed("accept")
+    takes_in = mission.accepted()
+    await mission.wants_all()
+    after = await mission.visible()
+    for reader, items in after.items():
+        gained = items - before[reader]
+        foreign = mission.of_others(gained, greedy)
+        if reader[0] == greedy:
+            assert foreign <= agreed[reader], f"{reader} got more than others agreed to"
+        else:
+            assert not foreign, f"{greedy} widened what {reader} sees of others"
+            assert gained <= takes_in[reader], f"{greedy} forced something on {reader}"
+        event(f"gained: {bool(foreign)} of others, {bool(gained - foreign)} of its own")
 
 
-@pytest.fixture(scope="module")
-def senders(missions: dict[str, Pilot]) -> Iterator[dict[tuple[str, str], BlockingPublisher]]:
-    """By mission and nation."""
-    with ExitStack() as stack:
-        yield {
-            (rebel, nation): stack.enter_context(BlockingPublisher(pilot.device(nation, "system")))
-            for rebel, pilot in missions.items()
-            for nation in SENDERS
+@settings(max_examples=FEW, suppress_health_check=QUIET, derandomize=True)
+@given(PLANS)
+@example(plan("GBR", label("GBR"), KEN_release=RULES["release"][5:7]))
+@example(plan("KEN", label("GBR"), GBR_accept=RULES["accept"][3:4]))
+def test_a_nation_cannot_widen_anothers_release(drawn: Plan) -> None:
+    played(drawn, nobody_can_widen_what_belongs_to_others)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY, suppress_health_check=QUIET)
+@given(PLANS)
+def test_a_nation_cannot_widen_anothers_release_whatever_the_policies(drawn: Plan) -> None:
+    played(drawn, nobody_can_widen_what_belongs_to_others)
+
+
+def test_a_nation_may_let_in_what_all_others_agreed_to_and_nothing_else() -> None:
+    """The one thing that it decides alone, and it decides it for itself alone."""
+
+    async def check(mission: Mission) -> None:
+        before = await mission.visible()
+        assert not before["GBR", "analyst", "FORCE PROTECTION"]
+        await mission.wants_all()
+        after = await mission.visible()
+        assert after["GBR", "analyst", "FORCE PROTECTION"]
+        assert {r: i for r, i in after.items() if r[0] != "GBR"} == {
+            r: i for r, i in before.items() if r[0] != "GBR"
         }
 
-
-def outcomes(sender: BlockingPublisher, labels: list[Facts]) -> list[dict[str, str]]:
-    portions = sender.preview(drafted(labels)).portions
-    return [{n: says.outcome for n, says in portion.nations.items()} for portion in portions]
+    played(plan("GBR", label("GBR"), GBR_accept=RULES["accept"][1:2]), check)
 
 
-def modelled(one: Facts, rebel: str = "") -> dict[str, str]:
-    """What the rules say, if this nation takes in everything."""
-    found = {}
-    for nation in one.recipients:
-        reader = Reader.gateway_of(nation, one)
-        found[nation] = NAMES[rules.outcome(one, reader, takes_all=rebel)]
-    return found
+@pytest.mark.parametrize("refusing", ["KEN_release", "GBR_accept"])
+def test_officers_of_one_nation_approve_nothing_of_another(refusing: str) -> None:
+    """Expect refusal: the case waits for an officer of the layer's own nation."""
+    rule = {"KEN_release": RULES["release"][4:5], "GBR_accept": RULES["accept"][5:]}
+    rules = {refusing: (*RULES["accept"][:1], *rule[refusing])} if "accept" in refusing else rule
+    drawn = plan("FRA", label("GBR", caveats=("HUMINT",)), **{refusing: rules[refusing]})
+    analyst = ("GBR", "analyst", "FORCE PROTECTION")
 
+    async def check(mission: Mission) -> None:
+        await mission.wants_all()
+        assert not (await mission.visible())[analyst]
+        held, commitment, to = next(c for c in mission.cases() if c[2] == "GBR")
+        owner, layer = refusing.split("_")
+        assert await mission.approves(owner, layer, held.identity, commitment, to)
+        assert (await mission.visible())[analyst], "its own officers can"
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(labels=batches(SENDERS))
-def test_the_model_and_the_broker_decide_alike(
-    senders: dict[tuple[str, str], BlockingPublisher], labels: list[Facts]
-) -> None:
-    """Or else the test below would compare nothing with nothing."""
-    asked = outcomes(senders["", labels[0].originator], labels)
-    assert asked == [modelled(one) for one in labels]
-
-
-@pytest.mark.parametrize("rebel", REBELS)
-def test_a_nation_that_permits_everything_changes_nothing_that_belongs_to_others(
-    senders: dict[tuple[str, str], BlockingPublisher], rebel: str
-) -> None:
-    others = tuple(nation for nation in SENDERS if nation != rebel)
-
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(labels=batches(others))
-    def holds(labels: list[Facts]) -> None:
-        nation = labels[0].originator
-        before = outcomes(senders["", nation], labels)
-        after = outcomes(senders[rebel, nation], labels)
-        for one, old, new in zip(labels, before, after, strict=True):
-            assert {n: new[n] for n in new if n != rebel} == {n: old[n] for n in old if n != rebel}
-            assert new == modelled(one, rebel)
-
-    holds()
-
-
-def some_reports() -> list[Facts]:
-    """Reports of every sender about everything that some rule looks at."""
-    found = []
-    for nation, place, (threat, caveats) in product(
-        SENDERS, ("SY", "CF", "MX"), (("conflict.clash", {"PERSONAL DATA"}), ("civilians", ()))
-    ):
-        one = Facts(
-            originator=nation,
-            classification="RESTRICTED",
-            release_to=frozenset(rules.NATIONS),
-            regions=frozenset({place}),
-            threats=frozenset({threat}),
-            precedence="ROUTINE",
-            caveats=frozenset(caveats),
-        )
-        found.append(replace(one, release_to=one.release_to - rules.withheld_from(one)))
-    return found
-
-
-async def read_by(pilot: Pilot, nation: str) -> set[str]:
-    """The titles of everything that a nation's analyst may have."""
-    async with pilot.subscriber(nation) as subscriber:
-        return {received.title async for received in subscriber.fetch()}
-
-
-def test_what_analysts_read_of_others_reports_stays_the_same(missions: dict[str, Pilot]) -> None:
-    """The same sealed bytes, posted to all; only the rebel's own analyst may read more."""
-    reports = dict(enumerate(some_reports()))
-
-    async def post() -> None:
-        for nation in SENDERS:
-            async with AsyncExitStack() as stack:
-                posts = [
-                    await stack.enter_async_context(pilot.publisher(nation))
-                    for pilot in missions.values()
-                ]
-                for number, one in reports.items():
-                    if one.originator == nation:
-                        draft = Draft(title=str(number), body="-", label=label(one, None))
-                        sealed = await posts[0].seal(draft)
-                        for publisher in posts:
-                            await publisher.submit(sealed)
-
-    anyio.run(post)
-    for (rebel, pilot), nation in product(missions.items(), rules.NATIONS):
-        readable = {
-            str(number)
-            for number, one in reports.items()
-            if rules.outcome(one, Reader.analyst_of(nation), takes_all=rebel) == rules.RELEASE
-        }
-        others = {str(number) for number, one in reports.items() if one.originator != rebel}
-        assert anyio.run(read_by, pilot, nation) & others == readable & others
+    played(drawn, check)
