@@ -162,6 +162,8 @@ class LiveStream:
                 continue
             if event is not None:
                 return event
+            if self.ended is not None:
+                continue
             if self._beats:
                 self._beats = 0
                 return self._event("heartbeat", self._heartbeat())
@@ -203,6 +205,7 @@ class LiveStream:
             else:
                 self._take(found)
                 return self._event("report", release.json)
+            self.over()  # who was revoked meanwhile gets nothing of it
         return None
 
     def _take(self, found: _Found) -> None:

@@ -78,6 +78,7 @@ class Pages:
             raise NotAllowed("not-allowed", "auditors and officers read the journal")
         after, limit = max(0, after), max(1, limit)
         await self._sequencer.do(ReadAct(viewer, after, limit))
+        self._state.member(viewer.kid, self._journal.size)  # it may have been revoked meanwhile
         segment = await self._journal.segment(viewer.nation, after, limit)
         return ViewPage(segment, await self._consistency(segment, trusted_size))
 

@@ -1,8 +1,8 @@
 """Step 8, release: decide again, journal, and only then bytes.
 
-    (1) the policies of now say which portions this reader may have
+    (1) the reader stands, and the policies of now say which portions he may have
     (2) a release entry for his nation and exactly these portions is durable
-    (3) the policies still say the same; only now the bytes are handed out
+    (3) he still stands and they still say the same; only now the bytes are handed out
 
 One entry a nation and set of portions, however many of its readers get them. A reader who may have
 fewer portions than another gets proof of exactly his own: the entry of the other would tell him
@@ -79,8 +79,9 @@ class ReleaseAct(Act[Mapping[Key, Evidence]]):
         self._planned: list[Visible] = []
 
     def plan(self, moment: Moment) -> Sequence[Record]:
-        """One record for each set of portions that has none yet."""
-        asker, records = self._asker, []
+        """One record for each set of portions that has none yet; none for who stands no more."""
+        asker, records = self._asker, list[Record]()
+        self._state.member(asker.kid, moment.position)
         for held in self._wanted:
             visible = self._deciding.visible(asker.recipient, held, asker.purpose)
             if visible is None:
@@ -135,11 +136,13 @@ class Releases:
     async def serve(self, asker: Asker, wanted: Sequence[Held]) -> list[Release | None]:
         """A release for each report, or None where the asker may have nothing.
 
-        Raises `BrokerFault` if the journal stopped, or if policies kept changing ("busy").
+        Raises `NotAllowed` ("unknown-signer") if the asker stands no more, and `BrokerFault` if the
+        journal stopped, or if policies kept changing ("busy").
         """
         made: dict[Key, Release] = {}
         for _ in range(ATTEMPTS):
-            seen = [self.look(asker, held) for held in wanted]  # (1), and (3) once all is made
+            self._state.member(asker.kid, self._journal.size)  # (1), and (3) once all is made
+            seen = [self.look(asker, held) for held in wanted]
             keys = [None if v is None else key_of(v, asker.recipient.nation) for v in seen]
             for key in keys:
                 if key is not None and (kept := self.ring.get(key)) is not None:

@@ -86,7 +86,9 @@ class Auditor(Session):
             page = strict_json.load(answer.body, ViewPage, limit=MAX_SEGMENT_BYTES, prose=True)
             opened = await self.follower.observe(page.segment.checkpoint)
             if opened.checkpoint.size < seen:  # its end would not be that of the history
-                raise Malformed("broken-chain", "a history up to an older tree than was seen before")
+                raise Malformed(
+                    "broken-chain", "a history up to an older tree than was seen before"
+                )
             directory = await self.follower.sync()
             trust, found, complete = walk(
                 trust,

@@ -5,29 +5,34 @@ take equally long is not tested: what measures time flickers. `Broker.fetch` dec
 report in both cases; what is left are microseconds of a request that takes a millisecond.
 """
 
+import asyncio
 import hashlib
 import json
 import random
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from broker.api.reports import MEDIA_TYPE as REPORT
 from broker.api.statements import MEDIA_TYPE as STATEMENT
+from broker.journal import Entry, Record
 from broker.matching import Filter
 from broker.problems import NOT_FOUND
+from broker.sequencer import Act, Moment
 from tests import sealing
 from tests.author import Author
 from tests.broker.house import House
-from tests.broker.server import Asking, Reply, Running, serving
+from tests.broker.server import PATIENCE, Asking, Reply, Running, serving
 from tests.coalition import Coalition, Portion
+from tests.people import Person
 from tests.refusal import refused
 from wire import report, statements
 from wire.base64_strict import encode
+from wire.errors import NotAllowed
 from wire.report import PortionFrame
 from wire.statements import STATEMENT_MAX, Statement
 
@@ -744,6 +749,68 @@ def test_a_member_that_is_sent_off_gets_nothing_that_was_waiting_for_it(
 def identity(event: Mapping[str, str]) -> str:
     assert event["event"] == "report", event
     return report.parse(b64decode(json.loads(event["data"])["report"])).identity
+
+
+class Gate(Act[None]):
+    """Holds up the writer, and everything that comes after it, until it is opened."""
+
+    alone: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def prepare(self, moment: Moment) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+    def plan(self, moment: Moment) -> Sequence[Record]:
+        return ()
+
+    def settle(self, entries: Sequence[Entry]) -> None:
+        pass
+
+
+async def behind(house: House, statement: Statement, asked: Awaitable[Any]) -> Any:
+    """What is answered to a question that waits for the journal behind a statement."""
+    gate, sequencer = Gate(), house.broker._sequencer
+    waiting = [asyncio.ensure_future(sequencer.do(gate))]
+    await gate.reached.wait()
+    for queued, work in enumerate((house.broker.publish(statement.raw), asked), 1):
+        waiting.append(asyncio.ensure_future(work))
+        async with asyncio.timeout(PATIENCE):
+            while len(sequencer) < queued:
+                await asyncio.sleep(0)
+    gate.opened.set()
+    *_, answer = await asyncio.gather(*waiting, return_exceptions=True)
+    return answer
+
+
+@pytest.mark.anyio
+async def test_a_member_that_is_sent_off_while_it_waits_gets_nothing(house: House) -> None:
+    """The revocation was acknowledged first. And no release is journalled in the name of somebody
+    who is gone.
+    """
+    kenya, britain = house["KEN"], house["GBR"]
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    for name in ("one", "two", "three"):
+        britain.enlists(name, "analyst")
+        await house.files(house.world.history[-1].statement)
+    broker, one, two, three = house.broker, britain.one, britain.two, britain.three
+    following = await house.follows(three)
+    questions: Sequence[tuple[Person, Awaitable[Any]]] = (
+        (one, broker.fetch(house.member(one), receipt.report)),
+        (two, broker.pull(house.member(two), Filter(), None, 9)),
+        (britain.auditor, broker.views(house.member(britain.auditor), 0, 0, 9)),
+        (three, following.next()),
+    )
+    for person, asked in questions:
+        answer = await behind(house, britain.revokes(person), asked)
+        if person is three:
+            assert (answer.kind, answer.data) == ("end", b'{"reason":"unknown-signer"}')
+        else:
+            assert isinstance(answer, NotAllowed), person.name
+            assert answer.slug == "unknown-signer"
+    assert "release" not in [kind for kind, _ in await house.channel("GBR")]
 
 
 @pytest.mark.anyio

@@ -25,23 +25,21 @@ from broker import audit, deciding
 from clients import sse, transport
 from clients.auditor import Auditor
 from clients.draft import AttachmentFile, Draft, Portion
-from clients.follower import Follower
 from clients.identity import Identity
 from clients.officer import Officer
 from clients.publisher import Publisher
 from clients.received import Received, Unopened
-from clients.session import Session
-from clients.store import Store
 from clients.subscriber import Subscriber
 from tests.broker.server import serving
 from tests.clients.liar import Asked, Doc, Event, Liar, Told, encoded
 from tests.pilot import Pilot, draft, open_policy
 from tests.refusal import refused
 from wire import report, statements
-from wire.report import Frame
+from wire.composite import VerifyKey
 from wire.entries import Event as Entry
 from wire.errors import TearlineError
 from wire.notes import open_checkpoint
+from wire.report import Frame
 
 NATIONS = ("KEN", "GBR", "FRA")
 HEARTBEAT = 0.2  # seconds
@@ -75,6 +73,24 @@ class Stage:
 
     def identity(self, title: str) -> str:
         return report.parse(self.reports[title]).identity
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembered() -> Iterator[None]:
+    """A signature that was valid once need not be checked again: a hundred clients fold the same
+    statements here. One that is not valid is never remembered.
+    """
+    verify, valid = VerifyKey.verify, set[tuple[bytes, ...]]()
+
+    def once(key: VerifyKey, signature: bytes, message: bytes, context: bytes) -> None:
+        what = (key.raw, signature, message, context)
+        if what not in valid:
+            verify(key, signature, message, context)
+            valid.add(what)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VerifyKey, "verify", once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +231,10 @@ async def scene(stage: Stage) -> AsyncIterator[Scene]:
 
 @asynccontextmanager
 async def scene_of(stage: Stage, *, early: bool = True) -> AsyncIterator[Scene]:
-    async with Liar.at(stage.pilot.doors[0], stage.pilot.port) as liar:
-        async with Subscriber(stage.device("GBR", "analyst", early=early)) as reader:
-            yield Scene(stage, liar, reader)
+    door, port = stage.pilot.doors[0], stage.pilot.port
+    device = stage.device("GBR", "analyst", early=early)
+    async with Liar.at(door, port) as liar, Subscriber(device) as reader:
+        yield Scene(stage, liar, reader)
 
 
 # -- releases
@@ -342,7 +359,11 @@ RELEASES: dict[str, tuple[Lie, str, str]] = {
         "bad-proof",
         "not a release",
     ),
-    "the proof of another nation": (evidence_of("KEN release Ambush GBR"), "broken-chain", "another channel"),
+    "the proof of another nation": (
+        evidence_of("KEN release Ambush GBR"),
+        "broken-chain",
+        "another channel",
+    ),
     "an edited view": (edited(portions=[0]), "broken-chain", "not what was committed to"),
     "a later acceptance in the view": (edited(accepted=0), "broken-chain", "committed to"),
     "no view": (with_evidence(view=None, view_opening=None), "bad-proof", "not a release"),
@@ -464,11 +485,11 @@ def journals(monkeypatch: pytest.MonkeyPatch, lie: Doc) -> None:
 async def french_refuse(stage: Stage, raw: bytes, slug: str, words: str) -> None:
     """The French analyst does not believe the release of a report."""
     identity = report.parse(raw).identity
-    async with Liar.at(stage.pilot.doors[0], stage.pilot.port):
-        async with Subscriber(stage.device("FRA", "analyst")) as reader:
-            with refused(slug, words):
-                await reader.fetch_one(identity)
-            assert f"report:{identity}" not in reader.store
+    device = stage.device("FRA", "analyst")
+    async with Liar.at(stage.pilot.doors[0], stage.pilot.port), Subscriber(device) as reader:
+        with refused(slug, words):
+            await reader.fetch_one(identity)
+        assert f"report:{identity}" not in reader.store
 
 
 JOURNALLED: dict[str, tuple[Doc, str, str]] = {
@@ -841,15 +862,15 @@ async def test_a_false_history_is_refused(stage: Stage, name: str) -> None:
 @pytest.mark.anyio
 async def test_an_old_history_is_not_taken_for_the_whole(stage: Stage) -> None:
     """Expect refusal: every proof in it is right, and what came since is missing."""
-    async with Liar.at(stage.pilot.doors[0], stage.pilot.port) as liar:
-        async with Auditor(stage.device("GBR", "auditor")) as auditor:
-            first = await auditor.verify()
-            (old,) = liar.heard("/v1/log/views")
-            second = await auditor.verify()
-            assert second.size > first.size
-            liar.answers("/v1/log/views", lambda _: old)
-            with refused("broken-chain", "older tree than was seen before"):
-                await auditor.verify()
+    device = stage.device("GBR", "auditor")
+    async with Liar.at(stage.pilot.doors[0], stage.pilot.port) as liar, Auditor(device) as auditor:
+        first = await auditor.verify()
+        (old,) = liar.heard("/v1/log/views")
+        second = await auditor.verify()
+        assert second.size > first.size
+        liar.answers("/v1/log/views", lambda _: old)
+        with refused("broken-chain", "older tree than was seen before"):
+            await auditor.verify()
 
 
 # -- receipts, uploads, previews
