@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: demo test check lint bench clean lock
+.PHONY: demo test slow check lint bench clean lock
 
 $(READY): locks/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -22,7 +22,10 @@ check: lint      ## format, lint, types and the fast tests
 	$(PY) -m pytest -q -n 2 -m "not slow"
 
 test: lint       ## everything that must pass before a change lands
-	$(PY) -m pytest -q -n 2
+	$(PY) -m pytest -q -n 2 -m "not slow"
+
+slow: $(READY)   ## the long tests: real data, crashes, many generated cases
+	$(PY) -m pytest -q -m slow --timeout 900
 
 bench: $(READY)  ## speed, as ratios to a limit measured in the same run
 	$(PY) -m benchmarks

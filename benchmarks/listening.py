@@ -24,6 +24,8 @@ from benchmarks.serving import started
 
 END: Final = b"\n\n"
 HEAD_END: Final = b"\r\n\r\n"
+PATIENCE: Final = 180.0
+"""Seconds until something must have come."""
 
 
 class Crowd:
@@ -39,6 +41,17 @@ class Crowd:
         self.streaming += streams
         if self.events >= self.wanted:
             self.ready.set()
+
+    def lost(self) -> None:
+        """A stream ended: who waits for its events waits in vain."""
+        self.ready.set()
+
+    async def complete(self) -> None:
+        """Wait for all events that are wanted. Raises `RuntimeError` if they do not come."""
+        async with asyncio.timeout(PATIENCE):
+            await self.ready.wait()
+        if self.events < self.wanted:
+            raise RuntimeError("a stream ended too early")
 
 
 class Reader(asyncio.Protocol):
@@ -68,6 +81,11 @@ class Reader(asyncio.Protocol):
         self._last = data[-1:]
         self._crowd.count(events)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell."""
+        del exc
+        self._crowd.lost()
+
 
 async def _listen(port: int) -> None:
     loop, lines = asyncio.get_running_loop(), asyncio.StreamReader(limit=1 << 20)
@@ -77,14 +95,15 @@ async def _listen(port: int) -> None:
         requests.append(base64.b64decode(line))
     for request in requests:
         await loop.create_connection(lambda r=request: Reader(crowd, r), "127.0.0.1", port)  # type: ignore[misc]
-    while crowd.streaming < len(requests):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE):
+        while crowd.streaming < len(requests):
+            await asyncio.sleep(0.01)
     print("open", flush=True)
     while line := await lines.readline():
         crowd.wanted += int(line)
         crowd.ready.clear()
         crowd.count(0)
-        await crowd.ready.wait()
+        await crowd.complete()
         print(time.monotonic(), flush=True)
 
 

@@ -12,7 +12,7 @@ from benchmarks.posting import JSON, send_all, signed
 from clients.identity import Identity
 
 ALL: Final = b'{"regions":[],"threats":[],"precedence":[],"purpose":null}'
-CALLERS: Final = 16
+CALLERS: Final = 64
 EVENT_END: Final = b"\n\n\r\n"  # the event's, then the chunk's
 EVENT_START: Final = b"id: "
 

@@ -11,7 +11,8 @@ import json
 import random
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from broker.journal import Entry, Record
 from broker.matching import Filter
 from broker.problems import NOT_FOUND
 from broker.sequencer import Act, Moment
+from broker.settings import Limits
 from tests import sealing
 from tests.author import Author
 from tests.broker.house import House
@@ -181,6 +183,25 @@ def test_68_the_control_is_found(
     mine = accepted(server, world["KEN"].seals("Low.", "RESTRICTED", release_to="GBR"))
     assert junior.ask(f"GET /v1/reports/{mine}").status == 200
     assert analyst.ask(f"GET /v1/reports/{unseen['above my clearance']}").status == 200
+
+
+@pytest.mark.anyio
+async def test_68_the_label_counts_even_where_the_floor_lets_everything_through(
+    tmp_path: Path,
+) -> None:
+    """That only nations on the label get a report is no matter of policy alone."""
+    floor = ['@id("COALITION/all")', permit("COALITION", "handle").splitlines()[1]]
+    world = Coalition.of("KEN", "GBR", "FRA", floor=tuple(floor))
+    house = House(world, world.broker_folder(tmp_path), Limits())
+    await house.opens()
+    try:
+        receipt = await house.submits(world["KEN"].seals(release_to="FRA"))
+        await house.fetches(world["FRA"].analyst, receipt.report)
+        assert await house.pulls(world["GBR"].analyst) == []
+        with refused("not-found"):
+            await house.fetches(world["GBR"].analyst, receipt.report)
+    finally:
+        await house.broker.close()
 
 
 # -- 71: attachments
@@ -739,7 +760,7 @@ def test_a_member_that_is_sent_off_gets_nothing_that_was_waiting_for_it(
             pass
         assert publish(server, world["GBR"].revokes(world["GBR"].guest)).status == 201
         accepted(server, world["KEN"].seals(release_to="GBR", regions=["NE"]))
-        rest = [event for event in events if event.get("event") != "heartbeat"]
+        rest = [one for one in islice(events, 99) if one["event"] != "heartbeat"]
         assert [(e["event"], e["data"]) for e in rest] == [("end", '{"reason":"unknown-signer"}')]
     for start in ("GET /v1/reports", "GET /v1/subscriptions/all/stream"):
         reply = guest.ask(start)
@@ -797,20 +818,40 @@ async def test_a_member_that_is_sent_off_while_it_waits_gets_nothing(house: Hous
         await house.files(house.world.history[-1].statement)
     broker, one, two, three = house.broker, britain.one, britain.two, britain.three
     following = await house.follows(three)
-    questions: Sequence[tuple[Person, Awaitable[Any]]] = (
-        (one, broker.fetch(house.member(one), receipt.report)),
-        (two, broker.pull(house.member(two), Filter(), None, 9)),
-        (britain.auditor, broker.views(house.member(britain.auditor), 0, 0, 9)),
-        (three, following.next()),
+    questions: Sequence[tuple[Person, Callable[[], Awaitable[Any]]]] = (
+        (one, lambda: broker.fetch(house.member(one), receipt.report)),
+        (two, lambda: broker.pull(house.member(two), Filter(), None, 9)),
+        (britain.auditor, lambda: broker.views(house.member(britain.auditor), 0, 0, 9)),
+        (three, following.next),
     )
-    for person, asked in questions:
-        answer = await behind(house, britain.revokes(person), asked)
+    for person, ask in questions:
+        answer = await behind(house, britain.revokes(person), ask())
         if person is three:
             assert (answer.kind, answer.data) == ("end", b'{"reason":"unknown-signer"}')
         else:
             assert isinstance(answer, NotAllowed), person.name
             assert answer.slug == "unknown-signer"
     assert "release" not in [kind for kind, _ in await house.channel("GBR")]
+
+
+@pytest.mark.anyio
+async def test_a_member_that_is_sent_off_while_its_report_is_read_gets_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its release is journalled, its bytes are on their way from the disk, and it is revoked."""
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
+    analyst, read = house["GBR"].analyst, house.broker.journal.rows
+
+    async def rows(query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        found = await read(query, params)
+        if query == "reports_at":
+            await house.files(house["GBR"].revokes(analyst))
+        return found
+
+    monkeypatch.setattr(house.broker.journal, "rows", rows)
+    with refused("unknown-signer"):
+        await house.fetches(analyst, receipt.report)
+    assert "release" in [kind for kind, _ in await house.channel("GBR")]
 
 
 @pytest.mark.anyio

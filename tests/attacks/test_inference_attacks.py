@@ -116,6 +116,20 @@ async def test_a_hidden_portion_makes_a_report_no_more_urgent(house: House) -> N
     assert await (await house.follows(britain.analyst)).rest() == [second, first]
 
 
+async def test_a_report_of_two_precedences_comes_once_and_is_behind_its_own_cursor(
+    house: House,
+) -> None:
+    """It stands in two lanes, and the cursor that comes with it counts for both."""
+    flash = Portion("Now.", release_to="GBR", label={"precedence": "FLASH"})
+    raw = house["KEN"].seals(release_to="GBR", precedence="ROUTINE", portions=[flash])
+    identity = (await house.submits(raw)).report
+    following = await house.follows(house["GBR"].analyst)
+    assert await following.report() == identity
+    await following.closes()
+    again = await house.follows(house["GBR"].analyst, cursor=following.cursor)
+    assert await again.rest() == []
+
+
 async def test_every_reader_gets_every_report_once_in_the_order_of_what_it_may_see(
     house: House,
 ) -> None:
@@ -178,12 +192,15 @@ async def test_what_a_reader_may_not_see_does_not_count_as_waiting_for_it(house:
     following = await house.follows(junior)
     seen = (await house.submits(kenya.seals(release_to="GBR", **LOW))).report
     assert await following.report() == seen  # and now it does not come back for the next
-    text = "x" * (live.BUFFER_BYTES // 2)
+    text, mixed = "x" * (live.BUFFER_BYTES // 2), list[str]()
     for _ in range(3):
+        high = Portion(text, classification="SECRET", release_to="GBR")
         await house.submits(kenya.seals(text, "SECRET", release_to="GBR"))
+        raw = kenya.seals("Low.", release_to="GBR", portions=[high], **LOW)
+        mixed.append((await house.submits(raw)).report)
         house.world.clock.forward(seconds=live.SLOW_S)
-    assert await following.rest() == [], "a heartbeat, and no end"
-    assert len(await house.pulls(britain.analyst)) == 4, "the control"
+    assert await following.rest() == mixed, "and no end"
+    assert len(await house.pulls(britain.analyst)) == 7, "the control"
 
 
 # -- places and numbers

@@ -29,7 +29,7 @@ from tests.pilot import ROOT, BrokerProcess, Pilot, broker_process, wait_until
 pytestmark = pytest.mark.real_data
 
 ALL_ROWS = 5_000
-SOME_ROWS = 150
+SOME_ROWS = 100
 SOME = tuple(s for s in traffic.SUBSCRIPTIONS if s.nation in {"KEN", "SEN"})
 PATIENCE = 600.0
 """Seconds after which something hangs; on two free cores all of it takes two minutes."""

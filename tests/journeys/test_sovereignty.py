@@ -22,7 +22,7 @@ from tests.journeys.sovereign import (
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 PHASES = (Phase.explicit, Phase.generate)  # a broker an example: shrinking would take hours
-FEW, MANY = 4, 200
+FEW, MANY = 3, 200
 FIRST = {kind: texts[0] for kind, texts in GREEDY.items()}
 
 
