@@ -35,7 +35,7 @@ lock:            ## renew the lock files (hashes, no index, no host)
 	for extra in clients policy broker dev; do \
 	  flags=""; [ $$extra = clients ] || flags="--extra $$extra"; \
 	  [ $$extra = dev ] && flags="--extra dev --extra broker --extra policy"; \
-	  CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe \
+	  CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile -q --generate-hashes --no-strip-extras --allow-unsafe \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options $$flags -o locks/$$extra.txt pyproject.toml; \
 	done
 

@@ -30,7 +30,7 @@ from broker.core import Broker
 from broker.settings import Settings
 from wire import composite, report
 
-CALLERS: Final = {1: 120, 16: 480, 256: 1500}
+CALLERS: Final = {1: 80, 16: 320, 256: 1200}
 """How many call at a time, and how many reports they post together."""
 QUICK: Final = 4
 """A quick run posts a fraction of it: one in so many."""

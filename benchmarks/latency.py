@@ -30,10 +30,10 @@ from clients.subscriber import Received, Subscriber
 from wire import composite, report
 
 READER: Final = "GBR"
-PUBLISHED: Final = 50
+PUBLISHED: Final = 40
 """Reports of one round, one after the other."""
 FULL_LOAD: Final = 400
-HALF_LOAD: Final = 450
+HALF_LOAD: Final = 300
 PATIENCE: Final = 30.0  # seconds for one report
 RECEIPT: Final = Target(5, of="value", at="most")
 

@@ -52,7 +52,7 @@ def run(bench: Bench) -> list[Row]:
         runner.run(_fill(folder, mission, count))
     first, again, bare = list[float](), list[float](), list[float]()
     with serving(folder) as server:
-        for nation in READERS[: bench.few]:
+        for nation in READERS[: bench.of(2, 1)]:
             bare.append(count / timed(lambda: _read(folder / "data" / DATABASE_FILE, count)))
             first.append(_replay(mission, server, nation, "analyst", count))
             again.append(_replay(mission, server, nation, "officer", count))

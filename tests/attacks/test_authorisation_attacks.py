@@ -796,12 +796,14 @@ async def behind(house: House, statement: Statement, asked: Awaitable[Any]) -> A
     gate, sequencer = Gate(), house.broker._sequencer
     waiting = [asyncio.ensure_future(sequencer.do(gate))]
     await gate.reached.wait()
-    for queued, work in enumerate((house.broker.publish(statement.raw), asked), 1):
-        waiting.append(asyncio.ensure_future(work))
-        async with asyncio.timeout(PATIENCE):
-            while len(sequencer) < queued:
-                await asyncio.sleep(0)
-    gate.opened.set()
+    try:
+        for queued, work in enumerate((house.broker.publish(statement.raw), asked), 1):
+            waiting.append(asyncio.ensure_future(work))
+            async with asyncio.timeout(PATIENCE):
+                while len(sequencer) < queued:
+                    await asyncio.sleep(0)
+    finally:
+        gate.opened.set()
     *_, answer = await asyncio.gather(*waiting, return_exceptions=True)
     return answer
 

@@ -94,7 +94,7 @@ def test_officers_of_one_nation_approve_nothing_of_another(refusing: str) -> Non
     """Expect refusal: the case waits for an officer of the layer's own nation."""
     rule = {"KEN_release": RULES["release"][4:5], "GBR_accept": RULES["accept"][5:]}
     rules = {refusing: (*RULES["accept"][:1], *rule[refusing])} if "accept" in refusing else rule
-    drawn = plan("FRA", label("GBR", caveats=("HUMINT",)), **{refusing: rules[refusing]})
+    drawn = plan("FRA", label("GBR", "FRA", caveats=("HUMINT",)), **{refusing: rules[refusing]})
     analyst = ("GBR", "analyst", "FORCE PROTECTION")
 
     async def check(mission: Mission) -> None:
@@ -102,6 +102,8 @@ def test_officers_of_one_nation_approve_nothing_of_another(refusing: str) -> Non
         assert not (await mission.visible())[analyst]
         held, commitment, to = next(c for c in mission.cases() if c[2] == "GBR")
         owner, layer = refusing.split("_")
+        taken = await mission.approves("FRA", layer, held.identity, commitment, to)
+        assert not (taken and (await mission.visible())[analyst])
         assert await mission.approves(owner, layer, held.identity, commitment, to)
         assert (await mission.visible())[analyst], "its own officers can"
 
