@@ -34,6 +34,9 @@ def describes(
     ] = [],
     caveat: Annotated[Many, typer.Option("--caveat", help="Such as SOURCE SENSITIVE.")] = [],
     community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
+    obligation: Annotated[
+        Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
+    ] = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
     expires_hours: Annotated[
         int | None,
@@ -58,6 +61,7 @@ def describes(
         display_to=split(display_to),
         caveats=split(caveat),
         communities=split(community),
+        obligations=split(obligation),
         precedence=_precedence(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
     )
