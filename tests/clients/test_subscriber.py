@@ -15,7 +15,7 @@ from clients import seal, subscriber, transport
 from clients.draft import AttachmentFile, Draft
 from clients.identity import Identity
 from clients.publisher import Publisher
-from clients.received import Received, Unopened
+from clients.received import Notable, Received, Unopened
 from clients.shown import Place
 from clients.subscriber import Subscriber
 from tests.broker.server import serving
@@ -231,7 +231,7 @@ async def test_a_report_that_does_not_open_is_told_and_stops_nothing(
     monkeypatch.setattr(seal, "_encrypted", garbled)
     sent = [draft(title, {"GBR"}, regions={"SZ"}) for title in ("before", "garbled", "after")]
     reports = await publish(pilot, *sent)
-    told: list[Unopened | TearlineError] = []
+    told: list[Notable] = []
     async with pilot.subscriber("GBR") as client:
         found = await titles(client.fetch(regions={"SZ"}, notice=told.append))
         assert found == ["before", "after"]
@@ -339,7 +339,7 @@ async def test_a_watch_outlives_the_broker(tmp_path: Path, impatient: None) -> N
     told: list[str] = []
     seen: list[str] = []
 
-    def notice(what: Unopened | TearlineError) -> None:
+    def notice(what: Notable) -> None:
         assert isinstance(what, TearlineError)
         told.append(what.slug)
 
