@@ -8,6 +8,7 @@ who should read it are given time to: what is measured is the system, not the pa
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from itertools import chain
 from typing import Final
 
 import anyio
@@ -58,29 +59,34 @@ class Run:
 
     async def run(self) -> Score:
         """Play it to the end and score it. Raises whatever stops a client."""
-        async with self._everybody(), anyio.create_task_group() as group:
-            for nation, reader in self._readers.items():
-                group.start_soon(self._listen, nation, reader)
-            await self._play()
-            await self._until_read()
-            await anyio.sleep(QUIET)
-            group.cancel_scope.cancel()
-        await self._look_around()
+        async with self._everybody():
+            async with anyio.create_task_group() as group:
+                for nation, reader in self._readers.items():
+                    group.start_soon(self._listen, nation, reader)
+                await self._play()
+                await self._until_read()
+                await anyio.sleep(QUIET)
+                group.cancel_scope.cancel()
+            await self._look_around()
         return score(self.ledger)
 
     @contextlib.asynccontextmanager
     async def _everybody(self) -> AsyncIterator[None]:
-        """The clients of all nations; each follows the mission before the clock starts."""
+        """A reader of every nation, and whoever else acts; each follows the mission before the
+        clock starts.
+        """
+        injects, identity = self.exercise.inject, self.stage.identity
+        reporting = {i.nation for i in injects if isinstance(i, ReportInject)}
+        deciding = {i.nation for i in injects if not isinstance(i, ReportInject)}
+        for nation in self.stage.nations:
+            self._readers[nation] = Subscriber(identity(nation, "analyst"), keeps=KEEPS)
+        self._publishers |= {n: Publisher(identity(n, "system")) for n in sorted(reporting)}
+        self._officers |= {n: Officer(identity(n, "officer")) for n in sorted(deciding)}
+        clients = (self._readers, self._publishers, self._officers)
         async with contextlib.AsyncExitStack() as stack:
-            for nation in self.stage.nations:
-                reader = Subscriber(self.stage.identity(nation, "analyst"), keeps=KEEPS)
-                publisher = Publisher(self.stage.identity(nation, "system"))
-                officer = Officer(self.stage.identity(nation, "officer"))
-                for client in (reader, publisher, officer):
-                    await stack.enter_async_context(client)
-                    await client.follower.sync()
-                self._readers[nation], self._publishers[nation] = reader, publisher
-                self._officers[nation] = officer
+            for client in chain.from_iterable(each.values() for each in clients):
+                await stack.enter_async_context(client)
+                await client.follower.sync()
             yield
 
     # -- those who read
@@ -111,12 +117,11 @@ class Run:
 
     async def _look_around(self) -> None:
         """At the end every nation asks for all that it can get: what it should not is found."""
-        async with self._everybody():
-            for nation, reader in self._readers.items():
-                async for received in reader.fetch(again=True):
-                    pair = (self._names.get(received.identity, received.identity), nation)
-                    if pair not in self.ledger.opened or pair in self.ledger.closed:
-                        self._reads(nation, received)
+        for nation, reader in self._readers.items():
+            async for received in reader.fetch(again=True):
+                pair = (self._names.get(received.identity, received.identity), nation)
+                if pair not in self.ledger.opened or pair in self.ledger.closed:
+                    self._reads(nation, received)
 
     # -- the injects
 

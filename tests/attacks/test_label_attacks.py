@@ -107,8 +107,9 @@ async def test_an_unknown_caveat_is_refused_and_not_overlooked(
     house: House, field: str, word: str
 ) -> None:
     """A reader who does not know a caveat could not keep it, and a policy could not name it."""
+    changes: dict[str, Any] = {field: [word]}
     with pytest.raises(TearlineError) as caught:
-        await house.submits(labelled(house, **{field: [word]}))
+        await house.submits(labelled(house, **changes))
     assert caught.value.slug in {"unknown-term", "bad-fields"}
     await is_nowhere(house)
 
