@@ -9,10 +9,11 @@ is content.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from broker.deciding import Visible
+from broker.deciding import Visible, use_of
 from broker.holdings import Held, HeldPortion
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
+from wire.labels import DISPLAY
 from wire.statements import Statement
 
 Role = Literal["originator", "contributor", "recipient", "author", "party", "reader"]
@@ -106,7 +107,8 @@ def released(
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
-    and only the originator's the nations that contributed.
+    and only the originator's the nations that contributed. `display` lists the portions that may
+    only be looked at; what was released to be kept are the others.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -121,16 +123,17 @@ def released(
         "accepted_time": held.accepted,
         "originator": held.originator,
         "to": nation,
-        "use": visible.use,
     }
     views = {}
     for channel in concerned("release", roles):
         shown = _shown(visible, nation, channel)
-        rulings = [ruling for _, ruling in shown]
+        portions, rulings = [p for p, _ in shown], [ruling for _, ruling in shown]
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
-            "portions": [portion.index for portion, _ in shown],
+            "use": use_of(portions, nation),
+            "portions": [portion.index for portion in portions],
+            "display": [p.index for p in portions if DISPLAY in p.duties(nation)],
             "rules": _rules(rulings, channel),
             "policies": _in_force(rulings, sources, channel, held.originator),
         }

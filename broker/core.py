@@ -25,7 +25,7 @@ from broker.answers import (
 )
 from broker.attachments import Attachments
 from broker.cursors import CursorSeal
-from broker.deciding import Deciding
+from broker.deciding import NOTHING, Deciding
 from broker.intake import Intake
 from broker.journal import Journal
 from broker.matching import Filter, check
@@ -180,12 +180,14 @@ class Broker:
     def _circumstances(self) -> tuple[Directory, int, int]:
         return self.directory, self.journal.size, self.now()
 
-    def _asker(self, reader: Member, purpose: str | None = None) -> Asker:
+    def _asker(
+        self, reader: Member, purpose: str | None = None, keeps: frozenset[str] = NOTHING
+    ) -> Asker:
         """As whom a member asks. Raises `NotAllowed` ("not-allowed") for an auditor."""
         self.check_ready()
         member = self.member(reader.kid)
         recipient = self._deciding.recipient(member)
-        return Asker(recipient, member.kid, self._deciding.purpose(purpose))
+        return Asker(recipient, member.kid, self._deciding.purpose(purpose), keeps)
 
     # -- in
 
@@ -206,18 +208,27 @@ class Broker:
 
     # -- out
 
-    async def fetch(self, reader: Member, identity: str) -> Release:
-        """One report. Raises `NotAllowed` ("not-found") for whatever reason."""
-        asker, holdings = self._asker(reader), self._state.holdings
+    async def fetch(
+        self, reader: Member, identity: str, keeps: frozenset[str] = NOTHING
+    ) -> Release:
+        """One report, for a client that keeps these duties: see `Releases.one`."""
+        asker, holdings = self._asker(reader, keeps=keeps), self._state.holdings
         held = holdings.by_identity(identity)
         asked = held or holdings.newest()
         if asked is not None:  # unknown takes as long as forbidden
-            self._deciding.look(asker.recipient, asked, asker.purpose, self.now())
+            self._deciding.look(asker.recipient, asked, asker.purpose, self.now(), keeps)
         return await self._releases.one(asker, held)
 
-    async def pull(self, reader: Member, wanted: Filter, cursor: str | None, limit: int) -> Page:
+    async def pull(
+        self,
+        reader: Member,
+        wanted: Filter,
+        cursor: str | None,
+        limit: int,
+        keeps: frozenset[str] = NOTHING,
+    ) -> Page:
         """The next page of what the reader may have. Raises `Malformed` ("bad-cursor")."""
-        asker = self._asker(reader, wanted.purpose)
+        asker = self._asker(reader, wanted.purpose, keeps)
         check(wanted, self.directory.terms)
         seal = CursorSeal(self._cursor_key, self._random, "pull", reader.kid, encode(wanted))
         return await self._pull.page(asker, wanted, seal, cursor, limit)
@@ -249,10 +260,12 @@ class Broker:
         self._asker(reader)
         await self._subscriptions.set_cursor(reader, name, cursor)
 
-    def stream(self, reader: Member, name: str, cursor: str | None) -> AsyncGenerator[Event, None]:
+    def stream(
+        self, reader: Member, name: str, cursor: str | None, keeps: frozenset[str] = NOTHING
+    ) -> AsyncGenerator[Event, None]:
         """The events of a subscription: see `Subscriptions.stream`. Refuses at once."""
         self._asker(reader)
-        asker = self._asker(reader, self._subscriptions.get(reader, name).purpose)
+        asker = self._asker(reader, self._subscriptions.get(reader, name).purpose, keeps)
         return self._subscriptions.stream(self.member(reader.kid), asker, name, cursor)
 
     # -- the journal, read
@@ -289,7 +302,14 @@ class Broker:
         return await self._attachments.put(member, identity, attachment, start, total, chunk)
 
     async def read_attachment(
-        self, reader: Member, identity: str, attachment: str, start: int = 0, end: int | None = None
+        self,
+        reader: Member,
+        identity: str,
+        attachment: str,
+        start: int = 0,
+        end: int | None = None,
+        keeps: frozenset[str] = NOTHING,
     ) -> Download:
         """Ciphertext of an attachment: see `Attachments.read`."""
-        return await self._attachments.read(self._asker(reader), identity, attachment, start, end)
+        asker = self._asker(reader, keeps=keeps)
+        return await self._attachments.read(asker, identity, attachment, start, end)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from broker.answers import Page
+from broker.answers import Page, Unsupported
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
 from broker.holdings import Lanes, Offer
@@ -37,14 +37,24 @@ class Pull:
         position = -1 if cursor is None else seal.open(cursor)
         limit = max(1, min(limit, self._limits.page))
         found, last, more = await self._find(asker, wanted, position, limit)
-        releases = await self._releases.serve(asker, [visible.held for visible in found])
+        beyond = [b for v in found if (b := self._releases.beyond(asker, v.held)) is not None]
+        given = [v.held for v in found if self._releases.look(asker, v.held) is not None]
+        releases = await self._releases.serve(asker, given)
         # What was withdrawn while the page was made is left out, as if it had never been on it.
-        return Page(tuple(r for r in releases if r is not None), seal.seal(last), more)
+        return Page(
+            tuple(r for r in releases if r is not None),
+            tuple(Unsupported(report=b.held.identity, lacks=asker.lacks(b)) for b in beyond),
+            seal.seal(last),
+            more,
+        )
 
     async def _find(
         self, asker: Asker, wanted: Filter, position: int, limit: int
     ) -> tuple[Sequence[Visible], int, bool]:
-        """What is on the page, the position up to which it reaches, and whether there is more."""
+        """What is on the page, the position up to which it reaches, and whether there is more.
+
+        What is there for the reader and not for its client is on the page too, to be named.
+        """
         interest = Interest(wanted, self._state.standing.directory.terms)
         offers = self._state.holdings.lanes(asker.recipient.nation).all
         found: dict[int, Visible] = {}
@@ -67,7 +77,8 @@ class Pull:
         nation = asker.recipient.nation
         if not any(p.topic in interest for p in offer.held.portions if nation in p.recipients):
             return None
-        visible = self._releases.look(asker, offer.held)
+        look, beyond = self._releases.look, self._releases.beyond
+        visible = look(asker, offer.held) or beyond(asker, offer.held)
         if visible is None or not visible.mask & offer.portions:
             return None
         return visible if any(p.topic in interest for p in visible.portions) else None

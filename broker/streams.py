@@ -23,7 +23,7 @@ from policies.facts import Recipient
 from wire.errors import Conflict, Malformed
 from wire.members import Member
 
-GroupName = tuple[Recipient, str, Filter]
+GroupName = tuple[Recipient, str, frozenset[str], Filter]
 
 
 class Streams:
@@ -107,7 +107,7 @@ class Streams:
         place, group = (stream.member.kid, stream.name), stream.group
         group.streams.pop(stream, None)
         if not group.streams:
-            self._groups.pop((group.asker.recipient, group.asker.purpose, group.wanted), None)
+            self._groups.pop(_name(group.asker, group.wanted), None)
             if self._index is not None:
                 self._index.discard(group)
         self._by_member[place[0]] -= 1
@@ -166,7 +166,8 @@ class Streams:
     def offer(self, held: Held) -> None:
         """Wake those who asked for it and may have it. What others get cuts nobody off."""
         for group in self._matching(held):
-            visible = self._releases.look(group.asker, held)
+            look, beyond = self._releases.look, self._releases.beyond
+            visible = look(group.asker, held) or beyond(group.asker, held)
             if visible is not None and visible.mask & group.matching(held):
                 for stream in group.streams:
                     stream.wake(visible.size)
@@ -192,7 +193,7 @@ class Streams:
         return [group for group in found if group.asker.recipient.nation in nations]
 
     def _group(self, asker: Asker, wanted: Filter) -> Group:
-        name = (asker.recipient, asker.purpose, wanted)
+        name = _name(asker, wanted)
         group = self._groups.get(name)
         if group is None:
             terms = self._state.standing.directory.terms
@@ -200,3 +201,7 @@ class Streams:
             if self._index is not None:
                 self._index.add(group, wanted)
         return group
+
+
+def _name(asker: Asker, wanted: Filter) -> GroupName:
+    return asker.recipient, asker.purpose, asker.keeps, wanted
