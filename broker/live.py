@@ -18,6 +18,7 @@ from typing import Final
 from broker.answers import Event, EventKind, Release
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
+from broker.denials import Denials
 from broker.holdings import Held, Lanes, Offer
 from broker.journal import Journal
 from broker.matching import Filter, Interest
@@ -60,17 +61,8 @@ class Group:
     def matching(self, held: Held) -> int:
         """The portions that answer the filter, of those that the nation has a key to, as bits."""
         if self._newest[0] is not held:  # all its streams ask about the same one, one by one
-            self._newest = held, self._matching(held)
+            self._newest = held, held.answering(self.asker.recipient.nation, self.interest)
         return self._newest[1]
-
-    def _matching(self, held: Held) -> int:
-        nation = self.asker.recipient.nation
-        answering = (
-            1 << p.index
-            for p in held.portions
-            if nation in p.recipients and p.topic in self.interest
-        )
-        return sum(answering)
 
 
 @dataclass(slots=True)
@@ -92,12 +84,14 @@ class LiveStream:
         position: int,
         state: State,
         releases: Releases,
+        denials: Denials,
         journal: Journal,
         life: int,
     ) -> None:
         self.member, self.name, self.group = member, name, group
         self.asker = Asker(group.asker.recipient, member.kid, group.asker.purpose)
         self._state, self._releases, self._journal = state, releases, journal
+        self._denials = denials
         self._seal, self._mark = seal, position
         self._offers = state.holdings.lanes(member.nation)
         self._at = [Lanes.start(lane, position) for lane in self._offers.lanes]
@@ -242,9 +236,12 @@ class LiveStream:
         if not matching or offer.position in self._early:
             return None
         visible = self._releases.look(self.asker, offer.held)
-        if visible is None or not visible.mask & offer.portions or visible.lane > lane:
+        got = 0 if visible is None else visible.mask
+        if matching & ~got:
+            self._denials.passed_over(self.asker, "stream", offer.held, matching & ~got)
+        if visible is None or not got & offer.portions or visible.lane > lane:
             return None
-        return visible if visible.mask & matching else None
+        return visible if got & matching else None
 
     async def _make_ready(self, first: _Found) -> None:
         """Journal and read the next reports of a lane together, at most `BUFFER_BYTES` of them."""

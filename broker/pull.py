@@ -11,6 +11,7 @@ from typing import Final
 from broker.answers import Page
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
+from broker.denials import Denials
 from broker.holdings import Lanes, Offer
 from broker.matching import Filter, Interest
 from broker.release import Asker, Releases
@@ -24,8 +25,9 @@ SCAN: Final = 2_048
 class Pull:
     """Answers pulls."""
 
-    def __init__(self, state: State, releases: Releases, limits: Limits) -> None:
+    def __init__(self, state: State, releases: Releases, denials: Denials, limits: Limits) -> None:
         self._state, self._releases, self._limits = state, releases, limits
+        self._denials = denials
 
     async def page(
         self, asker: Asker, wanted: Filter, seal: CursorSeal, cursor: str | None, limit: int
@@ -64,10 +66,11 @@ class Pull:
 
     def _look(self, asker: Asker, offer: Offer, interest: Interest) -> Visible | None:
         """What the reader may have of an offer, if some of that is what it asks for."""
-        nation = asker.recipient.nation
-        if not any(p.topic in interest for p in offer.held.portions if nation in p.recipients):
+        matching = offer.held.answering(asker.recipient.nation, interest)
+        if not matching:
             return None
         visible = self._releases.look(asker, offer.held)
-        if visible is None or not visible.mask & offer.portions:
-            return None
-        return visible if any(p.topic in interest for p in visible.portions) else None
+        got = 0 if visible is None else visible.mask
+        if matching & ~got:
+            self._denials.passed_over(asker, "pull", offer.held, matching & ~got)
+        return visible if got & offer.portions and got & matching else None
