@@ -27,7 +27,7 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("kit create", "serve", "preview", "publish", "fetch", "watch", "open", "recall", "demo"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
-        *("policy adopt", "audit verify"),
+        *("policy adopt", "audit verify", "officer denials"),
     }
     assert promised <= commands()
 
@@ -41,7 +41,9 @@ def test_its_help_shows_an_example(name: str) -> None:
     assert f"Example: tearline {name} " in text
 
 
-@pytest.mark.parametrize("name", ["", "kit", "member", "policy", "audit", "nation", "epoch"])
+@pytest.mark.parametrize(
+    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer"]
+)
 def test_a_group_alone_shows_its_commands(name: str) -> None:
     said = here(*name.split())
     assert said.code == 2
