@@ -57,7 +57,7 @@ def test_a_group_alone_shows_its_commands(name: str) -> None:
         (("fetch",), "Missing option '--as'; see tearline fetch --help"),
         (("fetch", "--limit", "3"), "No such option: --limit"),
         (("epoch", "rotate", "--as", "x", "--days", "15"), "less than or equal to 14"),
-        (("audit", "verify", "--as", "x", "y"), "unexpected extra argument"),
+        (("audit", "pull", "--as", "x", "y"), "unexpected extra argument"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], says: str) -> None:
