@@ -13,7 +13,7 @@ from clients.subscriber import Subscriber
 from tests.pilot import Pilot, draft, open_policy
 from tests.refusal import refused
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NATIONS = ("KEN", "GBR", "FRA")
 POLICIES = {nation: open_policy(nation) for nation in NATIONS}

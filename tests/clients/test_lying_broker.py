@@ -41,6 +41,8 @@ from wire.errors import TearlineError
 from wire.notes import open_checkpoint
 from wire.report import Frame
 
+pytestmark = pytest.mark.slow
+
 NATIONS = ("KEN", "GBR", "FRA")
 HEARTBEAT = 0.2  # seconds
 DAY = 86_400
