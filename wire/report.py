@@ -21,7 +21,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from wire import composite
 from wire.binding import attachment_context, payload_context, portion_context, wrap_info
@@ -74,8 +74,7 @@ DESCRIPTOR_MAX: Final = 4 + HEADER_MAX + 2 + RECORDS_MAX * RECORD.size
 REPORT_MAX: Final = 16 * 1024 * 1024  # one request body
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """That a nation can open a portion, with which of its keys, by which wrap."""
 
     nation: str
@@ -192,7 +191,12 @@ class _Reader:
         return piece
 
     def number(self, size: int, what: str) -> int:
-        return int.from_bytes(self.take(size, size, what), "big")
+        end = self.at + size
+        if end > len(self.raw):
+            raise Malformed("bad-envelope", f"cut off in {what}")
+        value = int.from_bytes(self.raw[self.at : end], "big")
+        self.at = end
+        return value
 
 
 def parse_head(raw: bytes) -> tuple[bytes, bytes, bytes, int]:
