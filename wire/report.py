@@ -21,7 +21,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 from wire import composite
 from wire.binding import attachment_context, payload_context, portion_context, wrap_info
@@ -74,7 +74,8 @@ DESCRIPTOR_MAX: Final = 4 + HEADER_MAX + 2 + RECORDS_MAX * RECORD.size
 REPORT_MAX: Final = 16 * 1024 * 1024  # one request body
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True)
+class Record:
     """That a nation can open a portion, with which of its keys, by which wrap."""
 
     nation: str
