@@ -6,7 +6,7 @@ channel what it may read: no nation's rules stand in another nation's view, and 
 is content.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from broker.deciding import Visible, use_of
@@ -26,11 +26,13 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "subscription.set": ("reader",),
     "subscription.deleted": ("reader",),
     "audit.read": ("reader",),
+    "denial": ("originator", "contributor", "recipient"),
     "operator.start": (),
     "operator.stop": (),
 }
 """The roles that every kind of event concerns. Statements and the operator's acts concern the
-mission's own channel as well; of a statement whose body all may see, that channel tells all."""
+mission's own channel as well; of a statement whose body all may see, that channel tells all. A
+denial stands in the next `audit.read` of those it concerns."""
 
 OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop"})
 
@@ -215,10 +217,23 @@ def subscription(
     return Event(kind, {channel: {"reader": reader, "name": name, "filter": dict(wanted)}})
 
 
-def read(nation: str, reader: str, after: int, limit: int) -> Event:
-    """A member is about to read its nation's channel from entry number `after` on."""
+def read(
+    nation: str,
+    reader: str,
+    after: int,
+    limit: int,
+    denials: Sequence[Mapping[str, Any]],
+    left_out: int,
+) -> Event:
+    """A member is about to read its nation's channel from entry number `after` on.
+
+    The entry brings what its nation is to be told of denials since the last one: they have no
+    entries of their own, for those would show in the log (`broker.denials`).
+    """
     (channel,) = concerned("audit.read", {"reader": [nation]})
-    return Event("audit.read", {channel: {"reader": reader, "after": after, "limit": limit}})
+    view = {"reader": reader, "after": after, "limit": limit}
+    told = {"denials": list(denials), "left_out": left_out}
+    return Event("audit.read", {channel: {**view, **told}})
 
 
 def operator(kind: str, version: str) -> Event:

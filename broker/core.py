@@ -26,6 +26,7 @@ from broker.answers import (
 from broker.attachments import Attachments
 from broker.cursors import CursorSeal
 from broker.deciding import NOTHING, Deciding
+from broker.denials import Denials
 from broker.intake import Intake
 from broker.journal import Journal
 from broker.matching import Filter, check
@@ -74,7 +75,8 @@ class Broker:
         upcoming = self._verifiers.__len__
         self._sequencer = sequencer = Sequencer(journal, clock, upcoming, inbox=limits.inbox)
         self._releases = Releases(state, deciding, journal, sequencer)
-        self._streams = Streams(state, self._releases, journal, limits)
+        self._denials = denials = Denials(state, deciding)
+        self._streams = Streams(state, self._releases, denials, journal, limits)
         ring = self._releases.ring
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
@@ -89,8 +91,8 @@ class Broker:
             random,
             limits.subscriptions_per_nation,
         )
-        self._pull = Pull(state, self._releases, limits)
-        self._pages = Pages(state, journal, sequencer)
+        self._pull = Pull(state, self._releases, denials, limits)
+        self._pages = Pages(state, journal, sequencer, denials)
         folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
         self._attachments = Attachments(folder, state, self._releases, journal)
         self._beating: asyncio.Task[None] | None = None
@@ -122,6 +124,7 @@ class Broker:
             undo.push_async_callback(journal.close)
             broker = cls(settings, journal, still, random, settings.secret("cursor-key"))
             await startup.replay(broker._state, journal, still)
+            await broker._denials.load(journal)
             broker._sequencer.start()
             undo.push_async_callback(broker._sequencer.close)
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
@@ -140,6 +143,7 @@ class Broker:
         await self._streams.drain(self.settings.limits.drain_seconds)
         await self._verifiers.close()
         with contextlib.suppress(BrokerFault):  # a stopped journal takes no last words
+            await self._denials.keep(self.journal)
             await self._sequencer.do(startup.OperatorAct("operator.stop"))
         await self._sequencer.close()
         if self._beating is not None:
@@ -151,6 +155,8 @@ class Broker:
         while True:
             await asyncio.sleep(self.settings.limits.heartbeat_seconds)
             self.beat()
+            with contextlib.suppress(BrokerFault):  # it stopped; who needs it will hear that
+                await self._denials.keep(self.journal)
 
     def beat(self) -> None:
         """Let every stream send a heartbeat now."""
@@ -212,12 +218,9 @@ class Broker:
         self, reader: Member, identity: str, keeps: frozenset[str] = NOTHING
     ) -> Release:
         """One report, for a client that keeps these duties: see `Releases.one`."""
-        asker, holdings = self._asker(reader, keeps=keeps), self._state.holdings
-        held = holdings.by_identity(identity)
-        asked = held or holdings.newest()
-        if asked is not None:  # unknown takes as long as forbidden
-            self._deciding.look(asker.recipient, asked, asker.purpose, self.now(), keeps)
-        return await self._releases.one(asker, held)
+        asker = self._asker(reader, keeps=keeps)
+        self._denials.asked(asker, "fetch", identity)  # unknown takes as long as forbidden
+        return await self._releases.one(asker, self._state.holdings.by_identity(identity))
 
     async def pull(
         self,
@@ -312,4 +315,5 @@ class Broker:
     ) -> Download:
         """Ciphertext of an attachment: see `Attachments.read`."""
         asker = self._asker(reader, keeps=keeps)
+        self._denials.asked(asker, "attachment", identity, attachment)
         return await self._attachments.read(asker, identity, attachment, start, end)

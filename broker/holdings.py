@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
 
-from broker.matching import Topic
+from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
 from wire.labels import PRECEDENCES, Label, Source, duties
 from wire.report import Frame, Header, PortionFrame, PortionLabel
@@ -87,6 +87,11 @@ class Held:
         """How urgent it can be for a reader of a nation, who may have all portions or some."""
         ours = frozenset(p.urgency for p in self.portions if nation in p.recipients)
         return ours or frozenset({LANES - 1})
+
+    def answering(self, nation: str, interest: Interest) -> int:
+        """The portions that answer a filter, of those that a nation has a key to, as bits."""
+        ours = (p for p in self.portions if nation in p.recipients and p.topic in interest)
+        return sum(1 << portion.index for portion in ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,10 @@ class Holdings:
 
     def lanes(self, nation: str) -> Lanes:
         """What is offered to this nation."""
-        return self._lanes.setdefault(nation, Lanes())
+        found = self._lanes.get(nation)
+        if found is None:
+            found = self._lanes[nation] = Lanes()
+        return found
 
     def add(self, held: Held) -> None:
         """Hold an accepted report and offer it to its nations."""

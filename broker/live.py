@@ -18,6 +18,7 @@ from typing import Final
 from broker.answers import Event, EventKind, Release, Unsupported
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
+from broker.denials import Denials
 from broker.holdings import Held, Lanes, Offer
 from broker.journal import Journal
 from broker.matching import Filter, Interest
@@ -60,17 +61,8 @@ class Group:
     def matching(self, held: Held) -> int:
         """The portions that answer the filter, of those that the nation has a key to, as bits."""
         if self._newest[0] is not held:  # all its streams ask about the same one, one by one
-            self._newest = held, self._matching(held)
+            self._newest = held, held.answering(self.asker.recipient.nation, self.interest)
         return self._newest[1]
-
-    def _matching(self, held: Held) -> int:
-        nation = self.asker.recipient.nation
-        answering = (
-            1 << p.index
-            for p in held.portions
-            if nation in p.recipients and p.topic in self.interest
-        )
-        return sum(answering)
 
 
 @dataclass(slots=True)
@@ -92,12 +84,14 @@ class LiveStream:
         position: int,
         state: State,
         releases: Releases,
+        denials: Denials,
         journal: Journal,
         life: int,
     ) -> None:
         self.member, self.name, self.group = member, name, group
         self.asker = replace(group.asker, kid=member.kid)
         self._state, self._releases, self._journal = state, releases, journal
+        self._denials = denials
         self._seal, self._mark = seal, position
         self._offers = state.holdings.lanes(member.nation)
         self._at = [Lanes.start(lane, position) for lane in self._offers.lanes]
@@ -271,6 +265,10 @@ class LiveStream:
         matching = self.group.matching(offer.held)
         if not matching or offer.position in self._early:
             return None
+        entitled = self._releases.entitled(self.asker, offer.held)
+        allowed = 0 if entitled is None else entitled.mask
+        if matching & ~allowed:
+            self._denials.passed_over(self.asker, "stream", offer.held, matching & ~allowed)
         visible = self._releases.look(self.asker, offer.held)
         if visible is None or not visible.mask & offer.portions or visible.lane > lane:
             return None

@@ -144,6 +144,10 @@ class Releases:
         """All that the asker might have, if its client keeps too few duties for some of it."""
         return self._deciding.beyond(asker.recipient, held, asker.purpose, asker.keeps)
 
+    def entitled(self, asker: Asker, held: Held) -> Visible | None:
+        """All that the policies let the asker have at this moment, whatever its client keeps."""
+        return self.beyond(asker, held) or self.look(asker, held)
+
     async def serve(self, asker: Asker, wanted: Sequence[Held]) -> list[Release | None]:
         """A release for each report, or None where the asker may have nothing.
 

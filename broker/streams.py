@@ -12,6 +12,7 @@ from typing import Final
 from broker import logs
 from broker.answers import Event
 from broker.cursors import CursorSeal
+from broker.denials import Denials
 from broker.holdings import Held
 from broker.journal import Journal
 from broker.live import Group, LiveStream
@@ -29,8 +30,16 @@ GroupName = tuple[Recipient, str, frozenset[str], Filter]
 class Streams:
     """All open streams."""
 
-    def __init__(self, state: State, releases: Releases, journal: Journal, limits: Limits) -> None:
+    def __init__(
+        self,
+        state: State,
+        releases: Releases,
+        denials: Denials,
+        journal: Journal,
+        limits: Limits,
+    ) -> None:
         self._state, self._releases, self._journal = state, releases, journal
+        self._denials = denials
         self._limits: Final = limits
         self._open: dict[tuple[str, str], LiveStream] = {}
         self._by_member: dict[str, int] = {}
@@ -82,6 +91,7 @@ class Streams:
             position,
             self._state,
             self._releases,
+            self._denials,
             self._journal,
             int(self._limits.stream_seconds),
         )
@@ -166,9 +176,12 @@ class Streams:
     def offer(self, held: Held) -> None:
         """Wake those who asked for it and may have it. What others get cuts nobody off."""
         for group in self._matching(held):
-            look, beyond = self._releases.look, self._releases.beyond
-            visible = look(group.asker, held) or beyond(group.asker, held)
-            if visible is not None and visible.mask & group.matching(held):
+            entitled, matching = self._releases.entitled(group.asker, held), group.matching(held)
+            allowed = 0 if entitled is None else entitled.mask
+            if matching & ~allowed:
+                self._denials.passed_over(group.asker, "stream", held, matching & ~allowed)
+            if entitled is not None and allowed & matching:
+                visible = self._releases.look(group.asker, held) or entitled
                 for stream in group.streams:
                     stream.wake(visible.size)
 

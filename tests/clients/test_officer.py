@@ -14,7 +14,7 @@ from tests.pilot import Pilot, draft, open_policy, permit_all
 from tests.refusal import refused
 from wire import statements
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NATIONS = ("KEN", "GBR")
 OFFICER_FIRST = """@id("KEN/sources")
