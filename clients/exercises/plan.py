@@ -2,7 +2,7 @@
 
     [exercise]                            [[inject]]
     name = "…"                            at = 5                      minutes from the start
-    mission = "EXCALM"                    do = "report"               or one of `INJECTS`
+    mission = "EXCALM"                    do = "report"               or another of `KINDS`
     nations = ["KEN", "GBR", "FRA"]       from = "KEN"
     clearances = { GBR = "SECRET" }       name = "checkpoint"         how later injects call it
                                           … the report's label and text …
@@ -12,18 +12,19 @@
 Everything is checked against the words of the mission before anything is started.
 """
 
-import json
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from clients import standard
 from clients.draft import Draft, Label
 from clients.founding import Plan, Policies, starter
+from wire import strict_json
 from wire.errors import Malformed, TearlineError, quoted
 from wire.labels import Precedence
 from wire.model import NationCode, Place, Strict, ThreatType, Token
@@ -32,7 +33,11 @@ from wire.vocabulary import RegistryBody, Title, Vocabulary, vocabulary
 READY: Final = ("ceasefire", "piracy")
 """The exercises that come with the program."""
 FILE_MAX: Final = 1 << 20  # bytes of one exercise: thousands of injects
+KINDS: Final = frozenset({"report", "recall", "approve", "policy"})
+"""What an inject can `do`."""
 MINUTES_MAX: Final = 14 * 24 * 60  # two weeks of exercise time
+
+_PLACE: Final = re.compile(r"`([a-z_.0-9]+)` (.*)", re.DOTALL)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}\z")]
 Nations: TypeAlias = tuple[NationCode, ...]
@@ -115,7 +120,6 @@ class PolicyInject(Inject):
     closes: Audience = Field(default_factory=dict)
 
 
-INJECTS: Final = (ReportInject, RecallInject, ApproveInject, PolicyInject)
 AnyInject: TypeAlias = Annotated[
     ReportInject | RecallInject | ApproveInject | PolicyInject, Field(discriminator="do")
 ]
@@ -206,24 +210,27 @@ def read(source: str) -> Exercise:
 def parse(text: str, name: str) -> Exercise:
     """An exercise from TOML; `name` is for what is said about it. Raises `Malformed`."""
     try:
-        # Through JSON: what TOML has beyond it (dates, floats) is refused in the same words.
-        fields = json.dumps(tomllib.loads(text), default=str)
-        found = Exercise.model_validate_json(fields)
+        table = tomllib.loads(text)
+        fields = strict_json.dump(table, limit=FILE_MAX, prose=True)
+        found = strict_json.load(fields, Exercise, limit=FILE_MAX, prose=True)
     except tomllib.TOMLDecodeError as error:
         raise Malformed("bad-input", f"{name} is not TOML: {error}") from error
-    except ValidationError as error:
-        raise Malformed("bad-input", f"{name}, {_first(error)}") from error
+    except TypeError as error:  # TOML has dates, JSON and we have not
+        raise Malformed("bad-input", f"{name}: a date; times are minutes from the start") from error
+    except Malformed as error:
+        raise Malformed("bad-input", f"{name}, {_where(error.detail)}") from error
     for wrong in _wrong(found):
         raise Malformed("bad-input", f"{name}, {wrong}")
     return found
 
 
-def _first(error: ValidationError) -> str:
-    """Where the first mistake is, counted as people count, and what it is."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    kinds = {"report", "recall", "approve", "policy"}
-    place = [str(p + 1) if isinstance(p, int) else p for p in first["loc"] if p not in kinds]
-    return f"{' '.join(place)}: {first['msg'].lower()}"
+def _where(detail: str) -> str:
+    """What the gate says, with the place counted as people count: `inject 3 title: …`."""
+    found = _PLACE.fullmatch(detail)
+    if found is None:
+        return detail
+    parts = [part for part in found[1].split(".") if part not in KINDS]
+    return " ".join(str(int(p) + 1) if p.isdigit() else p for p in parts) + f": {found[2]}"
 
 
 def _wrong(exercise: Exercise) -> Iterator[str]:
