@@ -72,6 +72,11 @@ class Held:
     portions: tuple[HeldPortion, ...]
     recalled: bool = False
     released: dict[tuple[str, int], int] = field(default_factory=dict)
+    binding: bool = field(init=False)
+    """Whether any portion asks anything of any client: most ask nothing, and are asked about most."""
+
+    def __post_init__(self) -> None:
+        self.binding = any(p.obligations or p.facts.display_to for p in self.portions)
 
     @property
     def nations(self) -> frozenset[str]:
@@ -80,6 +85,8 @@ class Held:
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of a nation must keep to be given all that there is for it."""
+        if not self.binding:
+            return frozenset()
         ours = (p.duties(nation) for p in self.portions if nation in p.recipients)
         return frozenset().union(*ours)
 
