@@ -28,7 +28,7 @@ from clients.draft import AttachmentFile, Draft, Portion
 from clients.identity import Identity
 from clients.officer import Officer
 from clients.publisher import Publisher
-from clients.received import Received, Unopened
+from clients.received import Notable, Received
 from clients.subscriber import Subscriber
 from tests.broker.server import serving
 from tests.clients.liar import Asked, Doc, Event, Liar, Told, encoded
@@ -1115,7 +1115,7 @@ async def test_a_stream_without_heartbeats_is_given_up(
     """It is opened anew, and what there is comes."""
     monkeypatch.setattr(transport, "STREAM_SILENCE", 0.4)
     monkeypatch.setattr("clients.subscriber.PAUSES", (0.0,))
-    opened, notices = streaming(scene, stream), list[TearlineError | Unopened]()
+    opened, notices = streaming(scene, stream), list[Notable]()
     with anyio.fail_after(PATIENCE):
         async with aclosing(scene.reader.watch(notice=notices.append)) as reports:
             async for received in reports:
