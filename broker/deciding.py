@@ -7,11 +7,12 @@ What was decided is remembered for one second, one standing and one class of rea
 thousand streams of one nation ask once, and no change of anything is missed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from broker.answers import Use
 from broker.holdings import Held, HeldPortion
+from broker.lineage import may_go
 from broker.policybook import Policies, Reader, Ruling
 from broker.state import State
 from policies.decide import Outcome
@@ -60,6 +61,7 @@ class Deciding:
         self._known_at = (-1, -1)
         self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
         self._ruled_at = (-1, -1)
+        self._added: dict[tuple[ReportFacts, str], ReportFacts] = {}
         self._gateways: dict[tuple[str, frozenset[str]], Recipient] = {}
         self._gateways_of: Directory | None = None
 
@@ -120,22 +122,45 @@ class Deciding:
     ) -> Ruling:
         """What they say of a portion of the report with this identity; times in seconds.
 
-        Reports of one kind and age that nobody signed an approval for have one answer.
+        Only where a layer refers are its officers' approvals of this case counted, and only those
+        for the rules that refer it now.
         """
+        facts = self._facts(portion, recipient.nation)
+        first = self._unaided(recipient, facts, now - created, purpose, now)
+        if first.outcome is not Outcome.REFER:
+            return first
         case = (report, portion.commitment, recipient.nation)
-        approvals = self._state.standing.approvals_of(case, now)
-        age, facts = now - created, portion.facts
-        if approvals:
-            return self.rule(recipient, facts, Circumstances(now, age, purpose, approvals))
+        approvals = self._state.standing.counted(case, first, now)
+        if not approvals:
+            return first
+        return self.rule(recipient, facts, Circumstances(now, now - created, purpose, approvals))
+
+    def _unaided(
+        self, recipient: Recipient, facts: ReportFacts, age: int, purpose: str, now: int
+    ) -> Ruling:
+        """What they say before any officer has signed."""
         stamp = (self._state.version, now)
         if stamp != self._ruled_at or len(self._ruled) >= REMEMBERED:
             self._ruled, self._ruled_at = {}, stamp
         key = (recipient, id(facts), age, purpose)
         known = self._ruled.get(key)
         if known is None or known.decision.report is not facts:
-            moment = Circumstances(now, age, purpose, approvals)
+            moment = Circumstances(now, age, purpose, {})
             known = self._ruled[key] = self.rule(recipient, facts, moment)
         return known
+
+    def _facts(self, portion: HeldPortion, nation: str) -> ReportFacts:
+        """What the label says, and the originator's consent to a nation that is not on its list."""
+        if nation in portion.recipients:
+            return portion.facts
+        key = (portion.facts, nation)
+        found = self._added.get(key)
+        if found is None:
+            if len(self._added) >= REMEMBERED:
+                self._added.clear()
+            more = portion.facts.release_to | {nation}
+            found = self._added[key] = replace(portion.facts, release_to=more)
+        return found
 
     def visible(self, recipient: Recipient, held: Held, purpose: str) -> Visible | None:
         """What this reader may have of a report at this very moment; None if nothing."""
@@ -154,11 +179,12 @@ class Deciding:
         """The same, asked anew; for a report that may not be accepted yet."""
         if held.recalled:
             return None
+        holdings, consents = self._state.holdings, self._state.standing.consents
         portions, rulings = [], []
         for portion in held.portions:
-            if recipient.nation not in portion.recipients:
-                continue
             if portion.expires is not None and portion.expires <= now:
+                continue
+            if not may_go(held, portion, recipient.nation, holdings, consents, now):
                 continue
             ruling = self.ask(recipient, held.identity, held.created, portion, purpose, now)
             if ruling.outcome is Outcome.RELEASE:
@@ -171,13 +197,14 @@ class Deciding:
             portions=tuple(portions),
             rulings=tuple(rulings),
             mask=sum(1 << portion.index for portion in portions),
-            use=_use(portions, recipient.nation),
+            use=_use(rulings, recipient.nation),
             size=sum(portion.size for portion in portions),
             lane=min(portion.urgency for portion in portions),
         )
 
 
-def _use(portions: list[HeldPortion], nation: str) -> Literal["release", "display"]:
+def _use(rulings: list[Ruling], nation: str) -> Literal["release", "display"]:
     """To keep only if all of it may be kept."""
-    keep = all(nation in p.facts.release_to or nation == p.facts.originator for p in portions)
+    asked = (ruling.decision.report for ruling in rulings)
+    keep = all(nation in facts.release_to or nation == facts.originator for facts in asked)
     return "release" if keep else "display"

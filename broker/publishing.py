@@ -91,7 +91,10 @@ class StatementAct(Act[StatementReceipt | None]):
         standing, head = self._next, self.statement.head
         if standing is None:
             return ()
-        held = concerned_report(self.statement, self._state.holdings)
+        held = None
+        if self._body is not None:
+            terms = standing.directory.terms
+            held = concerned_report(self.statement, self._state.holdings, terms)
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.

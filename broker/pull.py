@@ -64,10 +64,10 @@ class Pull:
 
     def _look(self, asker: Asker, offer: Offer, interest: Interest) -> Visible | None:
         """What the reader may have of an offer, if some of that is what it asks for."""
-        nation = asker.recipient.nation
-        if not any(p.topic in interest for p in offer.held.portions if nation in p.recipients):
+        held, nation = offer.held, asker.recipient.nation
+        if not any(p.topic in interest for p in held.portions if held.names(nation, p)):
             return None
-        visible = self._releases.look(asker, offer.held)
+        visible = self._releases.look(asker, held)
         if visible is None or not visible.mask & offer.portions:
             return None
         return visible if any(p.topic in interest for p in visible.portions) else None
