@@ -1,9 +1,9 @@
 """What officers said about one case, and how many of them that is for the layer that asks.
 
-    (1) only the layer's own officers count; where the layer is the mission's, nations do, each once
-    (2) a yes counts for the rules it named, under the text it was given for, until it expires
-    (3) a no takes back every yes of the same officers' nation that stands before it in the journal
-    (4) emergencies count together with the rest, for whatever rules, once two officers signed them
+(1) only the layer's own officers count; where the layer is the mission's, nations do, each once
+(2) a yes counts for the rules it named, under the text it was given for, until it expires
+(3) a no takes back every yes of the same officers' nation that stands before it in the journal
+(4) emergencies count together with the rest, for whatever rules, once two officers signed them
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -79,10 +79,10 @@ def referred(ruling: Ruling) -> Mapping[LayerVerdict, frozenset[str]]:
     }
 
 
-def counted(ruling: Ruling, words: Iterable[Word], standing: Standing, now: int) -> dict[
-    tuple[str, str], int
-]:
-    """How many approvals each layer that refers has at `now` (seconds); those with none left out."""
+def counted(
+    ruling: Ruling, words: Iterable[Word], standing: Standing, now: int
+) -> dict[tuple[str, str], int]:
+    """How many approvals each layer that refers has at `now` (seconds); none where it has none."""
     found = {}
     for verdict, rules in referred(ruling).items():
         if count := agreed(verdict, rules, words, standing, now):
@@ -91,7 +91,11 @@ def counted(ruling: Ruling, words: Iterable[Word], standing: Standing, now: int)
 
 
 def agreed(
-    verdict: LayerVerdict, rules: frozenset[str], words: Iterable[Word], standing: Standing, now: int
+    verdict: LayerVerdict,
+    rules: frozenset[str],
+    words: Iterable[Word],
+    standing: Standing,
+    now: int,
 ) -> int:
     """How many agree that this layer releases what these rules of it refer."""
     yes, urgent = dict[str, str](), dict[str, str]()  # who signed, for which nation

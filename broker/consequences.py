@@ -54,9 +54,7 @@ def parties(statement: Statement, holdings: Holdings) -> frozenset[str]:
             return frozenset({held.originator})
 
 
-def concerned_report(
-    statement: Statement, holdings: Holdings, terms: Vocabulary
-) -> Held | None:
+def concerned_report(statement: Statement, holdings: Holdings, terms: Vocabulary) -> Held | None:
     """The report that a statement is about; None if it is about none.
 
     Raises `NotAllowed` ("not-found") if the report is none of its author's business, or is not

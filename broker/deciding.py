@@ -125,20 +125,21 @@ class Deciding:
         Only where a layer refers are its officers' approvals of this case counted, and only those
         for the rules that refer it now.
         """
-        facts = self._facts(portion, recipient.nation)
-        first = self._unaided(recipient, facts, now - created, purpose, now)
+        first = self.unaided(recipient, created, portion, purpose, now)
         if first.outcome is not Outcome.REFER:
             return first
         case = (report, portion.commitment, recipient.nation)
         approvals = self._state.standing.counted(case, first, now)
         if not approvals:
             return first
-        return self.rule(recipient, facts, Circumstances(now, now - created, purpose, approvals))
+        moment = Circumstances(now, now - created, purpose, approvals)
+        return self.rule(recipient, self._facts(portion, recipient.nation), moment)
 
-    def _unaided(
-        self, recipient: Recipient, facts: ReportFacts, age: int, purpose: str, now: int
+    def unaided(
+        self, recipient: Recipient, created: int, portion: HeldPortion, purpose: str, now: int
     ) -> Ruling:
         """What they say before any officer has signed."""
+        age, facts = now - created, self._facts(portion, recipient.nation)
         stamp = (self._state.version, now)
         if stamp != self._ruled_at or len(self._ruled) >= REMEMBERED:
             self._ruled, self._ruled_at = {}, stamp

@@ -137,6 +137,7 @@ class Holdings:
         self._by_id: dict[str, Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
+        self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
         self._facts: dict[ReportFacts, ReportFacts] = {}
         self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
@@ -177,6 +178,8 @@ class Holdings:
             self._topics.setdefault(_about(portion.topic), portion.topic)
             for source in portion.ancestors:
                 self._derived.setdefault(source.portion, []).append((held, portion))
+            for nation in portion.facts.contributors - held.nations:
+                self._drawn.setdefault(nation, {})[held.position] = held
         offer = Offer(held.position, held)
         for nation in held.nations:
             self.lanes(nation).add(offer, held.lanes(nation))
@@ -197,6 +200,10 @@ class Holdings:
         found = (p for p in held.portions if p.commitment == source.portion) if held else ()
         portion = next(iter(found), None)
         return None if held is None or portion is None else (held, portion)
+
+    def drawn_from(self, nation: str) -> Iterable[Held]:
+        """Reports that draw on this nation's and are for others."""
+        return self._drawn.get(nation, {}).values()
 
     def derived(self, commitment: str) -> Iterator[tuple[Held, HeldPortion]]:
         """Every portion that draws on this one, however far away."""

@@ -99,7 +99,8 @@ class StatementAct(Act[StatementReceipt | None]):
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.
         everybody = standing.directory.order if head.type == "report.recall" else ()
-        event = audit.stated(self.statement, about, report, everybody)
+        urgent = isinstance(self._body, bodies.Approval) and self._body.emergency
+        event = audit.stated(self.statement, about, report, everybody, emergency=urgent)
         row = (THIS_INDEX, self.statement.identity, head.nation, head.seq, self.statement.raw)
         # The heads leaf of this very batch names a new nation's channel. Nothing can refuse the
         # statement any more; should the write fail, the journal has stopped.

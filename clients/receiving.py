@@ -25,7 +25,8 @@ class Receiving(Session):
         raw = base64_strict.decode(release.report)
         terms, nation = self.directory.terms, self.identity.nation
         try:
-            opened = open_report(verified, nation, self.follower.keyring(), terms)
+            keyring, later = self.follower.keyring(), self.follower.releases
+            opened = open_report(verified, nation, keyring, terms, later)
         except TearlineError as reason:
             notice(Unopened(verified.identity, verified.originator, reason))
             return None
@@ -60,8 +61,15 @@ class Receiving(Session):
             raise Malformed("bad-proof", "the release is to another nation")
         if view.get("portions") != [p.index for p in verified.portions]:
             raise Malformed("bad-proof", "other portions than the journal says were released")
+        added = {
+            consent.portion
+            for consent in self.follower.releases
+            if (consent.report, consent.to) == (verified.identity, nation)
+        }
         may_keep = all(
-            nation in {*p.label.release_to, verified.originator} for p in verified.portions
+            nation in {*p.label.release_to, verified.originator}
+            or (nation not in p.label.recipients and p.frame.commitment in added)
+            for p in verified.portions
         )
         if not use == view.get("use") == ("release" if may_keep else "display"):
             raise Malformed("bad-proof", "released for another use than it was signed for")

@@ -147,7 +147,13 @@ class Author(Speaker):
         return self.says("report.withdraw", {**about, **gone})
 
     def approval_body(
-        self, raw: bytes, to: str, *rules: str, layer: str = "release", index: int = 0, **changes: Any
+        self,
+        raw: bytes,
+        to: str,
+        *rules: str,
+        layer: str = "release",
+        index: int = 0,
+        **changes: Any,
     ) -> dict[str, Any]:
         """An officer's yes for these rules of an own layer, as its text stands, for an hour."""
         frame, policy, charter = report.parse(raw), self.state.policy, self.world.directory.founded
@@ -175,9 +181,7 @@ class Author(Speaker):
         by = {"by": how.pop("by")} if "by" in how else {}
         return self.says("approval", self.approval_body(raw, to, *rules, **how), **by)
 
-    def consent_body(
-        self, raw: bytes, to: str, index: int = 0, **changes: Any
-    ) -> dict[str, Any]:
+    def consent_body(self, raw: bytes, to: str, index: int = 0, **changes: Any) -> dict[str, Any]:
         """What releases one portion of an own report to one more nation."""
         frame = report.parse(raw)
         portion = next(p for p in frame.portions if p.index == index)

@@ -29,7 +29,7 @@ app = typer.Typer(
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 if FULL:
-    from clients.cli import demo, kit, mission, policy
+    from clients.cli import demo, kit, mission, officer, policy
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -37,6 +37,7 @@ if FULL:
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
     app.add_typer(policy.app, name="policy")
+    app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
 
 

@@ -11,7 +11,6 @@ from policies.decide import Outcome
 from policies.facts import Circumstances, Recipient, ReportFacts
 from tests import charter_words
 from tests.coalition import Coalition
-from wire import bodies
 from wire.directory import Directory
 from wire.errors import Malformed
 from wire.statements import Statement

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests import charter_words
-from tests.coalition import DAY, Coalition
+from tests.coalition import Coalition
 from tests.nation import Nation
 from tests.people import root_keys
 from tests.refusal import refused
