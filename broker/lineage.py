@@ -103,6 +103,12 @@ async def read_sources(
     return found
 
 
+def stored_label(raw: bytes, commitment: str) -> PortionLabel:
+    """The label of one portion of an accepted report, as the journal has it."""
+    (frame,) = (p for p in report.parse(raw).portions if p.commitment == commitment)
+    return PortionLabel.model_validate_json(frame.label_bytes)
+
+
 def check_allowed(
     portion: VerifiedPortion, author: str, sources: Sources, standing: Standing, now: int
 ) -> None:

@@ -22,18 +22,16 @@ from broker.cursors import CursorSeal
 from broker.deciding import Deciding
 from broker.holdings import Held, HeldPortion
 from broker.journal import Entry, Journal, Record
-from broker.lineage import may_go
+from broker.lineage import may_go, stored_label
 from broker.policybook import Ruling
 from broker.sequencer import Act, Moment, Sequencer
 from broker.state import State
 from policies.decide import Outcome
 from policies.facts import Recipient
 from policies.verdicts import LayerVerdict
-from wire import report
 from wire.banner import banner
 from wire.errors import NotAllowed
 from wire.members import Member
-from wire.report import PortionLabel
 
 SCAN: Final = 64
 """Reports looked at before other tasks get their turn: each is decided for several readers."""
@@ -198,8 +196,7 @@ class Referrals:
         )
 
     def _banner(self, held: Held, portion: HeldPortion, raw: bytes) -> str:
-        (frame,) = (p for p in report.parse(raw).portions if p.index == portion.index)
-        label = PortionLabel.model_validate_json(frame.label_bytes)
+        label = stored_label(raw, portion.commitment)
         directory = self._state.standing.directory
         return banner(label, held.originator, directory.mission, directory.terms)
 

@@ -1,4 +1,4 @@
-"""`tearline officer queue | approve | reject | consent | withdraw`: cases that wait, and consents."""
+"""`tearline officer queue|approve|reject|consent|withdraw`: cases that wait, and consents."""
 
 import time
 from collections.abc import Callable, Coroutine

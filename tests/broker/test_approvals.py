@@ -108,7 +108,7 @@ def test_a_no_takes_back_every_yes_before_it_and_none_after(world: Coalition) ->
 
 def test_an_emergency_is_for_two_officers_and_then_for_whatever_refers(world: Coalition) -> None:
     kenya = world["KEN"]
-    urgent = {"emergency": True, "reason": "lives at stake", "rules": []}
+    urgent: dict[str, Any] = {"emergency": True, "reason": "lives at stake", "rules": []}
     signs(kenya, **urgent)
     signs(kenya, **urgent)
     other: dict[str, Any] = {"rules": {"KEN/another"}, "text": "22" * 32}
