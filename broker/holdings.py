@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
 
-from broker.matching import Topic
+from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
-from wire.labels import PRECEDENCES, Label, Source
+from wire.labels import PRECEDENCES, Label, Source, duties
 from wire.report import Frame, Header, PortionFrame, PortionLabel
 from wire.vocabulary import Vocabulary
 
@@ -49,6 +49,11 @@ class HeldPortion:
     size: int
     ancestors: frozenset[Source] = frozenset()
     """Everything that it draws on: its sources, and theirs."""
+    obligations: frozenset[str] = frozenset()
+
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of this nation must keep to be given it (`wire.labels.Label.duties`)."""
+        return duties(self.obligations, self.facts.display_to, nation)
 
     @property
     def urgency(self) -> int:
@@ -81,10 +86,20 @@ class Held:
         """Every nation that holds a key to some portion."""
         return frozenset().union(*(portion.recipients for portion in self.portions))
 
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of a nation must keep to be given all that there is for it."""
+        ours = (p.duties(nation) for p in self.portions if self.names(nation, p))
+        return frozenset().union(*ours)
+
     def lanes(self, nation: str) -> frozenset[int]:
         """How urgent it can be for a reader of a nation, who may have all portions or some."""
         ours = frozenset(p.urgency for p in self.portions if self.names(nation, p))
         return ours or frozenset({LANES - 1})
+
+    def answering(self, nation: str, interest: Interest) -> int:
+        """The portions that answer a filter, of those that name a nation, as bits."""
+        ours = (p for p in self.portions if self.names(nation, p) and p.topic in interest)
+        return sum(1 << portion.index for portion in ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +273,7 @@ class Holdings:
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
             ancestors=self.ancestors(label),
+            obligations=frozenset(label.obligations),
         )
 
     def hold(

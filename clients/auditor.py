@@ -1,10 +1,13 @@
 """Step 10, audit: the whole history that concerns one nation, walked and proven complete."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import anyio
+
+from clients.denials import Denial, told_in
 from clients.session import Session
 from wire import base64_strict, strict_json
 from wire.errors import Malformed
@@ -75,9 +78,32 @@ class Auditor(Session):
         """Every entry that concerns the nation, proven and in order."""
         return [entry async for _, page in self._pages() for entry in page]
 
-    async def _pages(self) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
-        """Page after page, each with what is trusted once it was verified."""
-        nation, trust, complete = self.identity.nation, Trust(), False
+    async def denials(self) -> list[Denial]:
+        """All that was asked for in vain and that the nation was told of, oldest first."""
+        return [denial for entry in await self.entries() for denial in told_in(entry)]
+
+    async def follow_denials(
+        self, every: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> AsyncIterator[Denial]:
+        """The same, and then what comes, looking every so many seconds, without an end.
+
+        The pace is fixed on purpose: a look is an entry that everybody sees in the log, and one
+        that came because of a denial would tell who asked that there is a report.
+        """
+        trust: Trust | None = None
+        while True:
+            async for reached, page in self._pages(trust):
+                trust = reached
+                for entry in page:
+                    for denial in told_in(entry):
+                        yield denial
+            await sleep(every)
+
+    async def _pages(
+        self, trust: Trust | None = None
+    ) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
+        """Page after page from there on, each with what is trusted once it was verified."""
+        nation, trust, complete = self.identity.nation, trust or Trust(), False
         while not complete:
             seen = self.follower.seen.size
             answer = await self.transport.page(

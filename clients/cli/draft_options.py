@@ -16,6 +16,10 @@ from wire.errors import Malformed
 from wire.labels import PRECEDENCES, Precedence
 
 Many = list[str]
+DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
+Obligation = Annotated[
+    Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
+]
 EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
 
 
@@ -29,11 +33,10 @@ def describes(
     threat: Annotated[Many, typer.Option("--threat", help="Such as explosive.ied_emplaced.")],
     text: Annotated[str | None, typer.Option("--text", help="The text itself.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A file with the text.")] = None,
-    display_to: Annotated[
-        Many, typer.Option("--display-to", help="Nations that may look, not keep.")
-    ] = [],
+    display_to: DisplayTo = [],
     caveat: Annotated[Many, typer.Option("--caveat", help="Such as SOURCE SENSITIVE.")] = [],
     community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
+    obligation: Obligation = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
     expires_hours: Annotated[
         int | None,
@@ -58,6 +61,7 @@ def describes(
         display_to=split(display_to),
         caveats=split(caveat),
         communities=split(community),
+        obligations=split(obligation),
         precedence=_precedence(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
     )

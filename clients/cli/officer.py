@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import output
+from clients.cli import denials, output
 from clients.cli.common import As, Json, Yes, load, run_async
 from clients.identity import Identity
 from clients.officer import Officer, Spoken
@@ -15,9 +15,8 @@ from clients.referral import Referral
 from wire.bodies import Approval
 from wire.errors import Malformed
 
-app = typer.Typer(
-    no_args_is_help=True, help="Cases that wait for a disclosure officer, and consents."
-)
+app = typer.Typer(no_args_is_help=True, help="A disclosure officer's desk.")
+app.command("denials")(denials.denials)
 
 HOUR = 3_600  # seconds
 
@@ -28,7 +27,7 @@ Hours = Annotated[int, typer.Option("--hours", help="How long it holds.", min=1,
 
 @app.callback()
 def group() -> None:
-    """Cases that wait for a disclosure officer, and consents."""
+    """A disclosure officer's desk."""
 
 
 @app.command()
