@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 
 from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
-from clients.delivery import PAGE_MAX, Release
+from clients.delivery import PAGE_MAX
 from clients.member_keys import MemberCard
 from clients.open import consents
 from clients.receiving import Receiving
@@ -150,10 +150,8 @@ class Officer(Receiving):
         `author` is the nation that may lean on it in what it derives; any reader, if none is named.
         Raises `NotAllowed` ("not-allowed") for another nation's report, ("not-found") for none.
         """
-        verified, _ = await self._verified_release(await self._own(report))
+        verified = await self._own_or_got(report)
         ours, now = self.identity.nation, self.transport.now()
-        if verified.identity != report:
-            raise Malformed("bad-proof", "another report than was asked for")
         if verified.originator != ours:
             raise NotAllowed("not-allowed", "only its originator releases a report further")
         bodies = consents(
@@ -166,17 +164,6 @@ class Officer(Receiving):
                 ceremony.say(ours, "report.release", {**body, **more}, self._signers)
 
         return await self._say(make)
-
-    async def _own(self, report: str) -> Release:
-        """An own report. Nothing of it is shown or kept here, so all its duties are."""
-        path = f"/v1/reports/{report}"
-        try:
-            answer = await self.transport.get(path)
-        except NotAllowed as error:
-            if error.slug != "obligation-unsupported":
-                raise
-            answer = await self.transport.get(path, keeps=error.detail.split(", "))
-        return Release.read(answer.body)
 
     async def withdraw(self, release: str, reason: str) -> tuple[Spoken, ...]:
         """Take a consent back: from then on it opens nothing, and nothing derived leans on it.
