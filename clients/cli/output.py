@@ -98,6 +98,7 @@ def report_fields(report: OpenedReport, proof: Mapping[str, Any]) -> dict[str, A
         "portions": [
             {
                 "index": p.index,
+                "portion": p.commitment,
                 "mark": p.mark,
                 "banner": p.banner,
                 "classification": p.label.classification,
