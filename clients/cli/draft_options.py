@@ -62,7 +62,7 @@ def describes(
         caveats=split(caveat),
         communities=split(community),
         obligations=split(obligation),
-        precedence=_precedence(precedence),
+        precedence=precedence_of(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
     )
     return Draft(
@@ -126,7 +126,7 @@ def _portion(path: Path, first: Label) -> Portion:
         raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
     label = {k: v for k, v in fields.items() if k in LABEL_KEYS}
     if "precedence" in label:
-        label["precedence"] = _precedence(label["precedence"])
+        label["precedence"] = precedence_of(label["precedence"])
     content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
     shared = {
         "regions": first.regions,
@@ -151,7 +151,8 @@ def _check_forms(name: str, fields: dict[str, Any]) -> None:
             raise Malformed("bad-input", f"{name}: {key} is {kind}")
 
 
-def _precedence(word: str) -> Precedence:
+def precedence_of(word: str) -> Precedence:
+    """The precedence, however it is written. Raises `Malformed` ("bad-input")."""
     for precedence in PRECEDENCES:
         if word.upper() == precedence:
             return precedence
