@@ -68,7 +68,7 @@ class Deciding:
         self._known: dict[tuple[int, Recipient, str, frozenset[str]], Visible | None] = {}
         self._known_at = (-1, -1)
         self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
-        self._ruled_at = (-1, -1)
+        self._ruled_by: Policies | None = None
         self._gateways: dict[tuple[str, frozenset[str]], Recipient] = {}
         self._gateways_of: Directory | None = None
 
@@ -129,17 +129,17 @@ class Deciding:
     ) -> Ruling:
         """What they say of a portion of the report with this identity; times in seconds.
 
-        Reports of one kind and age that nobody signed an approval for have one answer.
+        Reports of one kind that nobody signed an approval for have one answer, for as long as no
+        rule in force can tell the moments apart.
         """
         case = (report, portion.commitment, recipient.nation)
         approvals = self._state.standing.approvals_of(case, now)
-        age, facts = now - created, portion.facts
+        age, facts, policies = now - created, portion.facts, self._state.policies
         if approvals:
             return self.rule(recipient, facts, Circumstances(now, age, purpose, approvals))
-        stamp = (self._state.version, now)
-        if stamp != self._ruled_at or len(self._ruled) >= REMEMBERED:
-            self._ruled, self._ruled_at = {}, stamp
-        key = (recipient, id(facts), age, purpose)
+        if policies is not self._ruled_by or len(self._ruled) >= REMEMBERED:
+            self._ruled, self._ruled_by = {}, policies
+        key = (recipient, id(facts), policies.moment(now, age, purpose), purpose)
         known = self._ruled.get(key)
         if known is None or known.decision.report is not facts:
             moment = Circumstances(now, age, purpose, approvals)

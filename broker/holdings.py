@@ -171,7 +171,10 @@ class Holdings:
 
     def lanes(self, nation: str) -> Lanes:
         """What is offered to this nation."""
-        return self._lanes.setdefault(nation, Lanes())
+        found = self._lanes.get(nation)
+        if found is None:
+            found = self._lanes[nation] = Lanes()
+        return found
 
     def add(self, held: Held) -> None:
         """Hold an accepted report and offer it to its nations."""
