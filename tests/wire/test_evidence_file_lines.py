@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.refusal import refused
-from tests.wire.evidence_files import SOON, Pen, admitted, pulled, said
+from tests.wire.evidence_files import SOON, Pen, admitted, pulled, said, stated
 from tests.wire.memory_log import MemoryLog, released
 from wire import evidence_file
 from wire.base64_strict import encode
@@ -145,6 +145,29 @@ def test_what_comes_from_the_future_is_refused() -> None:
         verified(pen, now_ms=SOON - HOUR - 2 * CLOCK_SLACK_MS)
 
 
+def test_a_heads_leaf_from_the_future_is_refused() -> None:
+    pen = Pen(MemoryLog())
+    pen.log.append(released("KEN"))
+    pen.log.time += 2 * HOUR
+    pen.log.append(released("FRA"))
+    pen.page("KEN")
+    with refused("broken-chain", "the heads leaf of KEN is from the future"):
+        verified(pen)
+
+
+def test_time_never_goes_back() -> None:
+    """Expect refusal: an entry that is older than the one before it was put there later."""
+    pen = Pen(MemoryLog())
+    pen.log.append(released("KEN"))
+    pen.log.time -= HOUR
+    pen.log.append(released("KEN"))
+    pen.log.time += 2 * HOUR
+    pen.log.append(released("FRA"))
+    pen.page("KEN")
+    with refused("broken-chain", "its time is out of order"):
+        verified(pen, now_ms=SOON + 2 * HOUR)
+
+
 # -- statements
 
 
@@ -173,6 +196,21 @@ def test_a_body_that_its_reader_may_see_is_not_left_out() -> None:
     pen.lines[where] = Line(statement=Said(head=known.head, body=None))
     with refused("bad-statement", "left out"):
         verified(pen)
+
+
+@pytest.mark.parametrize("nation", ["KEN", "GBR"])
+def test_a_body_that_is_its_own_nations_is_left_out_for_others_only(nation: str) -> None:
+    body = HeadSeen(salt="5a" * 16, size=1, root="ab" * 32)
+    whole = said("head.seen", body, nation=nation, scope="nation")
+    pen = Pen(MemoryLog())
+    pen.said[whole.identity] = Said(head=whole.head, body=None)
+    pen.log.append(stated(whole), released("KEN"))
+    pen.pull()
+    if nation == "KEN":
+        with refused("bad-statement", "left out"):
+            verified(pen)
+    else:
+        assert verified(pen).said[whole.identity].body is None
 
 
 def test_a_body_that_was_not_signed_is_refused() -> None:
