@@ -57,6 +57,15 @@ class Receipt:
     raw: bytes = field(repr=False)
 
 
+class NotUploaded(TearlineError):  # noqa: N818 - as in `wire.errors`
+    """An attachment did not arrive. The report itself stands, and `receipt` proves it."""
+
+    def __init__(self, receipt: Receipt, why: TearlineError) -> None:
+        said = f"report {receipt.report[:16]} stands, but not all of its attachments arrived"
+        super().__init__(why.slug, f"{said}: {why.detail}" if why.detail else said)
+        self.receipt = receipt
+
+
 class Publisher(Receiving):
     """A partner system's way to share: preview, publish, receipt.
 
@@ -77,7 +86,8 @@ class Publisher(Receiving):
         """Seal, post, prove, and upload the attachments.
 
         Raises `NotAllowed` ("withheld", with the explanation) if a policy refuses, `Conflict` if
-        keys are stale even after fetching them anew, `BrokerFault` if the link does not hold.
+        keys are stale even after fetching them anew, `BrokerFault` if the link does not hold, and
+        `NotUploaded`, with the receipt, if only the attachments did not all arrive.
         Calling it again after a fault makes a new report; to repeat the same one, keep the
         sealed report and call `submit`.
         """
@@ -93,7 +103,10 @@ class Publisher(Receiving):
         sealed = await self.seal(draft)
         try:
             receipt = await self.submit(sealed)
-            await self.upload(sealed, progress)
+            try:
+                await self.upload(sealed, progress)
+            except TearlineError as why:
+                raise NotUploaded(receipt, why) from why
         finally:
             for attachment in sealed.attachments:
                 attachment.ciphertext.close()

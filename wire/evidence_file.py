@@ -101,7 +101,8 @@ class _Reading:
             raise Malformed("bad-fields", "an entry or a statement outside a page")
         elif line.entry is not None:
             self._page.entries.append(line.entry)
-        elif line.statement is not None:
+        else:
+            assert line.statement is not None  # a line is of one kind
             self._page.said[len(self._page.entries) - 1] = line.statement
 
     def end(self) -> Proven:

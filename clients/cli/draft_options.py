@@ -73,7 +73,7 @@ def describes(
         caveats=split(caveat),
         communities=split(community),
         obligations=split(obligation),
-        precedence=_precedence(precedence),
+        precedence=precedence_of(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
         derived_from=[_source(word) for word in split(derived_from)],
         consents=split(consent),
@@ -139,7 +139,7 @@ def _portion(path: Path, first: Label) -> Portion:
         raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
     label = {k: v for k, v in fields.items() if k in LABEL_KEYS}
     if "precedence" in label:
-        label["precedence"] = _precedence(label["precedence"])
+        label["precedence"] = precedence_of(label["precedence"])
     content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
     shared = {
         "regions": first.regions,
@@ -175,7 +175,8 @@ def _source(word: str) -> Source:
         raise Malformed("bad-input", detail) from error
 
 
-def _precedence(word: str) -> Precedence:
+def precedence_of(word: str) -> Precedence:
+    """The precedence, however it is written. Raises `Malformed` ("bad-input")."""
     for precedence in PRECEDENCES:
         if word.upper() == precedence:
             return precedence
