@@ -115,7 +115,7 @@ class _Reading:
         if header.kind == "history":
             for channel in (MISSION, header.nation):
                 if channel not in self._complete_at:
-                    raise Malformed("broken-chain", f"not all entries of {channel} are here")
+                    raise Malformed("broken-chain", self._missing(channel))
             if self._complete_at[header.nation] != header.size:
                 detail = f"entries of {header.nation} are missing up to {header.size}"
                 raise Malformed("broken-chain", detail)
@@ -265,6 +265,12 @@ class _Reading:
     @property
     def _is_history(self) -> bool:
         return self._header is not None and self._header.kind == "history"
+
+    def _missing(self, channel: str) -> str:
+        """The first entry that a page announced and none showed."""
+        trust = self._trust.get(channel, Trust())
+        exist = "more" if trust.head is None else trust.head.count
+        return f"{self._next(channel)}: {trust.tip.count} shown, {exist} exist"
 
     def _next(self, channel: str) -> str:
         return f"entry {self._trust.get(channel, Trust()).tip.count} of {channel}"
