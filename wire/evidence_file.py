@@ -25,7 +25,9 @@ CLOCK_SLACK_MS: Final = 300_000
 
 @dataclass
 class Proven:
-    """What a file proves. `complete_at` holds, by channel, the size of the tree it is all of."""
+    """What a file proves. `complete_at` holds, by channel, the size of the tree it is all of;
+    `trees` the root of every tree in the file, by size.
+    """
 
     header: Header
     charter: MissionCharter
@@ -33,6 +35,7 @@ class Proven:
     entries: list[VerifiedEntry]
     said: dict[str, Said]
     complete_at: dict[str, int]
+    trees: dict[int, bytes]
 
     def of(self, channel: str) -> list[VerifiedEntry]:
         """The entries of one channel, in order."""
@@ -84,6 +87,7 @@ class _Reading:
         self._times: dict[str, int] = {}
         self._entries: list[VerifiedEntry] = []
         self._said: dict[str, Said] = {}
+        self._trees: dict[int, bytes] = {}
 
     def take(self, line: Line) -> None:
         """The next line, in the only order that lines may have."""
@@ -122,7 +126,13 @@ class _Reading:
         elif not self._entries:
             raise Malformed("bad-fields", "a receipt of nothing")
         return Proven(
-            header, self._charter, tree, self._entries, self._said, dict(self._complete_at)
+            header,
+            self._charter,
+            tree,
+            self._entries,
+            self._said,
+            dict(self._complete_at),
+            self._trees,
         )
 
     # -- line by line
@@ -156,6 +166,7 @@ class _Reading:
                 if now.size == old.size:
                     raise Malformed("bad-fields", "the same tree twice")
         self._tree = opened
+        self._trees[now.size] = now.root
 
     def _take_page(self, line: PageLine) -> None:
         assert self._header is not None
