@@ -22,6 +22,7 @@ from clients.received import Notable, Notice, Unopened, unnoticed
 from clients.received import Received as Received
 from clients.receiving import Receiving
 from clients.shown import Place, Shown
+from clients.terms import check_terms
 from clients.transport import JSON, PASSING, ServerEvent
 from wire import base64_strict, labels, report
 from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
@@ -75,11 +76,12 @@ class Subscriber(Receiving):
         where this one stopped. A broken link is tried again for ever; what fails to verify
         raises, and so does the end of this member's own right to listen.
         """
-        body = Wanted.of(regions, threats, precedence, purpose).encode()
+        wanted = Wanted.of(regions, threats, precedence, purpose)
+        body = wanted.encode()
         # Another declaration brings other portions, so it has a place of its own.
         filled = body + "".join(f"\0{word}" for word in self._keeps).encode()
         name = name or "w-" + hashlib.sha256(filled).hexdigest()[:16]
-        await self.follower.sync()
+        await self._check(wanted)
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
         place = Place(self.store, f"{name}:{hashlib.sha256(filled).hexdigest()}")
         path, failures = f"/v1/subscriptions/{name}/stream", 0
@@ -117,8 +119,8 @@ class Subscriber(Receiving):
 
         `again` gives also what was shown before. FLASH comes first within a page.
         """
-        await self.follower.sync()
         wanted = Wanted.of(regions, threats, precedence)
+        await self._check(wanted)
         shown, given = self._shown(ANYWHERE), set[tuple[str, tuple[int, ...]]]()
         cursor: str | None = None
         more = True
@@ -187,6 +189,12 @@ class Subscriber(Receiving):
     def _keeps(self) -> list[str]:
         """The declaration, as it stands in every signed query."""
         return sorted(self.keeps)
+
+    async def _check(self, wanted: Wanted) -> None:
+        """Refuse a word that the newest registry does not have, as a draft does."""
+        vocabulary = (await self.follower.sync()).terms
+        check_terms("place", wanted.regions, vocabulary.regions.names)
+        check_terms("threat type", wanted.threats, vocabulary.threats.names)
 
     # -- showing
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, officer, reports
+from clients.cli import audit, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -32,9 +32,8 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
-app.add_typer(officer.app, name="officer")
 if FULL:
-    from clients.cli import analysis, demo, exercise, kit, mission, policy
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -43,6 +42,7 @@ if FULL:
     app.add_typer(mission.epoch, name="epoch")
     policy.app.add_typer(analysis.app)
     app.add_typer(policy.app, name="policy")
+    app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
     app.add_typer(exercise.app, name="exercise")
 

@@ -30,7 +30,6 @@ from clients.subscriber import Subscriber
 from clients.transport import Withheld
 from wire.errors import TearlineError
 from wire.labels import DISPLAY
-from wire.report import parse
 
 SPEED: Final = 600.0  # seconds of the exercise in one second: ten minutes
 KEEPS: Final = frozenset({DISPLAY, "NO PRINT", "WATERMARK"})  # nothing here is shown or kept
@@ -146,7 +145,11 @@ class Run:
                 case PolicyInject():
                     what, outcome = "change of policy", await self._change(inject)
         except (TearlineError, KeyError) as error:
-            reason = error.slug if isinstance(error, TearlineError) else "no such report now"
+            reason = (
+                error.slug
+                if isinstance(error, TearlineError)
+                else "there is no such report or case"
+            )
             return Told(inject.at, inject.nation, inject.do, reason, expected=False)
         return Told(inject.at, inject.nation, what, outcome)
 
@@ -173,12 +176,14 @@ class Run:
         return await self._closes([(inject.of, nation) for nation in holders], now)
 
     async def _approve(self, inject: ApproveInject) -> str:
-        receipt = self._receipts[inject.of]
+        """The officer finds the case in the queue, as officers do. Raises `KeyError` if it is not
+        there.
+        """
+        officer, report = self._officers[inject.nation], self._receipts[inject.of].report
+        waiting = {(c.report, c.to, c.layer): c for c in await officer.queue()}
+        case = waiting[report, inject.to, inject.layer]
         self.ledger.opens(inject.of, [inject.to], time.monotonic())
-        (portion,) = parse(receipt.raw).portions
-        await self._officers[inject.nation].approve(
-            inject.layer, receipt.report, portion.commitment, inject.to, life=APPROVED_FOR
-        )
+        await officer.approve(case, life=APPROVED_FOR, reason="as the exercise says")
         return "signed"
 
     async def _change(self, inject: PolicyInject) -> str:

@@ -27,7 +27,7 @@ from clients.auditor import Auditor
 from clients.draft import AttachmentFile, Draft, Portion
 from clients.identity import Identity
 from clients.officer import Officer
-from clients.publisher import Publisher
+from clients.publisher import NotUploaded, Publisher
 from clients.received import Notable, Received
 from clients.subscriber import Subscriber
 from tests.broker.server import serving
@@ -38,6 +38,7 @@ from wire import report, statements
 from wire.composite import VerifyKey
 from wire.entries import Event as Entry
 from wire.errors import TearlineError
+from wire.labels import DISPLAY
 from wire.notes import open_checkpoint
 from wire.report import Frame
 
@@ -48,6 +49,7 @@ HEARTBEAT = 0.2  # seconds
 DAY = 86_400
 PATIENCE = 8  # seconds after which nothing will come any more
 PHOTO = bytes(range(256)) * 300
+KEEPS = {DISPLAY}  # duties that the readers declare to keep
 
 
 # -- the stage
@@ -143,7 +145,7 @@ async def later(stage: Stage) -> None:
             stage.reports[one.title] = (await publisher.publish(one)).raw
         for name in JOURNALLED:
             stage.reports[name] = (await publisher.publish(draft(name, {"FRA"}))).raw
-    async with pilot.subscriber("GBR") as analyst:
+    async with pilot.subscriber("GBR", keeps=KEEPS) as analyst:
         stage.truth = {r.identity: seen(r) async for r in analyst.fetch()}
     for nation in ("GBR", "KEN"):
         stage.evidence |= await evidence(stage, nation)
@@ -235,7 +237,7 @@ async def scene(stage: Stage) -> AsyncIterator[Scene]:
 async def scene_of(stage: Stage, *, early: bool = True) -> AsyncIterator[Scene]:
     door, port = stage.pilot.doors[0], stage.pilot.port
     device = stage.device("GBR", "analyst", early=early)
-    async with Liar.at(door, port) as liar, Subscriber(device) as reader:
+    async with Liar.at(door, port) as liar, Subscriber(device, keeps=KEEPS) as reader:
         yield Scene(stage, liar, reader)
 
 
@@ -488,7 +490,8 @@ async def french_refuse(stage: Stage, raw: bytes, slug: str, words: str) -> None
     """The French analyst does not believe the release of a report."""
     identity = report.parse(raw).identity
     device = stage.device("FRA", "analyst")
-    async with Liar.at(stage.pilot.doors[0], stage.pilot.port), Subscriber(device) as reader:
+    door, port = stage.pilot.doors[0], stage.pilot.port
+    async with Liar.at(door, port), Subscriber(device, keeps=KEEPS) as reader:
         with refused(slug, words):
             await reader.fetch_one(identity)
         assert f"report:{identity}" not in reader.store
@@ -527,7 +530,8 @@ async def test_the_label_says_what_may_be_kept_and_not_the_journal(
     """Expect refusal: journal and answer agree that a display-only report may be kept."""
     async with stage.pilot.publisher("KEN") as publisher:
         receipt = await publisher.publish(draft(release_to={"KEN"}, display_to={"FRA"}))
-    monkeypatch.setattr(deciding, "_use", lambda _portions, _nation: "release")
+    monkeypatch.setattr(deciding, "use_of", lambda _portions, _nation: "release")
+    monkeypatch.setattr(audit, "use_of", lambda _portions, _nation: "release")
     words = "another use than it was signed for"
     await french_refuse(stage, receipt.raw, "bad-proof", words)
 
@@ -949,6 +953,21 @@ async def test_an_upload_does_not_go_where_a_false_offset_says(stage: Stage, off
 
 
 @pytest.mark.anyio
+async def test_a_report_stands_though_its_attachment_did_not_arrive(stage: Stage) -> None:
+    """Whoever publishes is told so, and holds the receipt."""
+    photo = AttachmentFile.of_bytes("photo.jpg", PHOTO)
+    async with sender(stage) as (liar, device), Publisher(device) as publisher:
+        liar.refuses("/v1/attachments", 503, "journal-stopped")
+        with pytest.raises(NotUploaded, match="stands, but not all of its attachments") as caught:
+            await publisher.publish(own(attachments=[photo]))
+        receipt = caught.value.receipt
+        assert (caught.value.slug, receipt.duplicate) == ("journal-stopped", False)
+        liar.honest()
+        async with stage.pilot.subscriber("KEN") as reader:
+            assert (await reader.fetch_one(receipt.report)).identity == receipt.report
+
+
+@pytest.mark.anyio
 async def test_a_preview_changes_nothing_that_is_sealed(stage: Stage) -> None:
     """It is advice: whoever reads it may be misled, but the report goes to whom its label says."""
     wanted = draft("Advice", {"KEN"})
@@ -1123,6 +1142,29 @@ async def test_a_stream_without_heartbeats_is_given_up(
                 break
     assert opened == [0, 1]
     assert [n.slug for n in notices if isinstance(n, TearlineError)] == ["unreachable"]
+    await scene.unharmed()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("reason", ["journal-stopped", "stopping", "busy", "too-slow", "-"])
+async def test_an_end_that_may_pass_is_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """The operator mends the broker; whoever watches need not start anew."""
+    monkeypatch.setattr("clients.subscriber.PAUSES", (0.0,))
+
+    async def ended(_: int) -> AsyncIterator[Event]:
+        yield Event("end", "", encoded({"reason": reason}))
+
+    opened, notices = streaming(scene, ended), list[Notable]()
+    with anyio.fail_after(PATIENCE):
+        async with aclosing(scene.reader.watch(notice=notices.append)) as reports:
+            async for received in reports:
+                assert seen(received) == scene.stage.truth[received.identity]
+                break
+    assert opened == [0, 1]
+    slug = "unreachable" if reason == "-" else reason
+    assert [n.slug for n in notices if isinstance(n, TearlineError)] == [slug]
     await scene.unharmed()
 
 

@@ -377,3 +377,20 @@ async def test_attachments_arrive_whole_over_a_link_that_breaks(
             assert await client.attachment(received, attachment, into) == len(data)
             assert into.getvalue() == data
         assert link.cuts > 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ({"regions": {"Kenya"}}, "the place `Kenya`; did you mean KE Kenya"),
+        ({"threats": {"explosiv"}}, "the threat type `explosiv`; did you mean explosive"),
+    ],
+)
+async def test_a_word_that_the_mission_has_not_is_refused_with_the_one_it_has(
+    pilot: Pilot, wanted: dict[str, Any], meant: str
+) -> None:
+    async with pilot.subscriber("GBR") as subscriber:
+        with refused("unknown-term", meant):
+            await anext(subscriber.fetch(**wanted))
+        with refused("unknown-term", meant):
+            await anext(subscriber.watch(**wanted))
