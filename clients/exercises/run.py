@@ -30,7 +30,6 @@ from clients.subscriber import Subscriber
 from clients.transport import Withheld
 from wire.errors import TearlineError
 from wire.labels import DISPLAY
-from wire.report import parse
 
 SPEED: Final = 600.0  # seconds of the exercise in one second: ten minutes
 KEEPS: Final = frozenset({DISPLAY, "NO PRINT", "WATERMARK"})  # nothing here is shown or kept
@@ -175,11 +174,12 @@ class Run:
     async def _approve(self, inject: ApproveInject) -> str:
         receipt = self._receipts[inject.of]
         self.ledger.opens(inject.of, [inject.to], time.monotonic())
-        (portion,) = parse(receipt.raw).portions
-        await self._officers[inject.nation].approve(
-            inject.layer, receipt.report, portion.commitment, inject.to, life=APPROVED_FOR
-        )
-        return "signed"
+        officer = self._officers[inject.nation]
+        asked = (inject.layer, receipt.report, inject.to)
+        cases = [c for c in await officer.queue() if (c.layer, c.report, c.to) == asked]
+        for case in cases:
+            await officer.approve(case, life=APPROVED_FOR)
+        return "signed" if cases else "nothing of it waits in the queue"
 
     async def _change(self, inject: PolicyInject) -> str:
         await self._until_read(inject.closes)

@@ -9,7 +9,6 @@ from tests.wire.terms import VOCABULARY, label
 from wire import strict_json
 from wire.errors import Malformed
 from wire.labels import (
-    DISPLAY,
     ONWARD,
     PRECEDENCES,
     RECIPIENTS_LIMIT,
