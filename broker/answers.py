@@ -117,6 +117,43 @@ class Withheld(NotAllowed):
         self.explanation: Mapping[str, object] = explanation.model_dump(mode="json")
 
 
+class RuleSays(Strict):
+    """A rule by name, and what its author says about it."""
+
+    id: str
+    says: str
+
+
+class Referral(Strict):
+    """One case that waits for officers: which layer of whom asks, about what, and because of what.
+
+    `text` is the SHA-256 of the layer's text; `accepted` in seconds. Of the `needed` officers, or
+    nations in a layer of the mission's, `signed` have agreed.
+    """
+
+    layer: str
+    owner: str
+    report: Hex32B
+    portion: Hex32B
+    banner: str
+    originator: NationCode
+    to: NationCode
+    accepted: int
+    text: Hex32B
+    rules: tuple[RuleSays, ...]
+    needed: int
+    signed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralPage:
+    """A page of the queue. `more` says whether there are further cases behind `cursor`."""
+
+    referrals: tuple[Referral, ...]
+    cursor: str
+    more: bool
+
+
 @dataclass(frozen=True, slots=True)
 class StatementPage:
     """A page of the mission's channel, with the statements that it names.

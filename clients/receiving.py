@@ -15,7 +15,7 @@ from clients.open import OpenedReport, open_report
 from clients.received import Notice, Received, ReleaseProof, Unopened
 from clients.session import Session
 from wire import base64_strict
-from wire.errors import Malformed, TearlineError
+from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.labels import DISPLAY
 from wire.verify import VerifiedReport, verify_delivery
 
@@ -41,8 +41,8 @@ class Receiving(Session):
         verified, proof = await self._verified_release(release)
         terms, nation = self.directory.terms, self.identity.nation
         try:
-            keyring = self.follower.keyring()
-            opened = open_report(verified, nation, keyring, terms, keeps=self.keeps)
+            keyring, later = self.follower.keyring(), self.follower.releases
+            opened = open_report(verified, nation, keyring, terms, later, keeps=self.keeps)
         except TearlineError as reason:
             notice(Unopened(verified.identity, verified.originator, reason))
             return None
@@ -51,6 +51,22 @@ class Receiving(Session):
         if kept:  # what may only be displayed leaves no copy behind
             self.store.put(f"report:{verified.identity}", raw, lasting=False)
         return Received(opened, proof, raw, kept)
+
+    async def _own_or_got(self, report: str) -> VerifiedReport:
+        """A report that this member may have, verified and not opened. Nothing of it is shown or
+        kept, so all its duties are. Raises `NotAllowed` ("not-found") for whatever reason.
+        """
+        path = f"/v1/reports/{report}"
+        try:
+            answer = await self.transport.get(path)
+        except NotAllowed as error:
+            if error.slug != "obligation-unsupported":
+                raise
+            answer = await self.transport.get(path, keeps=error.detail.split(", "))
+        verified, _ = await self._verified_release(Release.read(answer.body))
+        if verified.identity != report:
+            raise Malformed("bad-proof", "another report than was asked for")
+        return verified
 
     async def _verified_release(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
         # Its checkpoint is one proof away from the statements' own, whichever is the newer one.

@@ -9,16 +9,25 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic import ValidationError
 
 from clients.cli.common import split
 from clients.draft import AttachmentFile, Draft, Label, Portion
 from wire.errors import Malformed
-from wire.labels import PRECEDENCES, Precedence
+from wire.labels import PRECEDENCES, Precedence, Source
 
 Many = list[str]
 DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
 Obligation = Annotated[
     Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
+]
+DerivedFrom = Annotated[
+    Many,
+    typer.Option("--derived-from", help="A source: REPORT:PORTION, as `fetch --json` names them."),
+]
+Consent = Annotated[
+    Many,
+    typer.Option("--consent", help="A source's originator's consent: the statement's identity."),
 ]
 EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
 
@@ -48,6 +57,8 @@ def describes(
     portion: Annotated[
         list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
     ] = [],
+    derived_from: DerivedFrom = [],
+    consent: Consent = [],
 ) -> Draft:
     """The draft that the options describe. Raises `Malformed` ("bad-input")."""
     if (text is None) == (file is None):
@@ -64,6 +75,8 @@ def describes(
         obligations=split(obligation),
         precedence=precedence_of(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
+        derived_from=[_source(word) for word in split(derived_from)],
+        consents=split(consent),
     )
     return Draft(
         label=label,
@@ -133,6 +146,8 @@ def _portion(path: Path, first: Label) -> Portion:
         "threats": first.threats,
         "precedence": first.precedence,
         "expires": first.expires,
+        "derived_from": first.derived_from,
+        "consents": first.consents,
     }
     return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
 
@@ -149,6 +164,15 @@ def _check_forms(name: str, fields: dict[str, Any]) -> None:
             fits, kind = isinstance(value, str), "text in quotes"
         if not fits:
             raise Malformed("bad-input", f"{name}: {key} is {kind}")
+
+
+def _source(word: str) -> Source:
+    report, _, portion = word.partition(":")
+    try:
+        return Source(report=report, portion=portion)
+    except ValidationError as error:
+        detail = "a source is REPORT:PORTION, 64 hex digits each"
+        raise Malformed("bad-input", detail) from error
 
 
 def precedence_of(word: str) -> Precedence:

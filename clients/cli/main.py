@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, officer, reports
+from clients.cli import audit, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -24,13 +24,16 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="Share intelligence without losing control of it."
-    + ("" if FULL else " For kits, members, policies and the demo: install tearline[policy]."),
+    + (
+        ""
+        if FULL
+        else " For kits, members, policies, the demo and exercises: install tearline[policy]."
+    ),
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
-app.add_typer(officer.app, name="officer")
 if FULL:
-    from clients.cli import analysis, demo, kit, mission, policy
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -39,7 +42,9 @@ if FULL:
     app.add_typer(mission.epoch, name="epoch")
     policy.app.add_typer(analysis.app)
     app.add_typer(policy.app, name="policy")
+    app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
+    app.add_typer(exercise.app, name="exercise")
 
 
 def run() -> None:
