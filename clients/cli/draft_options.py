@@ -32,7 +32,7 @@ Consent = Annotated[
 EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
 
 
-def describes(
+def describes(  # long: one line for each option
     title: Annotated[str, typer.Option("--title", help="One line.")],
     classification: Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")],
     release_to: Annotated[

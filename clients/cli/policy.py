@@ -143,6 +143,9 @@ def adopt(
     Example: tearline policy adopt policies/KEN --as kit/KEN/officer
     """
     loaded = load(identity)
+    if (folder / loaded.nation).is_dir():
+        detail = f"{folder.name} holds nations' folders; adopt {folder.name}/{loaded.nation}"
+        raise Malformed("bad-input", detail)
     texts = policy_folder.nation_texts(folder)
     output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
 
