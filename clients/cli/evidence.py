@@ -64,7 +64,8 @@ def now_ms() -> int:
 def pull_evidence(identity: As, json: Json = False) -> None:
     """Fetch what is new, verify it, and keep it as your own evidence.
 
-    Goes on where the last pull ended or broke. Example: tearline audit pull --as kit/KEN/auditor
+    Goes on where the last pull ended or broke.
+    Example: tearline audit pull --as kit/KEN/auditor
     """
     loaded = load(identity)
 
