@@ -12,12 +12,12 @@ from policies.explain import Line, OutcomeWord
 from wire.base64_strict import encode
 from wire.errors import NotAllowed
 from wire.evidence import Evidence, Segment
-from wire.model import NationCode, Strict
+from wire.model import Hex32B, NationCode, Strict, Token
 
 Use = Literal["release", "display"]
 """Whether a reader may keep what it gets, or only look at it."""
 
-EventKind = Literal["report", "heartbeat", "end"]
+EventKind = Literal["report", "unsupported", "heartbeat", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,21 @@ class Release:
         return len(self.report) * 3
 
 
+class Unsupported(Strict):
+    """A report of which the reader may have more than its client can be given, and the duties that
+    the client would have to keep.
+    """
+
+    report: Hex32B
+    lacks: tuple[Token, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a pull. `more` says whether a next page has anything for this reader."""
 
     releases: tuple[Release, ...]
+    unsupported: tuple[Unsupported, ...]
     cursor: str
     more: bool
 
@@ -105,6 +115,43 @@ class Withheld(NotAllowed):
     def __init__(self, detail: str, explanation: Preview) -> None:
         super().__init__("withheld", detail)
         self.explanation: Mapping[str, object] = explanation.model_dump(mode="json")
+
+
+class RuleSays(Strict):
+    """A rule by name, and what its author says about it."""
+
+    id: str
+    says: str
+
+
+class Referral(Strict):
+    """One case that waits for officers: which layer of whom asks, about what, and because of what.
+
+    `text` is the SHA-256 of the layer's text; `accepted` in seconds. Of the `needed` officers, or
+    nations in a layer of the mission's, `signed` have agreed.
+    """
+
+    layer: str
+    owner: str
+    report: Hex32B
+    portion: Hex32B
+    banner: str
+    originator: NationCode
+    to: NationCode
+    accepted: int
+    text: Hex32B
+    rules: tuple[RuleSays, ...]
+    needed: int
+    signed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralPage:
+    """A page of the queue. `more` says whether there are further cases behind `cursor`."""
+
+    referrals: tuple[Referral, ...]
+    cursor: str
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)

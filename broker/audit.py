@@ -6,13 +6,14 @@ channel what it may read: no nation's rules stand in another nation's view, and 
 is content.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from broker.deciding import Visible
+from broker.deciding import Visible, use_of
 from broker.holdings import Held, HeldPortion
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
+from wire.labels import DISPLAY
 from wire.statements import Statement
 
 Role = Literal["originator", "contributor", "recipient", "author", "party", "reader"]
@@ -25,11 +26,14 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "subscription.set": ("reader",),
     "subscription.deleted": ("reader",),
     "audit.read": ("reader",),
+    "referral.read": ("reader",),
+    "denial": ("originator", "contributor", "recipient"),
     "operator.start": (),
     "operator.stop": (),
 }
 """The roles that every kind of event concerns. Statements and the operator's acts concern the
-mission's own channel as well; of a statement whose body all may see, that channel tells all."""
+mission's own channel as well; of a statement whose body all may see, that channel tells all. A
+denial stands in the next `audit.read` of those it concerns."""
 
 OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop"})
 
@@ -106,7 +110,8 @@ def released(
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
-    and only the originator's the nations that contributed.
+    and only the originator's the nations that contributed. `display` lists the portions that may
+    only be looked at; what was released to be kept are the others.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -121,16 +126,17 @@ def released(
         "accepted_time": held.accepted,
         "originator": held.originator,
         "to": nation,
-        "use": visible.use,
     }
     views = {}
     for channel in concerned("release", roles):
         shown = _shown(visible, nation, channel)
-        rulings = [ruling for _, ruling in shown]
+        portions, rulings = [p for p, _ in shown], [ruling for _, ruling in shown]
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
-            "portions": [portion.index for portion, _ in shown],
+            "use": use_of(portions, nation),
+            "portions": [portion.index for portion in portions],
+            "display": [p.index for p in portions if DISPLAY in p.duties(nation)],
             "rules": _rules(rulings, channel),
             "policies": _in_force(rulings, sources, channel, held.originator),
         }
@@ -183,10 +189,13 @@ def stated(
     parties: Iterable[str],
     report: str | None,
     everybody: Iterable[str] = (),
+    *,
+    emergency: bool = False,
 ) -> Event:
     """A statement was accepted. `parties` are those whom it is about, beside its author.
 
-    `report` is the identity of the report that it is about, told to its parties alone. How many
+    `report` is the identity of the report that it is about, told to its parties alone, and so is
+    that it was an emergency, which somebody has to review. How many
     channels an entry has, and the place of each, is to be seen in its leaf; where that would tell
     who is a party, `everybody` has a part in it that says no more than the mission's channel.
     """
@@ -197,7 +206,9 @@ def stated(
         "seq": head.seq,
         "type": head.type,
     }
-    about = {"report": report} if report is not None else {}
+    about: dict[str, Any] = {} if report is None else {"report": report}
+    if emergency:
+        about["emergency"] = True
     authors = [head.nation] if head.scope != "mission" else []
     told = set(concerned("statement", {"author": authors, "party": parties})) - {MISSION}
     channels = dict.fromkeys((MISSION, *everybody, *authors, *sorted(told)))
@@ -212,10 +223,29 @@ def subscription(
     return Event(kind, {channel: {"reader": reader, "name": name, "filter": dict(wanted)}})
 
 
-def read(nation: str, reader: str, after: int, limit: int) -> Event:
-    """A member is about to read its nation's channel from entry number `after` on."""
+def read(
+    nation: str,
+    reader: str,
+    after: int,
+    limit: int,
+    denials: Sequence[Mapping[str, Any]],
+    left_out: int,
+) -> Event:
+    """A member is about to read its nation's channel from entry number `after` on.
+
+    The entry brings what its nation is to be told of denials since the last one: they have no
+    entries of their own, for those would show in the log (`broker.denials`).
+    """
     (channel,) = concerned("audit.read", {"reader": [nation]})
-    return Event("audit.read", {channel: {"reader": reader, "after": after, "limit": limit}})
+    view = {"reader": reader, "after": after, "limit": limit}
+    told = {"denials": list(denials), "left_out": left_out}
+    return Event("audit.read", {channel: {**view, **told}})
+
+
+def queue_read(nation: str, reader: str, limit: int) -> Event:
+    """An officer is about to read what is referred to its nation."""
+    (channel,) = concerned("referral.read", {"reader": [nation]})
+    return Event("referral.read", {channel: {"reader": reader, "limit": limit}})
 
 
 def operator(kind: str, version: str) -> Event:

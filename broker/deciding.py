@@ -7,21 +7,27 @@ What was decided is remembered for one second, one standing and one class of rea
 thousand streams of one nation ask once, and no change of anything is missed.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from broker.answers import Use
 from broker.holdings import Held, HeldPortion
+from broker.lineage import may_go
 from broker.policybook import Policies, Reader, Ruling
 from broker.state import State
 from policies.decide import Outcome
 from policies.facts import Circumstances, PrincipalKind, Recipient, ReportFacts
 from wire.directory import Directory
 from wire.errors import NotAllowed
+from wire.labels import DISPLAY
 from wire.members import Member
 
 REMEMBERED: Final = 65_536
 """Answers remembered within one second."""
+
+NOTHING: Final = frozenset[str]()
+"""What a client keeps that declares nothing."""
 
 PRINCIPALS: Final[dict[str, PrincipalKind]] = {
     "system": "Gateway",
@@ -48,6 +54,10 @@ class Visible:
     size: int
     lane: int
 
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of this nation must keep to be given these portions."""
+        return frozenset().union(*(portion.duties(nation) for portion in self.portions))
+
 
 class Deciding:
     """Asks the policies in force about readers and reports."""
@@ -56,10 +66,11 @@ class Deciding:
         self._state = state
         self._readers: dict[Recipient, Reader] = {}
         self._readers_of: Policies | None = None
-        self._known: dict[tuple[int, Recipient, str], Visible | None] = {}
+        self._known: dict[tuple[int, Recipient, str, frozenset[str]], Visible | None] = {}
         self._known_at = (-1, -1)
         self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
         self._ruled_by: Policies | None = None
+        self._added: dict[tuple[ReportFacts, str], ReportFacts] = {}
         self._gateways: dict[tuple[str, frozenset[str]], Recipient] = {}
         self._gateways_of: Directory | None = None
 
@@ -120,45 +131,98 @@ class Deciding:
     ) -> Ruling:
         """What they say of a portion of the report with this identity; times in seconds.
 
-        Reports of one kind that nobody signed an approval for have one answer, for as long as no
-        rule in force can tell the moments apart.
+        Only where a layer refers are its officers' approvals of this case counted, and only those
+        for the rules that refer it now.
         """
+        first = self.unaided(recipient, created, portion, purpose, now)
+        if first.outcome is not Outcome.REFER:
+            return first
         case = (report, portion.commitment, recipient.nation)
-        approvals = self._state.standing.approvals_of(case, now)
-        age, facts, policies = now - created, portion.facts, self._state.policies
-        if approvals:
-            return self.rule(recipient, facts, Circumstances(now, age, purpose, approvals))
+        approvals = self._state.standing.counted(case, first, now)
+        if not approvals:
+            return first
+        moment = Circumstances(now, now - created, purpose, approvals)
+        return self.rule(recipient, self._facts(portion, recipient.nation), moment)
+
+    def unaided(
+        self, recipient: Recipient, created: int, portion: HeldPortion, purpose: str, now: int
+    ) -> Ruling:
+        """What they say before any officer has signed.
+
+        Reports of one kind have one answer for as long as no rule in force can tell the moments
+        apart.
+        """
+        age, policies = now - created, self._state.policies
+        facts = self._facts(portion, recipient.nation)
         if policies is not self._ruled_by or len(self._ruled) >= REMEMBERED:
             self._ruled, self._ruled_by = {}, policies
         key = (recipient, id(facts), policies.moment(now, age, purpose), purpose)
         known = self._ruled.get(key)
         if known is None or known.decision.report is not facts:
-            moment = Circumstances(now, age, purpose, approvals)
+            moment = Circumstances(now, age, purpose, {})
             known = self._ruled[key] = self.rule(recipient, facts, moment)
         return known
 
-    def visible(self, recipient: Recipient, held: Held, purpose: str) -> Visible | None:
-        """What this reader may have of a report at this very moment; None if nothing."""
+    def _facts(self, portion: HeldPortion, nation: str) -> ReportFacts:
+        """What the label says, and the originator's consent to a nation that is not on its list."""
+        if nation in portion.recipients:
+            return portion.facts
+        key = (portion.facts, nation)
+        found = self._added.get(key)
+        if found is None:
+            if len(self._added) >= REMEMBERED:
+                self._added.clear()
+            more = portion.facts.release_to | {nation}
+            found = self._added[key] = replace(portion.facts, release_to=more)
+        return found
+
+    def visible(
+        self, recipient: Recipient, held: Held, purpose: str, keeps: frozenset[str] = NOTHING
+    ) -> Visible | None:
+        """What this reader may have of a report at this very moment with a client that keeps these
+        duties; None if nothing.
+        """
         now = self._state.now()
         stamp = (self._state.version, now)
         if stamp != self._known_at or len(self._known) >= REMEMBERED:
             self._known, self._known_at = {}, stamp
-        key = (held.position, recipient, purpose)
+        key = (held.position, recipient, purpose, keeps)
         try:
             return self._known[key]
         except KeyError:
-            found = self._known[key] = self.look(recipient, held, purpose, now)
+            found = self._known[key] = self.look(recipient, held, purpose, now, keeps)
             return found
 
-    def look(self, recipient: Recipient, held: Held, purpose: str, now: int) -> Visible | None:
+    def beyond(
+        self, recipient: Recipient, held: Held, purpose: str, keeps: frozenset[str]
+    ) -> Visible | None:
+        """All that this reader may have, if its client keeps too few duties for some of it."""
+        duties = held.duties(recipient.nation)
+        if duties <= keeps:
+            return None
+        found = self.visible(recipient, held, purpose, keeps | duties)
+        return None if found is None or found.duties(recipient.nation) <= keeps else found
+
+    def look(
+        self,
+        recipient: Recipient,
+        held: Held,
+        purpose: str,
+        now: int,
+        keeps: frozenset[str] = NOTHING,
+    ) -> Visible | None:
         """The same, asked anew; for a report that may not be accepted yet."""
         if held.recalled:
             return None
+        holdings, consents = self._state.holdings, self._state.standing.consents
         portions, rulings = [], []
         for portion in held.portions:
-            if recipient.nation not in portion.recipients:
+            nation = recipient.nation
+            if not held.names(nation, portion) or not portion.duties(nation) <= keeps:
                 continue
             if portion.expires is not None and portion.expires <= now:
+                continue
+            if not may_go(held, portion, recipient.nation, holdings, consents, now):
                 continue
             ruling = self.ask(recipient, held.identity, held.created, portion, purpose, now)
             if ruling.outcome is Outcome.RELEASE:
@@ -171,13 +235,13 @@ class Deciding:
             portions=tuple(portions),
             rulings=tuple(rulings),
             mask=sum(1 << portion.index for portion in portions),
-            use=_use(portions, recipient.nation),
+            use=use_of(portions, recipient.nation),
             size=sum(portion.size for portion in portions),
             lane=min(portion.urgency for portion in portions),
         )
 
 
-def _use(portions: list[HeldPortion], nation: str) -> Literal["release", "display"]:
+def use_of(portions: Iterable[HeldPortion], nation: str) -> Use:
     """To keep only if all of it may be kept."""
-    keep = all(nation in p.facts.release_to or nation == p.facts.originator for p in portions)
-    return "release" if keep else "display"
+    shown = any(DISPLAY in portion.duties(nation) for portion in portions)
+    return "display" if shown else "release"

@@ -72,12 +72,15 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         if directory is not self._directory or known or claim in moment.claimed:
             return ()
         self._check(moment)
+        held, standing = self._hold(moment), state.standing
         try:
             for portion in verified.portions:
-                lineage.check_allowed(portion, verified.originator, self._sources, state.standing)
+                lineage.check_allowed(
+                    portion, verified.originator, self._sources, standing, moment.time
+                )
+            lineage.check_far(held, state.holdings, standing.consents, moment.time)
         except NotAllowed as refusal:
             return self._refused(refusal, ())
-        held = self._hold(moment)
         rulings = self._decide(held, moment.time)  # (5)
         withheld = [n for nations in rulings.values() for n, r in nations.items() if _withheld(r)]
         if withheld:
@@ -170,7 +173,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         """For those who listen right now: their releases are part of the same transaction."""
         records = []
         for asker, matching in self._desk.audience.askers(held):
-            visible = self._desk.deciding.look(asker.recipient, held, asker.purpose, moment.time)
+            visible = self._desk.deciding.look(
+                asker.recipient, held, asker.purpose, moment.time, asker.keeps
+            )
             if visible is not None and visible.mask & matching:
                 record = release_record(self._state, visible, asker, held.position, moment)
                 if record is not None:

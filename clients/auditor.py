@@ -1,10 +1,13 @@
 """Step 10, audit: the whole history that concerns one nation, walked and proven complete."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import anyio
+
+from clients.denials import Denial, told_in
 from clients.session import Session
 from wire import base64_strict, strict_json
 from wire.errors import Malformed
@@ -29,7 +32,8 @@ class ViewPage(Strict):
 class Verdict:
     """What an auditor knows after a complete walk of its nation's channel.
 
-    `shared` counts reports by (originator, recipient nation), as far as they concern this nation.
+    `shared` counts reports by (originator, recipient nation), as far as they concern this nation;
+    `shown` those of them of which the recipient was to look at some portion and not to keep it.
     `findings` say in words where the history, whole and unaltered as it is, contradicts itself.
     """
 
@@ -41,6 +45,7 @@ class Verdict:
     by_type: Mapping[str, int]
     shared: Mapping[tuple[str, str], int]
     newest_ms: int | None
+    shown: Mapping[tuple[str, str], int] = field(default_factory=dict)
     complete: bool = True
     findings: tuple[str, ...] = field(default=())
 
@@ -68,6 +73,7 @@ class Auditor(Session):
             by_type=dict(tally.types),
             shared={pair: len(reports) for pair, reports in tally.shared.items()},
             newest_ms=tally.newest_ms,
+            shown={pair: len(reports) for pair, reports in tally.shown.items()},
             findings=tuple(tally.findings),
         )
 
@@ -75,9 +81,32 @@ class Auditor(Session):
         """Every entry that concerns the nation, proven and in order."""
         return [entry async for _, page in self._pages() for entry in page]
 
-    async def _pages(self) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
-        """Page after page, each with what is trusted once it was verified."""
-        nation, trust, complete = self.identity.nation, Trust(), False
+    async def denials(self) -> list[Denial]:
+        """All that was asked for in vain and that the nation was told of, oldest first."""
+        return [denial for entry in await self.entries() for denial in told_in(entry)]
+
+    async def follow_denials(
+        self, every: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> AsyncIterator[Denial]:
+        """The same, and then what comes, looking every so many seconds, without an end.
+
+        The pace is fixed on purpose: a look is an entry that everybody sees in the log, and one
+        that came because of a denial would tell who asked that there is a report.
+        """
+        trust: Trust | None = None
+        while True:
+            async for reached, page in self._pages(trust):
+                trust = reached
+                for entry in page:
+                    for denial in told_in(entry):
+                        yield denial
+            await sleep(every)
+
+    async def _pages(
+        self, trust: Trust | None = None
+    ) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
+        """Page after page from there on, each with what is trusted once it was verified."""
+        nation, trust, complete = self.identity.nation, trust or Trust(), False
         while not complete:
             seen = self.follower.seen.size
             answer = await self.transport.page(
@@ -110,6 +139,7 @@ class _Tally:
         self.nation = nation
         self.types: Counter[str] = Counter()
         self.shared: dict[tuple[str, str], set[str]] = {}
+        self.shown: dict[tuple[str, str], set[str]] = {}
         self.erased = 0
         self.newest_ms: int | None = None
         self.findings: list[str] = []
@@ -131,6 +161,8 @@ class _Tally:
         if not (isinstance(originator, str) and isinstance(to, str) and isinstance(report, str)):
             raise Malformed("broken-chain", f"entry {entry.index} does not say who shared what")
         self.shared.setdefault((originator, to), set()).add(report)
+        if view.get("display"):
+            self.shown.setdefault((originator, to), set()).add(report)
         if originator == self.nation:
             self._check_ours(entry.index, view)
 

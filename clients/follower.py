@@ -8,7 +8,7 @@ key or a second history is found here. What was verified is kept, and never foll
 import base64
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import anyio
@@ -20,7 +20,7 @@ from clients.store import Store
 from clients.transport import Transport
 from clients.trees import Seen, Trees
 from wire import base64_strict, fold, statements, strict_json
-from wire.bodies import EpochGrant
+from wire.bodies import EpochGrant, ReportRelease
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
 from wire.errors import Malformed, NotAllowed
@@ -28,6 +28,7 @@ from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.prove import Trust, VerifiedEntry, walk
+from wire.statements import Statement
 
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
 
@@ -75,6 +76,8 @@ class Follower:
         self._kept: list[Kept] = []
         self._grants: list[EpochGrant] = []
         self._ring: EpochKeyring | None = None
+        self.releases: list[ReportRelease] = []
+        """Consents that this nation has a part in, in journal order; they may have ended since."""
         self._following = anyio.Lock()
         self._followed_at = -math.inf
         self._restore()
@@ -107,6 +110,11 @@ class Follower:
             keys, nation = self._identity.keys, self._identity.nation
             self._ring = EpochKeyring.from_grants(keys, nation, self._grants, self.directory.terms)
         return self._ring
+
+    @property
+    def history(self) -> Sequence[Kept]:
+        """Every statement of the mission so far, folded and so proven, in order."""
+        return self._kept
 
     @property
     def seen(self) -> Seen:
@@ -179,6 +187,15 @@ class Follower:
             if statement.head.type == "epoch.grant" and statement.body_bytes is not None:
                 self._grants.append(statement.body(EpochGrant))
                 self._ring = None
+            if statement.head.type == "report.release" and statement.body_bytes is not None:
+                self.releases.append(statement.body(ReportRelease))
+
+    def said(self, kind: str) -> Iterator[tuple[int, int, Statement]]:
+        """Every proven statement of a type: its position, its time (seconds), and itself."""
+        for item in self._kept:
+            statement = statements.parse(base64.b64decode(item.raw))
+            if statement.head.type == kind:
+                yield item.position, item.time, statement
 
     def _refused(self, error: NotAllowed) -> NotAllowed:
         """Why this member is not welcome, as far as it can tell by itself."""

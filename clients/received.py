@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from clients.delivery import Unsupported
 from clients.open import OpenedReport
 from wire import labels
 from wire.errors import TearlineError
@@ -22,12 +23,17 @@ class ReleaseProof:
 
 @dataclass(frozen=True)
 class Received:
-    """An opened report together with the proof that it was released to this nation."""
+    """An opened report together with the proof that it was released to this nation.
+
+    What `may_keep` does not name is for the eyes of now: show it, and leave no copy of it.
+    """
 
     report: OpenedReport
     proof: ReleaseProof
     raw: bytes = field(repr=False)
-    """The sealed bytes as delivered: what a `.tlr` file holds."""
+    """The sealed bytes of the portions that may be kept, empty if none may: a `.tlr` file."""
+    may_keep: frozenset[int] = frozenset()
+    """The places of those portions."""
 
     @property
     def identity(self) -> str:
@@ -80,9 +86,12 @@ class Unopened:
     reason: TearlineError
 
 
-Notice = Callable[[Unopened | TearlineError], None]
-"""Called with what did not open, and with each fault of a link that is tried again."""
+Notable = Unopened | Unsupported | TearlineError
+
+Notice = Callable[[Notable], None]
+"""Called with what did not open, with what was held back because this client keeps too few duties,
+and with each fault of a link that is tried again."""
 
 
-def unnoticed(_what: Unopened | TearlineError) -> None:
+def unnoticed(_what: Notable) -> None:
     """For callers who do not want to know."""

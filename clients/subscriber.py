@@ -9,22 +9,23 @@ import os
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import BinaryIO, Final
 
 import anyio
 
-from clients.delivery import End, Heartbeat, Page, Release, Wanted
+from clients.delivery import End, Heartbeat, Page, Release, Unsupported, Wanted
 from clients.identity import Identity
 from clients.open import OpenedAttachment
-from clients.received import Notice, Unopened, unnoticed
+from clients.received import Notable, Notice, Unopened, unnoticed
 from clients.received import Received as Received
 from clients.receiving import Receiving
 from clients.shown import Place, Shown
+from clients.terms import check_terms
 from clients.transport import JSON, PASSING, ServerEvent
 from wire import base64_strict, labels, report
-from wire.errors import BrokerFault, Malformed, TearlineError
+from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
 
 PAGE: Final = 50  # reports of one page
 PAUSES: Final = (0.5, 1, 2, 5, 10, 30)  # seconds between tries to get a broken stream back
@@ -40,6 +41,8 @@ class Subscriber(Receiving):
         async for report in subscriber.watch(regions={"014"}, threats={"explosive"}):
             print(report.banner, report.title)
 
+    `keeps` declares what its user keeps of a label's duties: {"DISPLAY", "WATERMARK"} for one that
+    shows with a watermark and leaves no copy. What asks for more is not given to it.
     Asking for the next report says that the one before was taken. Several subscriptions may be
     watched by one object at once.
     """
@@ -48,10 +51,11 @@ class Subscriber(Receiving):
         self,
         identity: Identity,
         *,
+        keeps: Collection[str] = (),
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        super().__init__(identity, clock=clock, random=random)
+        super().__init__(identity, keeps=keeps, clock=clock, random=random)
         self._lists: dict[str, Shown] = {}
         self._verified: OrderedDict[bytes, Received] = OrderedDict()
         self._opening = anyio.Lock()
@@ -72,15 +76,19 @@ class Subscriber(Receiving):
         where this one stopped. A broken link is tried again for ever; what fails to verify
         raises, and so does the end of this member's own right to listen.
         """
-        body = Wanted.of(regions, threats, precedence, purpose).encode()
-        name = name or "w-" + hashlib.sha256(body).hexdigest()[:16]
-        await self.follower.sync()
+        wanted = Wanted.of(regions, threats, precedence, purpose)
+        body = wanted.encode()
+        # Another declaration brings other portions, so it has a place of its own.
+        filled = body + "".join(f"\0{word}" for word in self._keeps).encode()
+        name = name or "w-" + hashlib.sha256(filled).hexdigest()[:16]
+        await self._check(wanted)
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
-        place = Place(self.store, f"{name}:{hashlib.sha256(body).hexdigest()}")
+        place = Place(self.store, f"{name}:{hashlib.sha256(filled).hexdigest()}")
         path, failures = f"/v1/subscriptions/{name}/stream", 0
         while True:
             try:
-                async with aclosing(self.transport.events(path, place.last)) as events:
+                stream = self.transport.events(path, place.last, keeps=self._keeps)
+                async with aclosing(stream) as events:
                     async for event in events:
                         failures = 0
                         received = await self._delivered(event, name, notice)
@@ -111,8 +119,8 @@ class Subscriber(Receiving):
 
         `again` gives also what was shown before. FLASH comes first within a page.
         """
-        await self.follower.sync()
         wanted = Wanted.of(regions, threats, precedence)
+        await self._check(wanted)
         shown, given = self._shown(ANYWHERE), set[tuple[str, tuple[int, ...]]]()
         cursor: str | None = None
         more = True
@@ -123,9 +131,12 @@ class Subscriber(Receiving):
                 region=list(wanted.regions),
                 threat=list(wanted.threats),
                 precedence=list(wanted.precedence),
+                keeps=self._keeps,
                 after=cursor,
             )
             page = Page.read(answer.body)
+            for unsupported in page.unsupported:
+                notice(unsupported)
             fresh = [r for r in page.releases if again or not _is_shown(r, shown)]
             opened = [await self._received(release, notice) for release in fresh]
             for received in sorted(filter(None, opened), key=_urgency):
@@ -141,11 +152,12 @@ class Subscriber(Receiving):
         what keeps it from being opened.
         """
         await self.follower.sync()
-        answer = await self.transport.get(f"/v1/reports/{identity}")
-        unopened: list[Unopened | TearlineError] = []
+        answer = await self.transport.get(f"/v1/reports/{identity}", keeps=self._keeps)
+        unopened: list[Notable] = []
         received = await self._received(Release.read(answer.body), unopened.append)
         for what in unopened:
-            raise what.reason if isinstance(what, Unopened) else what
+            assert isinstance(what, Unopened)
+            raise what.reason
         assert received is not None
         if received.identity != identity:
             raise Malformed("bad-proof", "another report than was asked for")
@@ -157,17 +169,32 @@ class Subscriber(Receiving):
         """Fetch an attachment, decrypt it into an empty file nobody reads yet; gives its length.
 
         Resumes where the link breaks. Raises `Malformed` ("undecryptable") and leaves `into`
-        empty unless everything is right to the last byte.
+        empty unless everything is right to the last byte, and `NotAllowed`
+        ("obligation-unsupported") for what belongs to a portion that may not be kept.
         """
+        kept = (p for p in received.report.portions if p.index in received.may_keep)
+        if attachment.id not in {a.id for portion in kept for a in portion.attachments}:
+            raise NotAllowed("obligation-unsupported", "a file is a copy, and none may be kept")
         path = f"/v1/attachments/{received.identity}/{attachment.id}"
         with tempfile.TemporaryFile() as ciphertext:
             while (at := ciphertext.tell()) < attachment.len:
-                answer = await self.transport.download(path, at)
+                answer = await self.transport.download(path, at, keeps=self._keeps)
                 if not answer.body:
                     raise BrokerFault("unreachable", "an empty piece of an attachment")
                 ciphertext.write(answer.body)
             ciphertext.seek(0)
             return attachment.decrypt(ciphertext, into)
+
+    @property
+    def _keeps(self) -> list[str]:
+        """The declaration, as it stands in every signed query."""
+        return sorted(self.keeps)
+
+    async def _check(self, wanted: Wanted) -> None:
+        """Refuse a word that the newest registry does not have, as a draft does."""
+        vocabulary = (await self.follower.sync()).terms
+        check_terms("place", wanted.regions, vocabulary.regions.names)
+        check_terms("threat type", wanted.threats, vocabulary.threats.names)
 
     # -- showing
 
@@ -195,6 +222,8 @@ class Subscriber(Receiving):
         if event.kind == "heartbeat":
             await self.follower.observe(Heartbeat.read(event.data).checkpoint)
             self.follower.trees.keep()
+        if event.kind == "unsupported":
+            notice(Unsupported.read(event.data))
         if event.kind != "report":
             return None
         digest = hashlib.sha256(event.data).digest()
@@ -205,7 +234,8 @@ class Subscriber(Receiving):
                 if _is_shown(release, self._shown(name)):
                     return None
                 received = await self._received(release, notice)
-            if received is not None and len(event.data) <= VERIFIED_MAX:
+            whole = received is not None and received.proof.use == "release"
+            if received is not None and whole and len(event.data) <= VERIFIED_MAX:
                 self._verified[digest] = received
                 self._verified.move_to_end(digest)
                 if len(self._verified) > VERIFIED:

@@ -116,16 +116,20 @@ class Transport:
         """A signed write. Raises like `get`."""
         return await self._ask(method, path, "", body, {"content-type": media, **headers})
 
-    async def download(self, path: str, start: int) -> Answer:
+    async def download(
+        self, path: str, start: int, **query: str | int | list[str] | None
+    ) -> Answer:
         """Bytes of a large object from `start` on, as many as the broker likes to give."""
-        return await self._ask("GET", path, "", b"", {"range": f"bytes={start}-"})
+        return await self._ask("GET", path, _query(query), b"", {"range": f"bytes={start}-"})
 
-    async def events(self, path: str, last: str | None) -> AsyncGenerator[ServerEvent, None]:
+    async def events(
+        self, path: str, last: str | None, **query: str | int | list[str] | None
+    ) -> AsyncGenerator[ServerEvent, None]:
         """The events of one stream until it breaks or ends. Raises like `get`, at once."""
         headers = {"accept": sse.MEDIA_TYPE} | ({"last-event-id": last} if last else {})
 
         def make() -> httpx.Request:
-            request = self._request("GET", path, "", b"", headers)
+            request = self._request("GET", path, _query(query), b"", headers)
             request.extensions["timeout"]["read"] = STREAM_SILENCE
             return request
 
@@ -276,10 +280,22 @@ def _date(headers: httpx.Headers) -> float | None:
 def _words(error: httpx.HTTPError) -> str:
     """What is wrong with the link, as far as it is ours to say."""
     if isinstance(error, httpx.ConnectError):
-        return "nothing answers there"
+        return _no_connection(error)
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     return "the link broke"
+
+
+def _no_connection(error: httpx.ConnectError) -> str:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return "nothing answers there"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        why = quoted(cause.verify_message, 80)
+        return f"its certificate is not believed, {why}; name who vouches for it as `ca_file`"
+    return "what answers there speaks no TLS"
 
 
 def _query(fields: Mapping[str, str | int | list[str] | None]) -> str:

@@ -24,20 +24,27 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="Share intelligence without losing control of it."
-    + ("" if FULL else " For kits, members, policies and the demo: install tearline[policy]."),
+    + (
+        ""
+        if FULL
+        else " For kits, members, policies, the demo and exercises: install tearline[policy]."
+    ),
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 if FULL:
-    from clients.cli import demo, kit, mission, policy
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
     app.add_typer(mission.nation, name="nation")
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
+    policy.app.add_typer(analysis.app)
     app.add_typer(policy.app, name="policy")
+    app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
+    app.add_typer(exercise.app, name="exercise")
 
 
 def run() -> None:

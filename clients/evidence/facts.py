@@ -1,0 +1,127 @@
+"""What a verified entry says, as rows that can be asked about.
+
+Views that this version does not know become an entry without facts: they are there, proven and
+counted, and the questions do not guess what they mean.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from wire.prove import VerifiedEntry
+
+View: TypeAlias = Mapping[str, object]
+Row: TypeAlias = tuple[object, ...]
+
+FACTS: Final = (
+    *("report", "originator", "recipient", "actor", "outcome", "slug", "accepted"),
+    *("statement", "author", "spoke", "detail"),
+)
+"""The columns of table `fact` that a view fills, after the entry's own."""
+
+OUTCOMES: Final = {
+    "report.accepted": "accepted",
+    "report.refused": "refused",
+    "release": "released",
+}
+DENIAL: Final = (
+    *("report", "originator", "to", "reader", "kind", "how", "purpose", "because", "outcome"),
+    *("first", "last", "times"),
+)
+"""What a denial says of itself (protocol 14); its rules stand beside."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are our
+    reports that a derived one draws on, `banners` the markings of what was released.
+    """
+
+    fact: Row
+    rules: tuple[tuple[str, str], ...] = ()
+    policies: tuple[tuple[str, str], ...] = ()
+    portions: tuple[tuple[int, str, str, str], ...] = ()
+    denials: tuple[Row, ...] = ()
+    drawn: tuple[tuple[str], ...] = ()
+    banners: tuple[tuple[str], ...] = ()
+
+
+def facts(entry: VerifiedEntry) -> Facts:
+    """The rows of a verified entry; an erased one leaves the columns empty."""
+    view: View = entry.view or {}
+    found = {
+        "report": _text(view, "report"),
+        "originator": _originator(entry, view),
+        "recipient": _text(view, "to"),
+        "actor": _text(view, "reader") or _text(view, "signer"),
+        "outcome": OUTCOMES.get(entry.type),
+        "slug": _text(view, "slug"),
+        "accepted": _number(view, "accepted"),
+        "statement": _text(view, "statement"),
+        "author": _text(view, "nation") if entry.type == "statement" else None,
+        "spoke": _text(view, "type") if entry.type == "statement" else None,
+        "detail": _detail(view),
+    }
+    return Facts(
+        tuple(found[name] for name in FACTS),
+        tuple((layer, rule) for layer, rules in _map(view, "rules") for rule in _list(rules)),
+        tuple((layer, str(named)) for layer, named in _map(view, "policies")),
+        tuple(_portions(view)) if entry.type == "report.accepted" else (),
+        tuple(map(_denial, _objects(view, "denials"))),
+        tuple((source,) for source in _list(view.get("sources"))),
+        tuple((_text(m, "banner") or "",) for m in _objects(view, "marked")),
+    )
+
+
+def _detail(view: View) -> str | None:
+    """What else there is to say in a word."""
+    nations = _list(view.get("nations"))
+    named = _text(view, "use") or _text(view, "name") or _text(view, "version")
+    return ", ".join(nations) or named
+
+
+def _denial(view: View) -> Row:
+    rules = [f"{layer}: {r}" for layer, rules in _map(view, "rules") for r in _list(rules)]
+    return (*(_plain(view.get(name)) for name in DENIAL), "; ".join(rules) or None)
+
+
+def _originator(entry: VerifiedEntry, view: View) -> str | None:
+    """What was accepted or refused in a nation's own channel came from that nation."""
+    if entry.type in {"report.accepted", "report.refused"}:
+        return entry.channel
+    return _text(view, "originator")
+
+
+def _portions(view: View) -> Iterator[tuple[int, str, str, str]]:
+    for portion in _objects(view, "portions"):
+        index, label = _number(portion, "index"), _text(portion, "label")
+        for nation, outcome in _map(portion, "nations"):
+            yield (-1 if index is None else index), label or "", nation, str(outcome)
+
+
+def _objects(view: View, name: str) -> list[View]:
+    value = view.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int) else None
+
+
+def _map(view: View, name: str) -> list[tuple[str, object]]:
+    value = view.get(name)
+    return [(str(key), each) for key, each in value.items()] if isinstance(value, dict) else []
+
+
+def _list(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
+def _text(view: View, name: str) -> str | None:
+    value = view.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _number(view: View, name: str) -> int | None:
+    value = view.get(name)
+    return value if isinstance(value, int) else None
