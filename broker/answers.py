@@ -17,7 +17,7 @@ from wire.model import NationCode, Strict
 Use = Literal["release", "display"]
 """Whether a reader may keep what it gets, or only look at it."""
 
-EventKind = Literal["report", "heartbeat", "end"]
+EventKind = Literal["report", "recall", "heartbeat", "end"]
 
 
 @dataclass(frozen=True, slots=True)

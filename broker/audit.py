@@ -20,6 +20,7 @@ Role = Literal["originator", "contributor", "recipient", "author", "party", "rea
 CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "report.accepted": ("originator",),
     "report.refused": ("originator",),
+    "report.expired": ("originator",),
     "release": ("originator", "contributor", "recipient"),
     "statement": ("author", "party"),
     "subscription.set": ("reader",),
@@ -94,6 +95,13 @@ def refused(
         "nations": sorted(set(nations)),
     }
     return Event("report.refused", {channel: view})
+
+
+def expired(held: Held, gone: Iterable[int]) -> Event:
+    """The time of portions of a report is over: what could be read of them was deleted."""
+    (channel,) = concerned("report.expired", {"originator": [held.originator]})
+    view = {"report": held.identity, "portions": sorted(gone)}
+    return Event("report.expired", {channel: view})
 
 
 def released(

@@ -6,7 +6,7 @@ is wrong with it. What they do is the same when they arrive and when the journal
 
 from typing import TypeAlias
 
-from broker.holdings import Held, Holdings
+from broker.holdings import ALL_PORTIONS, Held, Holdings
 from broker.state import State
 from wire import bodies
 from wire.errors import NotAllowed
@@ -42,7 +42,7 @@ def parties(statement: Statement, holdings: Holdings) -> frozenset[str]:
         case bodies.ReportRelease():
             return frozenset({body.to})
         case bodies.ReportRecall():
-            return frozenset(nation for nation, _ in held.released)
+            return held.holders
         case _:
             return frozenset({held.originator})
 
@@ -70,7 +70,8 @@ def take_effect(state: State, statement: Statement, position: int) -> None:
         return
     match body:
         case bodies.ReportRecall():
-            held.recalled = True
+            held.recall = held.recall or statement.identity
+            held.erased = ALL_PORTIONS
             state.version += 1
         case bodies.Approval() | bodies.ReportRelease():
             state.holdings.offer_again(held, body.to, position, body.portion)

@@ -26,6 +26,7 @@ from broker.answers import (
 from broker.attachments import Attachments
 from broker.cursors import CursorSeal
 from broker.deciding import Deciding
+from broker.erasing import Eraser
 from broker.intake import Intake
 from broker.journal import Journal
 from broker.matching import Filter, check
@@ -79,7 +80,10 @@ class Broker:
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
         )
-        self._publishing = Publishing(state, journal, sequencer, self._streams)
+        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
+        self._attachments = Attachments(folder, state, self._releases, journal)
+        self._eraser = eraser = Eraser(state, journal, sequencer, ring, self._attachments)
+        self._publishing = Publishing(state, journal, sequencer, self._streams, eraser)
         self._subscriptions = Subscriptions(
             state,
             journal,
@@ -91,8 +95,6 @@ class Broker:
         )
         self._pull = Pull(state, self._releases, limits)
         self._pages = Pages(state, journal, sequencer)
-        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
-        self._attachments = Attachments(folder, state, self._releases, journal)
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
         sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
@@ -127,6 +129,8 @@ class Broker:
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, settings.origin, signer.vkey)
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
+            await broker._eraser.make_good(broker._state.holdings)
+            await broker.expire()
             undo.pop_all()
         broker._beating = asyncio.get_running_loop().create_task(broker._beat())
         logs.event("broker.started", size=journal.size, reports=len(broker._state.holdings))
@@ -151,6 +155,12 @@ class Broker:
         while True:
             await asyncio.sleep(self.settings.limits.heartbeat_seconds)
             self.beat()
+            with contextlib.suppress(BrokerFault):  # a stopped journal has told everybody already
+                await self.expire()
+
+    async def expire(self) -> None:
+        """Delete what is over by now: serving it stopped at its time. Raises `BrokerFault`."""
+        await self._eraser.expire()
 
     def beat(self) -> None:
         """Let every stream send a heartbeat now."""

@@ -156,7 +156,7 @@ class Deciding:
             return None
         portions, rulings = [], []
         for portion in held.portions:
-            if recipient.nation not in portion.recipients:
+            if recipient.nation not in portion.recipients or held.erased >> portion.index & 1:
                 continue
             if portion.expires is not None and portion.expires <= now:
                 continue

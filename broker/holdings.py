@@ -8,6 +8,7 @@ less than a kilobyte.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Final
 
@@ -56,7 +57,11 @@ class HeldPortion:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One accepted report. `released` says under which entry which set of portions went where."""
+    """One accepted report. `released` says under which entry which set of portions went where.
+
+    `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
+    of the statement that took the report back.
+    """
 
     position: int
     accepted: int
@@ -65,8 +70,19 @@ class Held:
     originator: str
     created: int
     portions: tuple[HeldPortion, ...]
-    recalled: bool = False
+    erased: int = 0
+    recall: str | None = None
     released: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    @property
+    def recalled(self) -> bool:
+        """Whether its originator took it back."""
+        return self.recall is not None
+
+    @property
+    def holders(self) -> frozenset[str]:
+        """Every nation that was sent some of it."""
+        return frozenset(nation for nation, _ in self.released)
 
     @property
     def nations(self) -> frozenset[str]:
@@ -129,6 +145,7 @@ class Holdings:
         self._by_id: dict[str, Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
+        self._expiring: list[tuple[int, int, int]] = []
         self._facts: dict[ReportFacts, ReportFacts] = {}
         self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
 
@@ -166,9 +183,20 @@ class Holdings:
         for portion in held.portions:
             self._facts.setdefault(portion.facts, portion.facts)
             self._topics.setdefault(_about(portion.topic), portion.topic)
+            if portion.expires is not None and not held.erased >> portion.index & 1:
+                heappush(self._expiring, (portion.expires, held.position, portion.index))
         offer = Offer(held.position, held)
         for nation in held.nations:
             self.lanes(nation).add(offer, held.lanes(nation))
+
+    def expired(self, now: int, most: int) -> list[tuple[Held, frozenset[int]]]:
+        """Reports with the portions that are over by now and not deleted yet, at most so many."""
+        found: dict[int, set[int]] = {}
+        while self._expiring and self._expiring[0][0] <= now and len(found) < most:
+            _, position, index = heappop(self._expiring)
+            if not self.at(position).erased >> index & 1:
+                found.setdefault(position, set()).add(index)
+        return [(self.at(position), frozenset(gone)) for position, gone in found.items()]
 
     def offer_again(self, held: Held, nation: str, position: int, commitment: str) -> None:
         """At this later position a portion may have been opened to a nation: offer it once more."""
@@ -238,4 +266,5 @@ class Holdings:
             originator=header.originator,
             created=header.created,
             portions=tuple(portions),
+            erased=sum(1 << p.index for p in frame.portions if not p.payload),
         )
