@@ -114,7 +114,8 @@ def released(
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
-    and only the originator's the nations that contributed.
+    and only the originator's the nations that contributed. How it is marked stands in the views of
+    those who have the label; which of its own reports it draws on is told to each contributor.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -135,14 +136,31 @@ def released(
     for channel in concerned("release", roles):
         shown = _shown(visible, nation, channel)
         rulings = [ruling for _, ruling in shown]
+        ours = {r for p, _ in shown for owner, r in p.sources if owner == channel}
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
             "portions": [portion.index for portion, _ in shown],
+            **(_marked(shown) if channel in (held.originator, nation) else {}),
+            **({"sources": sorted(ours)} if ours else {}),
             "rules": _rules(rulings, channel),
             "policies": _in_force(rulings, sources, channel, held.originator),
         }
     return Event("release", views)
+
+
+def _marked(shown: Iterable[tuple[HeldPortion, Ruling]]) -> dict[str, Any]:
+    """How each portion is marked, in the order of `portions`."""
+    return {
+        "marked": [
+            {
+                "banner": portion.marking.banner,
+                "precedence": portion.topic.precedence,
+                "obligations": list(portion.marking.obligations),
+            }
+            for portion, _ in shown
+        ]
+    }
 
 
 def _shown(visible: Visible, recipient: str, viewer: str) -> list[tuple[HeldPortion, Ruling]]:

@@ -1,7 +1,7 @@
 """Statements about reports: whose business they are, and what they do.
 
-A recall takes a report back, a consent and an approval open it to somebody, a complaint says what
-is wrong with it. What they do is the same when they arrive and when the journal is read again.
+A recall takes a report back and is confirmed by those who hold it, a consent and an approval open
+it to somebody, a complaint says what is wrong with it. What they do is the same when they arrive and when the journal is read again.
 """
 
 from typing import TypeAlias
@@ -13,7 +13,11 @@ from wire.errors import NotAllowed
 from wire.statements import Statement
 
 AboutReport: TypeAlias = (
-    bodies.ReportRelease | bodies.ReportRecall | bodies.ReportComplaint | bodies.Approval
+    bodies.ReportRelease
+    | bodies.ReportRecall
+    | bodies.RecallConfirm
+    | bodies.ReportComplaint
+    | bodies.Approval
 )
 """The bodies of statements about a report."""
 
@@ -31,8 +35,8 @@ def subject(statement: Statement) -> AboutReport | None:
 def parties(statement: Statement, holdings: Holdings) -> frozenset[str]:
     """The nations that a statement of scope "parties" is about, beside its author.
 
-    A recall concerns whoever got the report; a consent the nation that it names; a complaint the
-    originator.
+    A recall concerns whoever got the report; a consent the nation that it names; a complaint and
+    the confirmation of a recall the originator.
     """
     body = subject(statement)
     held = None if body is None else holdings.by_identity(body.report)
@@ -84,6 +88,8 @@ def _may_speak(body: AboutReport, nation: str, held: Held) -> bool:
         case bodies.ReportRelease():
             ours = nation == held.originator
             return ours and any(p.commitment == body.portion for p in held.portions)
+        case bodies.RecallConfirm():
+            return nation in held.holders and body.recall == held.recall
         case bodies.ReportComplaint():
             return nation == held.originator or any(who == nation for who, _ in held.released)
         case bodies.Approval():

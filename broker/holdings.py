@@ -14,6 +14,7 @@ from typing import Final
 
 from broker.matching import Topic
 from policies.facts import ReportFacts
+from wire.banner import banner
 from wire.labels import PRECEDENCES, Label, Source
 from wire.report import Frame, Header, PortionFrame, PortionLabel
 from wire.vocabulary import Vocabulary
@@ -36,6 +37,18 @@ class HeldAttachment:
     length: int
 
 
+Origin = tuple[str, str]
+"""Originator and identity of a report that another one draws on, directly or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """What is said of a portion where it is accounted for: its banner, what its readers owe."""
+
+    banner: str
+    obligations: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPortion:
     """One portion; `size` is roughly what a reader of it gets, in bytes."""
@@ -48,6 +61,8 @@ class HeldPortion:
     expires: int | None
     attachments: tuple[HeldAttachment, ...]
     size: int
+    sources: frozenset[Origin] = frozenset()
+    marking: Marking = Marking("", ())
 
     @property
     def urgency(self) -> int:
@@ -145,6 +160,7 @@ class Holdings:
         self._by_id: dict[str, Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
+        self._markings: dict[Marking, Marking] = {}
         self._expiring: list[tuple[int, int, int]] = []
         self._facts: dict[ReportFacts, ReportFacts] = {}
         self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
@@ -212,26 +228,29 @@ class Holdings:
         got = (mask for who, mask in held.released if who == nation)
         return bool(bits) and (nation == held.originator or any(m & bits[0] for m in got))
 
-    def contributors(self, label: Label) -> frozenset[str]:
-        """The originators of everything that a derived portion draws on, sources of sources too."""
-        found: set[str] = set()
+    def origins(self, label: Label) -> frozenset[Origin]:
+        """Everything that a derived portion draws on, sources of sources too."""
+        found: set[Origin] = set()
         for source in label.derived_from:
             held = self._by_identity.get(source.report)
             if held is not None:
-                found.add(held.originator)
-                found.update(
-                    nation
-                    for portion in held.portions
-                    if portion.commitment == source.portion
-                    for nation in portion.facts.contributors
-                )
+                found.add((held.originator, held.identity))
+                for portion in held.portions:
+                    if portion.commitment == source.portion:
+                        found |= portion.sources
         return frozenset(found)
+
+    def contributors(self, label: Label) -> frozenset[str]:
+        """The originators of everything that a derived portion draws on, sources of sources too."""
+        return frozenset(nation for nation, _ in self.origins(label))
 
     def portion(
         self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
         facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
+        line = banner(label, originator, vocabulary.mission, vocabulary)
+        marking = Marking(line, label.obligations)
         topic = Topic(facts.regions, facts.threats, label.precedence)
         return HeldPortion(
             index=frame.index,
@@ -242,6 +261,8 @@ class Holdings:
             expires=label.expires,
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
+            sources=self.origins(label),
+            marking=self._markings.setdefault(marking, marking),
         )
 
     def hold(

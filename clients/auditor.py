@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from clients.certificate import Certificate, certify
+from clients.history import History
 from clients.session import Session
 from wire import base64_strict, strict_json
 from wire.errors import Malformed
@@ -73,7 +75,23 @@ class Auditor(Session):
 
     async def entries(self) -> list[VerifiedEntry]:
         """Every entry that concerns the nation, proven and in order."""
-        return [entry async for _, page in self._pages() for entry in page]
+        return list((await self.history()).entries)
+
+    async def history(self) -> History:
+        """Every entry that concerns the nation, and the tree in which these are all there are."""
+        found, trust = list[VerifiedEntry](), Trust()
+        async for trust, page in self._pages():
+            found += page
+        return History(self.identity.nation, trust, tuple(found))
+
+    async def certificate(self, report: str) -> Certificate:
+        """Who was sent a recalled report of this nation, and what each says became of it.
+
+        Raises `NotAllowed` ("not-found") for a report that this nation has not recalled.
+        """
+        history = await self.history()
+        await self.follower.sync()
+        return certify(history, report, self.follower.said("report.recall", "recall.confirm"))
 
     async def _pages(self) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
         """Page after page, each with what is trusted once it was verified."""

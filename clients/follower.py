@@ -9,6 +9,7 @@ import base64
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -20,7 +21,7 @@ from clients.store import Store
 from clients.transport import Transport
 from clients.trees import Seen, Trees
 from wire import base64_strict, fold, statements, strict_json
-from wire.bodies import EpochGrant
+from wire.bodies import EpochGrant, ReportRecall
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
 from wire.errors import Malformed, NotAllowed
@@ -28,6 +29,7 @@ from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.prove import Trust, VerifiedEntry, walk
+from wire.statements import Statement
 
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
 
@@ -46,6 +48,25 @@ class Kept(Strict):
     position: int
     time: int
     raw: str
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """That a nation took a report back, by which statement at which entry."""
+
+    statement: str
+    nation: str
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A proven statement, where it stands in the journal, and since when (seconds)."""
+
+    statement: Statement
+    index: int
+    time: int
 
 
 class History(Strict):
@@ -74,6 +95,8 @@ class Follower:
         self._complete_to = self._saved = 0
         self._kept: list[Kept] = []
         self._grants: list[EpochGrant] = []
+        self.recalls: dict[str, Recalled] = {}
+        """What was taken back of what this nation was sent or said, by report."""
         self._ring: EpochKeyring | None = None
         self._following = anyio.Lock()
         self._followed_at = -math.inf
@@ -179,6 +202,19 @@ class Follower:
             if statement.head.type == "epoch.grant" and statement.body_bytes is not None:
                 self._grants.append(statement.body(EpochGrant))
                 self._ring = None
+            if statement.head.type == "report.recall" and statement.body_bytes is not None:
+                said, body = statement.identity, statement.body(ReportRecall)
+                recalled = Recalled(said, statement.head.nation, item.position, body.reason)
+                self.recalls.setdefault(body.report, recalled)
+
+    def said(self, *types: str) -> dict[str, Filed]:
+        """The statements of these types, by identity, with all that this nation may see of them."""
+        parsed = ((item, statements.parse(base64.b64decode(item.raw))) for item in self._kept)
+        return {
+            statement.identity: Filed(statement, item.position, item.time)
+            for item, statement in parsed
+            if statement.head.type in types
+        }
 
     def _refused(self, error: NotAllowed) -> NotAllowed:
         """Why this member is not welcome, as far as it can tell by itself."""

@@ -19,7 +19,7 @@ from clients.transport import STATEMENT
 from wire import statements, strict_json
 from wire.bodies import Kind
 from wire.entries import MISSION
-from wire.errors import Conflict, Malformed
+from wire.errors import Conflict, Malformed, NotAllowed
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
 
@@ -97,6 +97,23 @@ class Officer(Session):
         body = {"report": report, "reason": reason}
         return await self._say(
             lambda c: c.say(self.identity.nation, "report.recall", body, self._signers)
+        )
+
+    async def confirm(
+        self, report: str, outcome: str, *, basis: str | None = None
+    ) -> tuple[Spoken, ...]:
+        """Answer a recall for the nation: "destroyed", "retained" (by which law) or "never-opened".
+
+        A system may say it as well. Raises `NotAllowed` ("not-found") if nobody recalled it here.
+        """
+        await self.follower.sync()
+        recalled = self.follower.recalls.get(report)
+        if recalled is None:
+            raise NotAllowed("not-found", "no recall of such a report was told to your nation")
+        recall = recalled.statement
+        body = {"report": report, "recall": recall, "outcome": outcome, "basis": basis}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "recall.confirm", body, self._signers)
         )
 
     async def approve(

@@ -6,14 +6,23 @@ was signed, and what came is what the journal says was released; only then it is
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from clients.delivery import Release
+from clients.follower import Recalled
+from clients.officer import Officer
 from clients.open import open_report
 from clients.received import Notice, Received, ReleaseProof, Unopened
 from clients.session import Session
-from wire import base64_strict
-from wire.errors import Malformed, TearlineError
+from wire import base64_strict, strict_json
+from wire.bodies import RecallConfirm
+from wire.errors import Malformed, NotAllowed, TearlineError
+from wire.report import Header, parse_head
 from wire.verify import VerifiedReport, verify_delivery
+
+
+DESTROYED: Final = b"destroyed"  # here, and the nation has not been spoken for from here
+ANSWERED: Final = b"answered"
 
 
 class Receiving(Session):
@@ -29,9 +38,55 @@ class Receiving(Session):
         except TearlineError as reason:
             notice(Unopened(verified.identity, verified.originator, reason))
             return None
+        if self._is_recalled(verified.identity, verified.originator, notice):
+            return None
         if release.use == "release":  # what may only be displayed leaves no copy behind
             self.store.put(f"report:{verified.identity}", raw, lasting=False)
         return Received(opened, proof, raw)
+
+    # -- what was taken back
+
+    async def take_back(self, notice: Notice) -> None:
+        """Destroy what is kept here of reports that their originators took back.
+
+        A system that kept one answers for its nation, unless that was done; what keeps it from it
+        goes to `notice`, and it tries again the next time.
+        """
+        for report, recalled in list(self.follower.recalls.items()):
+            kept, mark = f"report:{report}", f"recalled:{report}"
+            sealed = self.store.get(kept) if kept in self.store else None
+            if sealed is not None and self._is_recalled(report, _originator(sealed), notice):
+                self.store.put(mark, DESTROYED)
+                self.store.drop(kept)
+            if mark in self.store and self.store.get(mark) == DESTROYED:
+                try:
+                    await self._answer(report, recalled)
+                except TearlineError as error:
+                    notice(error)
+                else:
+                    self.store.put(mark, ANSWERED)
+
+    async def _answer(self, report: str, recalled: Recalled) -> None:
+        """Say for the nation that it was destroyed, if this member is a system of it."""
+        directory, nation = self.directory, self.identity.nation
+        member = directory.members.get(self.identity.kid)
+        answers = self.follower.said("recall.confirm").values()
+        ours = [a.statement for a in answers if a.statement.head.nation == nation]
+        said = {statement.body(RecallConfirm).recall for statement in ours}
+        if member is None or member.kind != "system" or recalled.statement in said:
+            return
+        async with Officer(self.identity, clock=self.clock, random=self.random) as speaker:
+            await speaker.confirm(report, "destroyed")
+
+    def _is_recalled(self, report: str, originator: str, notice: Notice) -> bool:
+        """Whether its originator, and nobody else, took it back; then that is said."""
+        recalled = self.follower.recalls.get(report)
+        if recalled is None or recalled.nation != originator:
+            return False
+        notice(Unopened(report, originator, NotAllowed("recalled", recalled.reason)))
+        return True
+
+    # -- one release
 
     async def _verified_release(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
         # Its checkpoint is one proof away from the statements' own, whichever is the newer one.
@@ -65,3 +120,8 @@ class Receiving(Session):
         )
         if not use == view.get("use") == ("release" if may_keep else "display"):
             raise Malformed("bad-proof", "released for another use than it was signed for")
+
+
+def _originator(sealed: bytes) -> str:
+    """Whose report it is; it was verified before it was kept."""
+    return strict_json.load(parse_head(sealed)[1], Header).originator

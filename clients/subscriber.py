@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 import anyio
 
-from clients.delivery import End, Heartbeat, Page, Release, Wanted
+from clients.delivery import End, Heartbeat, Page, Recall, Release, Wanted
 from clients.identity import Identity
 from clients.open import OpenedAttachment
 from clients.received import Notice, Unopened, unnoticed
@@ -23,7 +23,7 @@ from clients.received import Received as Received
 from clients.receiving import Receiving
 from clients.shown import Place, Shown
 from clients.transport import JSON, PASSING, ServerEvent
-from wire import base64_strict, labels, report
+from wire import base64_strict, labels, report, statements
 from wire.errors import BrokerFault, Malformed, TearlineError
 
 PAGE: Final = 50  # reports of one page
@@ -80,6 +80,9 @@ class Subscriber(Receiving):
         path, failures = f"/v1/subscriptions/{name}/stream", 0
         while True:
             try:
+                if failures:  # what was taken back while the link was broken
+                    await self.follower.sync()
+                await self.take_back(notice)
                 async with aclosing(self.transport.events(path, place.last)) as events:
                     async for event in events:
                         failures = 0
@@ -112,6 +115,7 @@ class Subscriber(Receiving):
         `again` gives also what was shown before. FLASH comes first within a page.
         """
         await self.follower.sync()
+        await self.take_back(notice)
         wanted = Wanted.of(regions, threats, precedence)
         shown, given = self._shown(ANYWHERE), set[tuple[str, tuple[int, ...]]]()
         cursor: str | None = None
@@ -186,6 +190,17 @@ class Subscriber(Receiving):
             for name in names:
                 self._shown(name).add(received.identity, received.portions)
 
+    # -- what was taken back
+
+    async def _recalled(self, recall: Recall, notice: Notice) -> None:
+        """Believe a recall once it is proven: a statement of the originator, in its chain."""
+        statement = statements.parse(base64_strict.decode(recall.statement))
+        await self.follower.sync(at_least=recall.index)
+        if statement.identity not in self.follower.said("report.recall"):
+            raise Malformed("bad-proof", "a recall that does not stand in the journal")
+        self._verified.clear()
+        await self.take_back(notice)
+
     # -- one release
 
     async def _delivered(self, event: ServerEvent, name: str, notice: Notice) -> Received | None:
@@ -195,6 +210,8 @@ class Subscriber(Receiving):
         if event.kind == "heartbeat":
             await self.follower.observe(Heartbeat.read(event.data).checkpoint)
             self.follower.trees.keep()
+        if event.kind == "recall":
+            await self._recalled(Recall.read(event.data), notice)
         if event.kind != "report":
             return None
         digest = hashlib.sha256(event.data).digest()

@@ -129,6 +129,13 @@ def _report_release(step: Step) -> Directory:
     return directory
 
 
+def _recall_confirm(step: Step) -> Directory:
+    body = step.statement.body(bodies.RecallConfirm)
+    if (body.outcome == "retained") != bool(body.basis):
+        raise Malformed("bad-statement", "what is retained has a legal basis, and nothing else has")
+    return step.directory
+
+
 def _nothing(step: Step) -> Directory:
     """The body is well formed; it changes nobody's keys."""
     step.statement.body(bodies.RULES[step.statement.head.type].body)
@@ -152,6 +159,7 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "policy.publish": _policy,
     "report.release": _report_release,
     "report.recall": _nothing,
+    "recall.confirm": _recall_confirm,
     "report.complaint": _nothing,
     "approval": _nothing,
     "head.seen": _nothing,

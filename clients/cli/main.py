@@ -29,13 +29,14 @@ app = typer.Typer(
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 if FULL:
-    from clients.cli import demo, kit, mission, policy
+    from clients.cli import demo, kit, mission, policy, recall
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
     app.add_typer(mission.nation, name="nation")
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
+    app.add_typer(recall.app, name="recall")
     app.add_typer(policy.app, name="policy")
     app.add_typer(demo.app)
 

@@ -225,7 +225,10 @@ def _show(received: Received, *, json: bool) -> None:
 
 def _notice(what: Unopened | TearlineError) -> None:
     """Say beside the reports what did not open, and what is tried again."""
-    if isinstance(what, Unopened):
+    if isinstance(what, Unopened) and what.reason.slug == "recalled":
+        text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
+        text += "what was kept here is destroyed, and so must be every other copy"
+    elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"
     else:
         text = f"{what}; trying again"
