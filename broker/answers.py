@@ -12,12 +12,12 @@ from policies.explain import Line, OutcomeWord
 from wire.base64_strict import encode
 from wire.errors import NotAllowed
 from wire.evidence import Evidence, Segment
-from wire.model import NationCode, Strict
+from wire.model import Hex32B, NationCode, Strict, Token
 
 Use = Literal["release", "display"]
 """Whether a reader may keep what it gets, or only look at it."""
 
-EventKind = Literal["report", "recall", "heartbeat", "end"]
+EventKind = Literal["report", "recall", "unsupported", "heartbeat", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,21 @@ class Release:
         return len(self.report) * 3
 
 
+class Unsupported(Strict):
+    """A report of which the reader may have more than its client can be given, and the duties that
+    the client would have to keep.
+    """
+
+    report: Hex32B
+    lacks: tuple[Token, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a pull. `more` says whether a next page has anything for this reader."""
 
     releases: tuple[Release, ...]
+    unsupported: tuple[Unsupported, ...]
     cursor: str
     more: bool
 

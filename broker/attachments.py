@@ -87,12 +87,12 @@ class Attachments:
     ) -> Download:
         """Bytes `start` up to `end` for a reader who may have the portion.
 
-        Raises `NotAllowed` ("not-found") for whatever reason, `Conflict` ("incomplete",
-        "bad-range").
+        Raises `NotAllowed` ("obligation-unsupported", or "not-found" for whatever other reason),
+        `Conflict` ("incomplete", "bad-range").
         """
         found = self._find(identity, attachment)
         if found is None or not self._may_read(asker, found):
-            raise NotAllowed("not-found")
+            raise self._refusal(asker, found)
         await self._releases.one(asker, found[0])
         if not self._may_read(asker, found):
             raise NotAllowed("not-found")
@@ -135,6 +135,13 @@ class Attachments:
     def _may_read(self, asker: Asker, found: Found) -> bool:
         visible = self._releases.look(asker, found[0])
         return visible is not None and found[1] in visible.portions
+
+    def _refusal(self, asker: Asker, found: Found | None) -> NotAllowed:
+        """Why an asker gets nothing of an attachment, as far as it may know."""
+        beyond = None if found is None else self._releases.beyond(asker, found[0])
+        if found is None or beyond is None or found[1] not in beyond.portions:
+            return NotAllowed("not-found")
+        return self._releases.refusal(asker, found[0])
 
     def _path(self, found: Found) -> Path:
         held, _, attachment = found

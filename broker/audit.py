@@ -6,13 +6,14 @@ channel what it may read: no nation's rules stand in another nation's view, and 
 is content.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from broker.deciding import Visible
+from broker.deciding import Visible, use_of
 from broker.holdings import Held, HeldPortion
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
+from wire.labels import DISPLAY
 from wire.statements import Statement
 
 Role = Literal["originator", "contributor", "recipient", "author", "party", "reader"]
@@ -26,11 +27,13 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "subscription.set": ("reader",),
     "subscription.deleted": ("reader",),
     "audit.read": ("reader",),
+    "denial": ("originator", "contributor", "recipient"),
     "operator.start": (),
     "operator.stop": (),
 }
 """The roles that every kind of event concerns. Statements and the operator's acts concern the
-mission's own channel as well; of a statement whose body all may see, that channel tells all."""
+mission's own channel as well; of a statement whose body all may see, that channel tells all. A
+denial stands in the next `audit.read` of those it concerns."""
 
 OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop"})
 
@@ -114,8 +117,10 @@ def released(
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
-    and only the originator's the nations that contributed. How it is marked stands in the views of
-    those who have the label; which of its own reports it draws on is told to each contributor.
+    and only the originator's the nations that contributed. `display` lists the portions that may
+    only be looked at; what was released to be kept are the others. How it is marked stands in the
+    views of those who have the label; which of its own reports it draws on is told to each
+    contributor.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -130,18 +135,19 @@ def released(
         "accepted_time": held.accepted,
         "originator": held.originator,
         "to": nation,
-        "use": visible.use,
     }
     views = {}
     for channel in concerned("release", roles):
         shown = _shown(visible, nation, channel)
-        rulings = [ruling for _, ruling in shown]
-        ours = {r for p, _ in shown for owner, r in p.sources if owner == channel}
+        portions, rulings = [p for p, _ in shown], [ruling for _, ruling in shown]
+        ours = {report for p in portions for owner, report in p.sources if owner == channel}
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
-            "portions": [portion.index for portion, _ in shown],
-            **(_marked(shown) if channel in (held.originator, nation) else {}),
+            "use": use_of(portions, nation),
+            "portions": [portion.index for portion in portions],
+            "display": [p.index for p in portions if DISPLAY in p.duties(nation)],
+            **(_marked(portions) if channel in (held.originator, nation) else {}),
             **({"sources": sorted(ours)} if ours else {}),
             "rules": _rules(rulings, channel),
             "policies": _in_force(rulings, sources, channel, held.originator),
@@ -149,16 +155,16 @@ def released(
     return Event("release", views)
 
 
-def _marked(shown: Iterable[tuple[HeldPortion, Ruling]]) -> dict[str, Any]:
+def _marked(portions: Iterable[HeldPortion]) -> dict[str, Any]:
     """How each portion is marked, in the order of `portions`."""
     return {
         "marked": [
             {
-                "banner": portion.marking.banner,
+                "banner": portion.banner,
                 "precedence": portion.topic.precedence,
-                "obligations": list(portion.marking.obligations),
+                "obligations": sorted(portion.obligations),
             }
-            for portion, _ in shown
+            for portion in portions
         ]
     }
 
@@ -238,10 +244,23 @@ def subscription(
     return Event(kind, {channel: {"reader": reader, "name": name, "filter": dict(wanted)}})
 
 
-def read(nation: str, reader: str, after: int, limit: int) -> Event:
-    """A member is about to read its nation's channel from entry number `after` on."""
+def read(
+    nation: str,
+    reader: str,
+    after: int,
+    limit: int,
+    denials: Sequence[Mapping[str, Any]],
+    left_out: int,
+) -> Event:
+    """A member is about to read its nation's channel from entry number `after` on.
+
+    The entry brings what its nation is to be told of denials since the last one: they have no
+    entries of their own, for those would show in the log (`broker.denials`).
+    """
     (channel,) = concerned("audit.read", {"reader": [nation]})
-    return Event("audit.read", {channel: {"reader": reader, "after": after, "limit": limit}})
+    view = {"reader": reader, "after": after, "limit": limit}
+    told = {"denials": list(denials), "left_out": left_out}
+    return Event("audit.read", {channel: {**view, **told}})
 
 
 def operator(kind: str, version: str) -> Event:

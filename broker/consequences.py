@@ -1,7 +1,8 @@
 """Statements about reports: whose business they are, and what they do.
 
 A recall takes a report back and is confirmed by those who hold it, a consent and an approval open
-it to somebody, a complaint says what is wrong with it. What they do is the same when they arrive and when the journal is read again.
+it to somebody, a complaint says what is wrong with it. What they do is the same when they arrive
+and when the journal is read again.
 """
 
 from typing import TypeAlias

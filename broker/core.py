@@ -25,7 +25,8 @@ from broker.answers import (
 )
 from broker.attachments import Attachments
 from broker.cursors import CursorSeal
-from broker.deciding import Deciding
+from broker.deciding import NOTHING, Deciding
+from broker.denials import Denials
 from broker.erasing import Eraser
 from broker.intake import Intake
 from broker.journal import Journal
@@ -75,7 +76,8 @@ class Broker:
         upcoming = self._verifiers.__len__
         self._sequencer = sequencer = Sequencer(journal, clock, upcoming, inbox=limits.inbox)
         self._releases = Releases(state, deciding, journal, sequencer)
-        self._streams = Streams(state, self._releases, journal, limits)
+        self._denials = denials = Denials(state, deciding)
+        self._streams = Streams(state, self._releases, denials, journal, limits)
         ring = self._releases.ring
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
@@ -93,8 +95,8 @@ class Broker:
             random,
             limits.subscriptions_per_nation,
         )
-        self._pull = Pull(state, self._releases, limits)
-        self._pages = Pages(state, journal, sequencer)
+        self._pull = Pull(state, self._releases, denials, limits)
+        self._pages = Pages(state, journal, sequencer, denials)
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
         sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
@@ -124,6 +126,7 @@ class Broker:
             undo.push_async_callback(journal.close)
             broker = cls(settings, journal, still, random, settings.secret("cursor-key"))
             await startup.replay(broker._state, journal, still)
+            await broker._denials.load(journal)
             broker._sequencer.start()
             undo.push_async_callback(broker._sequencer.close)
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
@@ -144,6 +147,7 @@ class Broker:
         await self._streams.drain(self.settings.limits.drain_seconds)
         await self._verifiers.close()
         with contextlib.suppress(BrokerFault):  # a stopped journal takes no last words
+            await self._denials.keep(self.journal)
             await self._sequencer.do(startup.OperatorAct("operator.stop"))
         await self._sequencer.close()
         if self._beating is not None:
@@ -155,8 +159,9 @@ class Broker:
         while True:
             await asyncio.sleep(self.settings.limits.heartbeat_seconds)
             self.beat()
-            with contextlib.suppress(BrokerFault):  # a stopped journal has told everybody already
+            with contextlib.suppress(BrokerFault):  # it stopped; who needs it will hear that
                 await self.expire()
+                await self._denials.keep(self.journal)
 
     async def expire(self) -> None:
         """Delete what is over by now: serving it stopped at its time. Raises `BrokerFault`."""
@@ -190,12 +195,14 @@ class Broker:
     def _circumstances(self) -> tuple[Directory, int, int]:
         return self.directory, self.journal.size, self.now()
 
-    def _asker(self, reader: Member, purpose: str | None = None) -> Asker:
+    def _asker(
+        self, reader: Member, purpose: str | None = None, keeps: frozenset[str] = NOTHING
+    ) -> Asker:
         """As whom a member asks. Raises `NotAllowed` ("not-allowed") for an auditor."""
         self.check_ready()
         member = self.member(reader.kid)
         recipient = self._deciding.recipient(member)
-        return Asker(recipient, member.kid, self._deciding.purpose(purpose))
+        return Asker(recipient, member.kid, self._deciding.purpose(purpose), keeps)
 
     # -- in
 
@@ -216,18 +223,24 @@ class Broker:
 
     # -- out
 
-    async def fetch(self, reader: Member, identity: str) -> Release:
-        """One report. Raises `NotAllowed` ("not-found") for whatever reason."""
-        asker, holdings = self._asker(reader), self._state.holdings
-        held = holdings.by_identity(identity)
-        asked = held or holdings.newest()
-        if asked is not None:  # unknown takes as long as forbidden
-            self._deciding.look(asker.recipient, asked, asker.purpose, self.now())
-        return await self._releases.one(asker, held)
+    async def fetch(
+        self, reader: Member, identity: str, keeps: frozenset[str] = NOTHING
+    ) -> Release:
+        """One report, for a client that keeps these duties: see `Releases.one`."""
+        asker = self._asker(reader, keeps=keeps)
+        self._denials.asked(asker, "fetch", identity)  # unknown takes as long as forbidden
+        return await self._releases.one(asker, self._state.holdings.by_identity(identity))
 
-    async def pull(self, reader: Member, wanted: Filter, cursor: str | None, limit: int) -> Page:
+    async def pull(
+        self,
+        reader: Member,
+        wanted: Filter,
+        cursor: str | None,
+        limit: int,
+        keeps: frozenset[str] = NOTHING,
+    ) -> Page:
         """The next page of what the reader may have. Raises `Malformed` ("bad-cursor")."""
-        asker = self._asker(reader, wanted.purpose)
+        asker = self._asker(reader, wanted.purpose, keeps)
         check(wanted, self.directory.terms)
         seal = CursorSeal(self._cursor_key, self._random, "pull", reader.kid, encode(wanted))
         return await self._pull.page(asker, wanted, seal, cursor, limit)
@@ -259,10 +272,12 @@ class Broker:
         self._asker(reader)
         await self._subscriptions.set_cursor(reader, name, cursor)
 
-    def stream(self, reader: Member, name: str, cursor: str | None) -> AsyncGenerator[Event, None]:
+    def stream(
+        self, reader: Member, name: str, cursor: str | None, keeps: frozenset[str] = NOTHING
+    ) -> AsyncGenerator[Event, None]:
         """The events of a subscription: see `Subscriptions.stream`. Refuses at once."""
         self._asker(reader)
-        asker = self._asker(reader, self._subscriptions.get(reader, name).purpose)
+        asker = self._asker(reader, self._subscriptions.get(reader, name).purpose, keeps)
         return self._subscriptions.stream(self.member(reader.kid), asker, name, cursor)
 
     # -- the journal, read
@@ -299,7 +314,15 @@ class Broker:
         return await self._attachments.put(member, identity, attachment, start, total, chunk)
 
     async def read_attachment(
-        self, reader: Member, identity: str, attachment: str, start: int = 0, end: int | None = None
+        self,
+        reader: Member,
+        identity: str,
+        attachment: str,
+        start: int = 0,
+        end: int | None = None,
+        keeps: frozenset[str] = NOTHING,
     ) -> Download:
         """Ciphertext of an attachment: see `Attachments.read`."""
-        return await self._attachments.read(self._asker(reader), identity, attachment, start, end)
+        asker = self._asker(reader, keeps=keeps)
+        self._denials.asked(asker, "attachment", identity, attachment)
+        return await self._attachments.read(asker, identity, attachment, start, end)

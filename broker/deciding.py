@@ -7,8 +7,9 @@ What was decided is remembered for one second, one standing and one class of rea
 thousand streams of one nation ask once, and no change of anything is missed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from broker.answers import Use
 from broker.holdings import Held, HeldPortion
@@ -18,10 +19,14 @@ from policies.decide import Outcome
 from policies.facts import Circumstances, PrincipalKind, Recipient, ReportFacts
 from wire.directory import Directory
 from wire.errors import NotAllowed
+from wire.labels import DISPLAY
 from wire.members import Member
 
 REMEMBERED: Final = 65_536
 """Answers remembered within one second."""
+
+NOTHING: Final = frozenset[str]()
+"""What a client keeps that declares nothing."""
 
 PRINCIPALS: Final[dict[str, PrincipalKind]] = {
     "system": "Gateway",
@@ -48,6 +53,10 @@ class Visible:
     size: int
     lane: int
 
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of this nation must keep to be given these portions."""
+        return frozenset().union(*(portion.duties(nation) for portion in self.portions))
+
 
 class Deciding:
     """Asks the policies in force about readers and reports."""
@@ -56,7 +65,7 @@ class Deciding:
         self._state = state
         self._readers: dict[Recipient, Reader] = {}
         self._readers_of: Policies | None = None
-        self._known: dict[tuple[int, Recipient, str], Visible | None] = {}
+        self._known: dict[tuple[int, Recipient, str, frozenset[str]], Visible | None] = {}
         self._known_at = (-1, -1)
         self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
         self._ruled_at = (-1, -1)
@@ -137,26 +146,50 @@ class Deciding:
             known = self._ruled[key] = self.rule(recipient, facts, moment)
         return known
 
-    def visible(self, recipient: Recipient, held: Held, purpose: str) -> Visible | None:
-        """What this reader may have of a report at this very moment; None if nothing."""
+    def visible(
+        self, recipient: Recipient, held: Held, purpose: str, keeps: frozenset[str] = NOTHING
+    ) -> Visible | None:
+        """What this reader may have of a report at this very moment with a client that keeps these
+        duties; None if nothing.
+        """
         now = self._state.now()
         stamp = (self._state.version, now)
         if stamp != self._known_at or len(self._known) >= REMEMBERED:
             self._known, self._known_at = {}, stamp
-        key = (held.position, recipient, purpose)
+        key = (held.position, recipient, purpose, keeps)
         try:
             return self._known[key]
         except KeyError:
-            found = self._known[key] = self.look(recipient, held, purpose, now)
+            found = self._known[key] = self.look(recipient, held, purpose, now, keeps)
             return found
 
-    def look(self, recipient: Recipient, held: Held, purpose: str, now: int) -> Visible | None:
+    def beyond(
+        self, recipient: Recipient, held: Held, purpose: str, keeps: frozenset[str]
+    ) -> Visible | None:
+        """All that this reader may have, if its client keeps too few duties for some of it."""
+        duties = held.duties(recipient.nation)
+        if duties <= keeps:
+            return None
+        found = self.visible(recipient, held, purpose, keeps | duties)
+        return None if found is None or found.duties(recipient.nation) <= keeps else found
+
+    def look(
+        self,
+        recipient: Recipient,
+        held: Held,
+        purpose: str,
+        now: int,
+        keeps: frozenset[str] = NOTHING,
+    ) -> Visible | None:
         """The same, asked anew; for a report that may not be accepted yet."""
         if held.recalled:
             return None
         portions, rulings = [], []
         for portion in held.portions:
-            if recipient.nation not in portion.recipients or held.erased >> portion.index & 1:
+            nation = recipient.nation
+            if nation not in portion.recipients or not portion.duties(nation) <= keeps:
+                continue
+            if held.erased >> portion.index & 1:
                 continue
             if portion.expires is not None and portion.expires <= now:
                 continue
@@ -171,13 +204,13 @@ class Deciding:
             portions=tuple(portions),
             rulings=tuple(rulings),
             mask=sum(1 << portion.index for portion in portions),
-            use=_use(portions, recipient.nation),
+            use=use_of(portions, recipient.nation),
             size=sum(portion.size for portion in portions),
             lane=min(portion.urgency for portion in portions),
         )
 
 
-def _use(portions: list[HeldPortion], nation: str) -> Literal["release", "display"]:
+def use_of(portions: Iterable[HeldPortion], nation: str) -> Use:
     """To keep only if all of it may be kept."""
-    keep = all(nation in p.facts.release_to or nation == p.facts.originator for p in portions)
-    return "release" if keep else "display"
+    shown = any(DISPLAY in portion.duties(nation) for portion in portions)
+    return "display" if shown else "release"

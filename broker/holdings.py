@@ -12,10 +12,10 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Final
 
-from broker.matching import Topic
+from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
 from wire.banner import banner
-from wire.labels import PRECEDENCES, Label, Source
+from wire.labels import PRECEDENCES, Label, Source, duties
 from wire.report import Frame, Header, PortionFrame, PortionLabel
 from wire.vocabulary import Vocabulary
 
@@ -41,14 +41,6 @@ Origin = tuple[str, str]
 """Originator and identity of a report that another one draws on, directly or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Marking:
-    """What is said of a portion where it is accounted for: its banner, what its readers owe."""
-
-    banner: str
-    obligations: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPortion:
     """One portion; `size` is roughly what a reader of it gets, in bytes."""
@@ -61,8 +53,13 @@ class HeldPortion:
     expires: int | None
     attachments: tuple[HeldAttachment, ...]
     size: int
+    obligations: frozenset[str] = frozenset()
     sources: frozenset[Origin] = frozenset()
-    marking: Marking = Marking("", ())
+    banner: str = ""
+
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of this nation must keep to be given it (`wire.labels.Label.duties`)."""
+        return duties(self.obligations, self.facts.display_to, nation)
 
     @property
     def urgency(self) -> int:
@@ -104,10 +101,20 @@ class Held:
         """Every nation that holds a key to some portion."""
         return frozenset().union(*(portion.recipients for portion in self.portions))
 
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of a nation must keep to be given all that there is for it."""
+        ours = (p.duties(nation) for p in self.portions if nation in p.recipients)
+        return frozenset().union(*ours)
+
     def lanes(self, nation: str) -> frozenset[int]:
         """How urgent it can be for a reader of a nation, who may have all portions or some."""
         ours = frozenset(p.urgency for p in self.portions if nation in p.recipients)
         return ours or frozenset({LANES - 1})
+
+    def answering(self, nation: str, interest: Interest) -> int:
+        """The portions that answer a filter, of those that a nation has a key to, as bits."""
+        ours = (p for p in self.portions if nation in p.recipients and p.topic in interest)
+        return sum(1 << portion.index for portion in ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,7 @@ class Holdings:
         self._by_id: dict[str, Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
-        self._markings: dict[Marking, Marking] = {}
+        self._banners: dict[str, str] = {}
         self._expiring: list[tuple[int, int, int]] = []
         self._facts: dict[ReportFacts, ReportFacts] = {}
         self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
@@ -250,7 +257,6 @@ class Holdings:
         """What is remembered of one verified portion."""
         facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
         line = banner(label, originator, vocabulary.mission, vocabulary)
-        marking = Marking(line, label.obligations)
         topic = Topic(facts.regions, facts.threats, label.precedence)
         return HeldPortion(
             index=frame.index,
@@ -261,8 +267,9 @@ class Holdings:
             expires=label.expires,
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
+            obligations=frozenset(label.obligations),
             sources=self.origins(label),
-            marking=self._markings.setdefault(marking, marking),
+            banner=self._banners.setdefault(line, line),
         )
 
     def hold(

@@ -26,7 +26,7 @@ from broker.sequencer import Sequencer
 from broker.state import State
 from broker.submission import Audience, SubmitAct
 from broker.verifiers import Verifiers
-from wire import report
+from wire import report, strict_json
 from wire.errors import BrokerFault, Conflict, NotAllowed
 from wire.report import PortionFrame, PortionLabel
 
@@ -96,7 +96,7 @@ def _same(kept: PortionFrame, shown: PortionFrame) -> bool:
     """
     if kept.payload:
         return kept.encode() == shown.encode()
-    label = PortionLabel.model_validate_json(kept.label_bytes)
+    label = strict_json.load(kept.label_bytes, PortionLabel)
     wraps = {i: _digest(wrap) for i, wrap in shown.wraps.items()}
     return (
         (kept.index, kept.descriptor) == (shown.index, shown.descriptor)

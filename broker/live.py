@@ -13,12 +13,13 @@ this reader. Who comes back with it misses nothing; what overtook may come once 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from broker.answers import Event, EventKind, Release
+from broker.answers import Event, EventKind, Release, Unsupported
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
+from broker.denials import Denials
 from broker.holdings import Held, Lanes, Offer
 from broker.journal import Journal
 from broker.matching import Filter, Interest
@@ -61,17 +62,8 @@ class Group:
     def matching(self, held: Held) -> int:
         """The portions that answer the filter, of those that the nation has a key to, as bits."""
         if self._newest[0] is not held:  # all its streams ask about the same one, one by one
-            self._newest = held, self._matching(held)
+            self._newest = held, held.answering(self.asker.recipient.nation, self.interest)
         return self._newest[1]
-
-    def _matching(self, held: Held) -> int:
-        nation = self.asker.recipient.nation
-        answering = (
-            1 << p.index
-            for p in held.portions
-            if nation in p.recipients and p.topic in self.interest
-        )
-        return sum(answering)
 
 
 @dataclass(slots=True)
@@ -93,16 +85,19 @@ class LiveStream:
         position: int,
         state: State,
         releases: Releases,
+        denials: Denials,
         journal: Journal,
         life: int,
     ) -> None:
         self.member, self.name, self.group = member, name, group
-        self.asker = Asker(group.asker.recipient, member.kid, group.asker.purpose)
+        self.asker = replace(group.asker, kid=member.kid)
         self._state, self._releases, self._journal = state, releases, journal
+        self._denials = denials
         self._seal, self._mark = seal, position
         self._offers = state.holdings.lanes(member.nation)
         self._at = [Lanes.start(lane, position) for lane in self._offers.lanes]
         self._early = frozenset[int]()  # positions taken; a later lane may have them still
+        self._beyond: Visible | None = None  # what its client cannot be given, to be said next
         self._ahead: dict[tuple[int, int], Release] = {}
         self._wake = asyncio.Event()
         self._beats = 0
@@ -145,7 +140,10 @@ class LiveStream:
     # -- what its reader gets
 
     async def events(self, leave: Callable[["LiveStream"], None]) -> AsyncGenerator[Event, None]:
-        """Reports, recalls, heartbeats and, at the end, why it ends. `leave` is called when all is over."""
+        """Reports, recalls, heartbeats and, at the end, why it ends.
+
+        `leave` is called when all is over.
+        """
         try:
             while True:
                 event = await self._next()
@@ -204,7 +202,9 @@ class LiveStream:
         """The most urgent report there is; None if there is none, or something else comes first."""
         self._wake.clear()
         while self.ended is None and self._beats < OVERDUE and not self._notices:
-            looked, found = self._find()
+            looked, found = self._find() if self._beyond is None else (0, None)
+            if self._beyond is not None:
+                return self._unsupported(self._beyond)
             if found is None and looked < SCAN:
                 break
             if found is None:  # there is more to look at; others first
@@ -220,8 +220,20 @@ class LiveStream:
     def _take(self, found: _Found) -> None:
         self._at[found.lane] = found.after
         self._ahead.pop(_name(found.visible), None)
-        if len(found.visible.held.portions) > 1:
-            self._early |= {self._offers.lanes[found.lane][found.after - 1].position}
+        offer = self._offers.lanes[found.lane][found.after - 1]
+        self._beyond = self._releases.beyond(self.asker, offer.held)
+        self._pass(offer)
+
+    def _pass(self, offer: Offer) -> None:
+        """It was taken; what stands in several lanes is not to be taken from another one."""
+        if len(offer.held.portions) > 1:
+            self._early |= {offer.position}
+
+    def _unsupported(self, beyond: Visible) -> Event:
+        self._beyond = None
+        lacks = self.asker.lacks(beyond)
+        told = Unsupported(report=beyond.held.identity, lacks=lacks)
+        return self._event("unsupported", told.model_dump_json().encode())
 
     def _release(self, visible: Visible) -> Release | None:
         name = _name(visible)
@@ -241,7 +253,22 @@ class LiveStream:
                     return looked, _Found(lane, at + 1, visible)
                 self._at[lane] = at + 1
                 looked += 1
+                self._beyond = self._look_beyond(offers[at])
+                if self._beyond is not None:
+                    self._pass(offers[at])
+                    return looked, None
         return looked, None
+
+    def _look_beyond(self, offer: Offer) -> Visible | None:
+        """What answers the filter only with what is not for this client."""
+        matching = self.group.matching(offer.held)
+        if not matching or offer.position in self._early:
+            return None
+        beyond = self._releases.beyond(self.asker, offer.held)
+        if beyond is None or not beyond.mask & offer.portions & matching:
+            return None
+        visible = self._releases.look(self.asker, offer.held)
+        return beyond if visible is None or not visible.mask & matching else None
 
     def _look(self, offer: Offer, lane: int) -> Visible | None:
         """What this reader may have of an offer now, if that answers its filter and is as urgent
@@ -250,6 +277,10 @@ class LiveStream:
         matching = self.group.matching(offer.held)
         if not matching or offer.position in self._early:
             return None
+        entitled = self._releases.entitled(self.asker, offer.held)
+        allowed = 0 if entitled is None else entitled.mask
+        if matching & ~allowed:
+            self._denials.passed_over(self.asker, "stream", offer.held, matching & ~allowed)
         visible = self._releases.look(self.asker, offer.held)
         if visible is None or not visible.mask & offer.portions or visible.lane > lane:
             return None

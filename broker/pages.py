@@ -10,7 +10,8 @@ from typing import Final
 from broker import audit
 from broker.answers import StatementPage, ViewPage
 from broker.consequences import parties
-from broker.journal import Entry, Journal, Record
+from broker.denials import Denials, Told
+from broker.journal import Change, Entry, Journal, Record
 from broker.sequencer import Act, Moment, Sequencer
 from broker.state import State
 from wire import statements
@@ -30,25 +31,43 @@ PAGE_BYTES: Final = 8 << 20
 class ReadAct(Act[None]):
     """Journals that somebody reads the journal, before it is read."""
 
-    def __init__(self, viewer: Member, after: int, limit: int) -> None:
-        self._viewer, self._after, self._limit = viewer, after, limit
+    def __init__(self, denials: Denials, viewer: Member, after: int, limit: int) -> None:
+        self._denials, self._viewer = denials, viewer
+        self._after, self._limit = after, limit
+        self._told: Told = ()
+        self._left_out = 0
 
     def plan(self, moment: Moment) -> Sequence[Record]:
-        """One entry."""
-        del moment
-        viewer = self._viewer
-        return (Record(audit.read(viewer.nation, viewer.kid, self._after, self._limit)),)
+        """One entry, with what its nation is to be told of denials; another read of the same batch
+        tells them already.
+        """
+        viewer, claim = self._viewer, ("denials", self._viewer.nation)
+        if claim not in moment.claimed:
+            moment.claimed.add(claim)
+            self._told, self._left_out = self._denials.due(viewer.nation)
+        told = [
+            {**name.view, "first": t.first, "last": t.last, "times": t.times}
+            for name, t in self._told
+        ]
+        event = audit.read(
+            viewer.nation, viewer.kid, self._after, self._limit, told, self._left_out
+        )
+        return (Record(event, (), tuple(Change("denial.drop", name) for name, _ in self._told)),)
 
     def settle(self, entries: Sequence[Entry]) -> None:
-        """Nothing follows."""
+        """They are told."""
         del entries
+        self._denials.settle(self._viewer.nation, self._told, self._left_out)
 
 
 class Pages:
     """Reads the journal for those who may."""
 
-    def __init__(self, state: State, journal: Journal, sequencer: Sequencer) -> None:
+    def __init__(
+        self, state: State, journal: Journal, sequencer: Sequencer, denials: Denials
+    ) -> None:
         self._state, self._journal, self._sequencer = state, journal, sequencer
+        self._denials = denials
 
     async def statements(
         self, viewer: Member, after: int, trusted_size: int, limit: int
@@ -77,7 +96,7 @@ class Pages:
         if viewer.kind not in READS_VIEWS:
             raise NotAllowed("not-allowed", "auditors and officers read the journal")
         after, limit = max(0, after), max(1, limit)
-        await self._sequencer.do(ReadAct(viewer, after, limit))
+        await self._sequencer.do(ReadAct(self._denials, viewer, after, limit))
         self._state.member(viewer.kid, self._journal.size)  # it may have been revoked meanwhile
         segment = await self._journal.segment(viewer.nation, after, limit)
         return ViewPage(segment, await self._consistency(segment, trusted_size))

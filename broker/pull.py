@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from broker.answers import Page
+from broker.answers import Page, Unsupported
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
+from broker.denials import Denials
 from broker.holdings import Lanes, Offer
 from broker.matching import Filter, Interest
 from broker.release import Asker, Releases
@@ -24,8 +25,9 @@ SCAN: Final = 2_048
 class Pull:
     """Answers pulls."""
 
-    def __init__(self, state: State, releases: Releases, limits: Limits) -> None:
+    def __init__(self, state: State, releases: Releases, denials: Denials, limits: Limits) -> None:
         self._state, self._releases, self._limits = state, releases, limits
+        self._denials = denials
 
     async def page(
         self, asker: Asker, wanted: Filter, seal: CursorSeal, cursor: str | None, limit: int
@@ -37,14 +39,24 @@ class Pull:
         position = -1 if cursor is None else seal.open(cursor)
         limit = max(1, min(limit, self._limits.page))
         found, last, more = await self._find(asker, wanted, position, limit)
-        releases = await self._releases.serve(asker, [visible.held for visible in found])
+        beyond = [b for v in found if (b := self._releases.beyond(asker, v.held)) is not None]
+        given = [v.held for v in found if not asker.lacks(v)]
+        releases = await self._releases.serve(asker, given)
         # What was withdrawn while the page was made is left out, as if it had never been on it.
-        return Page(tuple(r for r in releases if r is not None), seal.seal(last), more)
+        return Page(
+            tuple(r for r in releases if r is not None),
+            tuple(Unsupported(report=b.held.identity, lacks=asker.lacks(b)) for b in beyond),
+            seal.seal(last),
+            more,
+        )
 
     async def _find(
         self, asker: Asker, wanted: Filter, position: int, limit: int
     ) -> tuple[Sequence[Visible], int, bool]:
-        """What is on the page, the position up to which it reaches, and whether there is more."""
+        """What is on the page, the position up to which it reaches, and whether there is more.
+
+        What is there for the reader and not for its client is on the page too, to be named.
+        """
         interest = Interest(wanted, self._state.standing.directory.terms)
         offers = self._state.holdings.lanes(asker.recipient.nation).all
         found: dict[int, Visible] = {}
@@ -64,10 +76,14 @@ class Pull:
 
     def _look(self, asker: Asker, offer: Offer, interest: Interest) -> Visible | None:
         """What the reader may have of an offer, if some of that is what it asks for."""
-        nation = asker.recipient.nation
-        if not any(p.topic in interest for p in offer.held.portions if nation in p.recipients):
+        matching = offer.held.answering(asker.recipient.nation, interest)
+        if not matching:
             return None
-        visible = self._releases.look(asker, offer.held)
-        if visible is None or not visible.mask & offer.portions:
-            return None
-        return visible if any(p.topic in interest for p in visible.portions) else None
+        entitled = self._releases.entitled(asker, offer.held)
+        allowed = 0 if entitled is None else entitled.mask
+        if matching & ~allowed:
+            self._denials.passed_over(asker, "pull", offer.held, matching & ~allowed)
+        for visible in (self._releases.look(asker, offer.held), entitled):
+            if visible and visible.mask & offer.portions and visible.mask & matching:
+                return visible
+        return None

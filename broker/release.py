@@ -18,7 +18,7 @@ from typing import Final
 
 from broker import audit
 from broker.answers import Release
-from broker.deciding import Deciding, Visible
+from broker.deciding import NOTHING, Deciding, Visible
 from broker.holdings import Held
 from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
@@ -40,11 +40,18 @@ Key = tuple[int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A reader with what it asks for: as whom it reads, its own key, and its purpose."""
+    """A reader with what it asks for: as whom it reads, its own key, its purpose, and the duties
+    that its client declares to keep.
+    """
 
     recipient: Recipient
     kid: str
     purpose: str
+    keeps: frozenset[str] = NOTHING
+
+    def lacks(self, visible: Visible) -> tuple[str, ...]:
+        """The duties of these portions that its client does not keep."""
+        return tuple(sorted(visible.duties(self.recipient.nation) - self.keeps))
 
 
 class Ring:
@@ -88,7 +95,7 @@ class ReleaseAct(Act[Mapping[Key, Evidence]]):
         asker, records = self._asker, list[Record]()
         self._state.member(asker.kid, moment.position)
         for held in self._wanted:
-            visible = self._deciding.visible(asker.recipient, held, asker.purpose)
+            visible = self._deciding.visible(asker.recipient, held, asker.purpose, asker.keeps)
             if visible is None:
                 continue
             record = release_record(self._state, visible, asker, held.position, moment)
@@ -136,7 +143,15 @@ class Releases:
     def look(self, asker: Asker, held: Held) -> Visible | None:
         """What the asker may have at this moment. Raises `BrokerFault` if the journal stopped."""
         self._sequencer.check()
-        return self._deciding.visible(asker.recipient, held, asker.purpose)
+        return self._deciding.visible(asker.recipient, held, asker.purpose, asker.keeps)
+
+    def beyond(self, asker: Asker, held: Held) -> Visible | None:
+        """All that the asker might have, if its client keeps too few duties for some of it."""
+        return self._deciding.beyond(asker.recipient, held, asker.purpose, asker.keeps)
+
+    def entitled(self, asker: Asker, held: Held) -> Visible | None:
+        """All that the policies let the asker have at this moment, whatever its client keeps."""
+        return self.beyond(asker, held) or self.look(asker, held)
 
     async def serve(self, asker: Asker, wanted: Sequence[Held]) -> list[Release | None]:
         """A release for each report, or None where the asker may have nothing.
@@ -159,11 +174,20 @@ class Releases:
         raise BrokerFault("busy")
 
     async def one(self, asker: Asker, held: Held | None) -> Release:
-        """One report. Raises `NotAllowed` ("not-found") for whatever reason."""
+        """One report. Raises `NotAllowed`: "obligation-unsupported" with the duties if a client
+        that keeps them would be given it, or "not-found" for whatever other reason.
+        """
         found = None if held is None else (await self.serve(asker, [held]))[0]
         if found is None:
-            raise NotAllowed("not-found")
+            raise self.refusal(asker, held)
         return found
+
+    def refusal(self, asker: Asker, held: Held | None) -> NotAllowed:
+        """Why an asker gets nothing of a report, as far as it may know."""
+        beyond = None if held is None else self.beyond(asker, held)
+        if beyond is None:
+            return NotAllowed("not-found")
+        return NotAllowed("obligation-unsupported", ", ".join(asker.lacks(beyond)))
 
     async def _make(self, asker: Asker, lacking: Sequence[Visible]) -> dict[Key, Release]:
         """Journal (2) what is not released yet, then put the bytes and the proofs together."""

@@ -12,6 +12,7 @@ from typing import Final
 from broker import logs
 from broker.answers import Event
 from broker.cursors import CursorSeal
+from broker.denials import Denials
 from broker.holdings import Held
 from broker.journal import Journal
 from broker.live import Group, LiveStream
@@ -26,14 +27,22 @@ from wire.errors import Conflict, Malformed
 from wire.members import Member
 from wire.statements import Statement
 
-GroupName = tuple[Recipient, str, Filter]
+GroupName = tuple[Recipient, str, frozenset[str], Filter]
 
 
 class Streams:
     """All open streams."""
 
-    def __init__(self, state: State, releases: Releases, journal: Journal, limits: Limits) -> None:
+    def __init__(
+        self,
+        state: State,
+        releases: Releases,
+        denials: Denials,
+        journal: Journal,
+        limits: Limits,
+    ) -> None:
         self._state, self._releases, self._journal = state, releases, journal
+        self._denials = denials
         self._limits: Final = limits
         self._open: dict[tuple[str, str], LiveStream] = {}
         self._by_member: dict[str, int] = {}
@@ -85,6 +94,7 @@ class Streams:
             position,
             self._state,
             self._releases,
+            self._denials,
             self._journal,
             int(self._limits.stream_seconds),
         )
@@ -110,7 +120,7 @@ class Streams:
         place, group = (stream.member.kid, stream.name), stream.group
         group.streams.pop(stream, None)
         if not group.streams:
-            self._groups.pop((group.asker.recipient, group.asker.purpose, group.wanted), None)
+            self._groups.pop(_name(group.asker, group.wanted), None)
             if self._index is not None:
                 self._index.discard(group)
         self._by_member[place[0]] -= 1
@@ -169,8 +179,12 @@ class Streams:
     def offer(self, held: Held) -> None:
         """Wake those who asked for it and may have it. What others get cuts nobody off."""
         for group in self._matching(held):
-            visible = self._releases.look(group.asker, held)
-            if visible is not None and visible.mask & group.matching(held):
+            entitled, matching = self._releases.entitled(group.asker, held), group.matching(held)
+            allowed = 0 if entitled is None else entitled.mask
+            if matching & ~allowed:
+                self._denials.passed_over(group.asker, "stream", held, matching & ~allowed)
+            if entitled is not None and allowed & matching:
+                visible = self._releases.look(group.asker, held) or entitled
                 for stream in group.streams:
                     stream.wake(visible.size)
 
@@ -203,7 +217,7 @@ class Streams:
         return [group for group in found if group.asker.recipient.nation in nations]
 
     def _group(self, asker: Asker, wanted: Filter) -> Group:
-        name = (asker.recipient, asker.purpose, wanted)
+        name = _name(asker, wanted)
         group = self._groups.get(name)
         if group is None:
             terms = self._state.standing.directory.terms
@@ -211,3 +225,7 @@ class Streams:
             if self._index is not None:
                 self._index.add(group, wanted)
         return group
+
+
+def _name(asker: Asker, wanted: Filter) -> GroupName:
+    return asker.recipient, asker.purpose, asker.keeps, wanted

@@ -170,7 +170,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         """For those who listen right now: their releases are part of the same transaction."""
         records = []
         for asker, matching in self._desk.audience.askers(held):
-            visible = self._desk.deciding.look(asker.recipient, held, asker.purpose, moment.time)
+            visible = self._desk.deciding.look(
+                asker.recipient, held, asker.purpose, moment.time, asker.keeps
+            )
             if visible is not None and visible.mask & matching:
                 record = release_record(self._state, visible, asker, held.position, moment)
                 if record is not None:

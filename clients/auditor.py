@@ -1,11 +1,14 @@
 """Step 10, audit: the whole history that concerns one nation, walked and proven complete."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import anyio
+
 from clients.certificate import Certificate, certify
+from clients.denials import Denial, told_in
 from clients.history import History
 from clients.session import Session
 from wire import base64_strict, strict_json
@@ -79,10 +82,9 @@ class Auditor(Session):
 
     async def history(self) -> History:
         """Every entry that concerns the nation, and the tree in which these are all there are."""
-        found, trust = list[VerifiedEntry](), Trust()
-        async for trust, page in self._pages():
-            found += page
-        return History(self.identity.nation, trust, tuple(found))
+        pages = [page async for page in self._pages()]
+        entries = tuple(entry for _, page in pages for entry in page)
+        return History(self.identity.nation, pages[-1][0], entries)
 
     async def certificate(self, report: str) -> Certificate:
         """Who was sent a recalled report of this nation, and what each says became of it.
@@ -93,9 +95,32 @@ class Auditor(Session):
         await self.follower.sync()
         return certify(history, report, self.follower.said("report.recall", "recall.confirm"))
 
-    async def _pages(self) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
-        """Page after page, each with what is trusted once it was verified."""
-        nation, trust, complete = self.identity.nation, Trust(), False
+    async def denials(self) -> list[Denial]:
+        """All that was asked for in vain and that the nation was told of, oldest first."""
+        return [denial for entry in await self.entries() for denial in told_in(entry)]
+
+    async def follow_denials(
+        self, every: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> AsyncIterator[Denial]:
+        """The same, and then what comes, looking every so many seconds, without an end.
+
+        The pace is fixed on purpose: a look is an entry that everybody sees in the log, and one
+        that came because of a denial would tell who asked that there is a report.
+        """
+        trust: Trust | None = None
+        while True:
+            async for reached, page in self._pages(trust):
+                trust = reached
+                for entry in page:
+                    for denial in told_in(entry):
+                        yield denial
+            await sleep(every)
+
+    async def _pages(
+        self, trust: Trust | None = None
+    ) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
+        """Page after page from there on, each with what is trusted once it was verified."""
+        nation, trust, complete = self.identity.nation, trust or Trust(), False
         while not complete:
             seen = self.follower.seen.size
             answer = await self.transport.page(

@@ -8,7 +8,7 @@ from pydantic import Field
 from wire import strict_json
 from wire.errors import SLUGS, BrokerFault, NotAllowed, TearlineError
 from wire.evidence import Evidence
-from wire.model import Strict
+from wire.model import Hex32B, Strict, Token
 from wire.report import REPORT_MAX
 from wire.statements import STATEMENT_MAX
 
@@ -29,10 +29,26 @@ class Release(Strict):
         return strict_json.load(data, cls, limit=RELEASE_MAX, prose=True)
 
 
+class Unsupported(Strict):
+    """That the broker holds back some of a report, for this client declares too few duties.
+
+    Nothing proves it, and nothing depends on it: it is told to the reader.
+    """
+
+    report: Hex32B
+    lacks: tuple[Token, ...]
+
+    @classmethod
+    def read(cls, data: bytes) -> "Unsupported":
+        """From JSON. Raises `Malformed`."""
+        return strict_json.load(data, cls)
+
+
 class Page(Strict):
     """What `GET /v1/reports` answers."""
 
     releases: tuple[Release, ...]
+    unsupported: tuple[Unsupported, ...]
     cursor: str
     more: bool
 

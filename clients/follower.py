@@ -132,6 +132,11 @@ class Follower:
         return self._ring
 
     @property
+    def history(self) -> Sequence[Kept]:
+        """Every statement of the mission so far, folded and so proven, in order."""
+        return self._kept
+
+    @property
     def seen(self) -> Seen:
         """The newest tree that this client has verified."""
         return self.trees.newest

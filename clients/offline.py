@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Collection
 
 from clients.identity import Identity
 from clients.open import OpenedReport, open_report
@@ -11,12 +12,13 @@ from wire.report import parse
 from wire.verify import verify_delivery
 
 
-def open_file(identity: Identity, raw: bytes) -> OpenedReport:
-    """Verify and open the bytes of a `.tlr` file.
+def open_file(identity: Identity, raw: bytes, *, keeps: Collection[str] = ()) -> OpenedReport:
+    """Verify and open the bytes of a `.tlr` file, by a client that keeps these duties of a label.
 
     There is no journal to ask, so the signer must be valid by the newest directory that this
     identity has followed; the caller knows where the file comes from.
-    Raises `Malformed` or `NotAllowed` ("no-key", "unknown-signer") in words. Nothing is written.
+    Raises `Malformed` or `NotAllowed` ("no-key", "obligation-unsupported", …) in words.
+    Nothing is written.
     """
     session = Session(identity, clock=time.time, random=os.urandom)
     directory = session.directory
@@ -29,4 +31,5 @@ def open_file(identity: Identity, raw: bytes) -> OpenedReport:
         raise NotAllowed("no-key", f"no portion of this file is for {nation}")
     raw = frame.redacted(ours, nation)
     verified = verify_delivery(raw, directory, directory.position + 1, int(time.time()), nation)
-    return open_report(verified, nation, session.follower.keyring(), directory.terms)
+    keyring = session.follower.keyring()
+    return open_report(verified, nation, keyring, directory.terms, keeps=frozenset(keeps))

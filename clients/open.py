@@ -47,16 +47,19 @@ def open_report(
     keyring: EpochKeyring,
     vocabulary: Vocabulary,
     releases: Iterable[ReportRelease] = (),
+    keeps: frozenset[str] = frozenset(),
 ) -> OpenedReport:
-    """Open what can be opened with this keyring.
+    """Open what can be opened with this keyring, by a client that keeps these duties of a label.
 
     `releases` are the originator's later consents to this nation, verified like every statement.
-    Raises `NotAllowed` ("no-key") or `Malformed` ("undecryptable", "bad-content") if nothing opens.
+    Raises `NotAllowed` ("no-key", "obligation-unsupported") or `Malformed` ("undecryptable",
+    "bad-content") if nothing opens.
     """
     later = {r.portion: r for r in releases if r.report == verified.identity and r.to == nation}
     opened, closed = [], []
     for portion in verified.portions:
         try:
+            _check_duties(portion, nation, keeps)
             key = _content_key(verified, portion, nation, keyring, later, vocabulary)
             opened.append(_opened(verified, portion, key, vocabulary))
         except TearlineError as reason:
@@ -93,6 +96,12 @@ def rewrap(
     key = _content_key(verified, portion, nation, keyring, {}, vocabulary)
     info = report.wrap_info(to.level, to.nation, to.kid, _bound(verified, portion))
     return seal_to(to.public, key, info)
+
+
+def _check_duties(portion: VerifiedPortion, nation: str, keeps: frozenset[str]) -> None:
+    """Nothing is decrypted that this client may not show, whoever gave it the bytes."""
+    if lacks := portion.label.duties(nation) - keeps:
+        raise NotAllowed("obligation-unsupported", ", ".join(sorted(lacks)))
 
 
 class _Wrap(NamedTuple):

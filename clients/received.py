@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from clients import amended
+from clients.delivery import Unsupported
 from clients.open import OpenedReport
 from wire import labels
 from wire.errors import TearlineError
@@ -22,12 +24,19 @@ class ReleaseProof:
 
 @dataclass(frozen=True)
 class Received:
-    """An opened report together with the proof that it was released to this nation."""
+    """An opened report together with the proof that it was released to this nation.
+
+    What `may_keep` does not name is for the eyes of now: show it, and leave no copy of it.
+    """
 
     report: OpenedReport
     proof: ReleaseProof
     raw: bytes = field(repr=False)
-    """The sealed bytes as delivered: what a `.tlr` file holds."""
+    """The sealed bytes of the portions that may be kept, empty if none may: a `.tlr` file."""
+    may_keep: frozenset[int] = frozenset()
+    """The places of those portions."""
+    superseded_by: str | None = None
+    """The newest report that its originator put in its place, if one was read here."""
 
     @property
     def identity(self) -> str:
@@ -38,6 +47,11 @@ class Received:
     def originator(self) -> str:
         """The nation that says it."""
         return self.report.originator
+
+    @property
+    def supersedes(self) -> frozenset[str]:
+        """The reports in whose place it stands."""
+        return amended.replaces(self.report)
 
     @property
     def banner(self) -> str:
@@ -80,9 +94,12 @@ class Unopened:
     reason: TearlineError
 
 
-Notice = Callable[[Unopened | TearlineError], None]
-"""Called with what did not open, and with each fault of a link that is tried again."""
+Notable = Unopened | Unsupported | TearlineError
+
+Notice = Callable[[Notable], None]
+"""Called with what did not open, with what was held back because this client keeps too few duties,
+and with each fault of a link that is tried again."""
 
 
-def unnoticed(_what: Unopened | TearlineError) -> None:
+def unnoticed(_what: Notable) -> None:
     """For callers who do not want to know."""

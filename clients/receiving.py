@@ -5,44 +5,65 @@ originator's key stood when the report was accepted; its signature holds; the la
 was signed, and what came is what the journal says was released; only then it is opened.
 """
 
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+from clients import amended
 from clients.delivery import Release
 from clients.follower import Recalled
+from clients.identity import Identity
 from clients.officer import Officer
-from clients.open import open_report
+from clients.open import OpenedReport, open_report
 from clients.received import Notice, Received, ReleaseProof, Unopened
 from clients.session import Session
 from wire import base64_strict, strict_json
 from wire.bodies import RecallConfirm
 from wire.errors import Malformed, NotAllowed, TearlineError
+from wire.labels import DISPLAY
 from wire.report import Header, parse_head
 from wire.verify import VerifiedReport, verify_delivery
-
 
 DESTROYED: Final = b"destroyed"  # here, and the nation has not been spoken for from here
 ANSWERED: Final = b"answered"
 
 
 class Receiving(Session):
-    """A client that reads."""
+    """A client that reads. `keeps` are the duties of labels (`wire.labels.Label.duties`) that
+    whoever uses it declares to keep; the broker is told, and nothing else is opened.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        keeps: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        super().__init__(identity, clock=clock, random=random)
+        self.keeps = frozenset(keeps)
 
     async def _received(self, release: Release, notice: Notice) -> Received | None:
         """Verify, open, store. None, and a notice, for a genuine report that does not open."""
         verified, proof = await self._verified_release(release)
-        raw = base64_strict.decode(release.report)
         terms, nation = self.directory.terms, self.identity.nation
         try:
-            opened = open_report(verified, nation, self.follower.keyring(), terms)
+            keyring = self.follower.keyring()
+            opened = open_report(verified, nation, keyring, terms, keeps=self.keeps)
         except TearlineError as reason:
             notice(Unopened(verified.identity, verified.originator, reason))
             return None
         if self._is_recalled(verified.identity, verified.originator, notice):
             return None
-        if release.use == "release":  # what may only be displayed leaves no copy behind
+        kept = _may_keep(opened, nation)
+        raw = verified.frame.redacted(kept, nation) if kept else b""
+        if kept:  # what may only be displayed leaves no copy behind
             self.store.put(f"report:{verified.identity}", raw, lasting=False)
-        return Received(opened, proof, raw)
+        amended.note(self.store, [opened])
+        newest = amended.newest(self.store, opened.identity, opened.originator)
+        return Received(opened, proof, raw, kept, newest)
 
     # -- what was taken back
 
@@ -115,13 +136,19 @@ class Receiving(Session):
             raise Malformed("bad-proof", "the release is to another nation")
         if view.get("portions") != [p.index for p in verified.portions]:
             raise Malformed("bad-proof", "other portions than the journal says were released")
-        may_keep = all(
-            nation in {*p.label.release_to, verified.originator} for p in verified.portions
-        )
-        if not use == view.get("use") == ("release" if may_keep else "display"):
+        shown = [p.index for p in verified.portions if DISPLAY in p.label.duties(nation)]
+        if not use == view.get("use") == ("display" if shown else "release"):
             raise Malformed("bad-proof", "released for another use than it was signed for")
+        if view.get("display") != shown:
+            raise Malformed("bad-proof", "other portions to be kept than were signed for")
 
 
 def _originator(sealed: bytes) -> str:
     """Whose report it is; it was verified before it was kept."""
     return strict_json.load(parse_head(sealed)[1], Header).originator
+
+
+def _may_keep(opened: OpenedReport, nation: str) -> frozenset[int]:
+    """The opened portions that are released to the nation, and not only shown to it."""
+    labels = {p.index: p.label for p in opened.portions}
+    return frozenset(i for i, label in labels.items() if DISPLAY not in label.duties(nation))

@@ -9,22 +9,24 @@ import os
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 import anyio
 
-from clients.delivery import End, Heartbeat, Page, Recall, Release, Wanted
+from clients import amended
+from clients.delivery import End, Heartbeat, Page, Recall, Release, Unsupported, Wanted
 from clients.identity import Identity
 from clients.open import OpenedAttachment
-from clients.received import Notice, Unopened, unnoticed
+from clients.received import Notable, Notice, Unopened, unnoticed
 from clients.received import Received as Received
 from clients.receiving import Receiving
 from clients.shown import Place, Shown
 from clients.transport import JSON, PASSING, ServerEvent
 from wire import base64_strict, labels, report, statements
-from wire.errors import BrokerFault, Malformed, TearlineError
+from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
 
 PAGE: Final = 50  # reports of one page
 PAUSES: Final = (0.5, 1, 2, 5, 10, 30)  # seconds between tries to get a broken stream back
@@ -40,6 +42,8 @@ class Subscriber(Receiving):
         async for report in subscriber.watch(regions={"014"}, threats={"explosive"}):
             print(report.banner, report.title)
 
+    `keeps` declares what its user keeps of a label's duties: {"DISPLAY", "WATERMARK"} for one that
+    shows with a watermark and leaves no copy. What asks for more is not given to it.
     Asking for the next report says that the one before was taken. Several subscriptions may be
     watched by one object at once.
     """
@@ -48,10 +52,11 @@ class Subscriber(Receiving):
         self,
         identity: Identity,
         *,
+        keeps: Collection[str] = (),
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        super().__init__(identity, clock=clock, random=random)
+        super().__init__(identity, keeps=keeps, clock=clock, random=random)
         self._lists: dict[str, Shown] = {}
         self._verified: OrderedDict[bytes, Received] = OrderedDict()
         self._opening = anyio.Lock()
@@ -73,17 +78,20 @@ class Subscriber(Receiving):
         raises, and so does the end of this member's own right to listen.
         """
         body = Wanted.of(regions, threats, precedence, purpose).encode()
-        name = name or "w-" + hashlib.sha256(body).hexdigest()[:16]
+        # Another declaration brings other portions, so it has a place of its own.
+        filled = body + "".join(f"\0{word}" for word in self._keeps).encode()
+        name = name or "w-" + hashlib.sha256(filled).hexdigest()[:16]
         await self.follower.sync()
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
-        place = Place(self.store, f"{name}:{hashlib.sha256(body).hexdigest()}")
+        place = Place(self.store, f"{name}:{hashlib.sha256(filled).hexdigest()}")
         path, failures = f"/v1/subscriptions/{name}/stream", 0
         while True:
             try:
                 if failures:  # what was taken back while the link was broken
                     await self.follower.sync()
                 await self.take_back(notice)
-                async with aclosing(self.transport.events(path, place.last)) as events:
+                stream = self.transport.events(path, place.last, keeps=self._keeps)
+                async with aclosing(stream) as events:
                     async for event in events:
                         failures = 0
                         received = await self._delivered(event, name, notice)
@@ -127,12 +135,16 @@ class Subscriber(Receiving):
                 region=list(wanted.regions),
                 threat=list(wanted.threats),
                 precedence=list(wanted.precedence),
+                keeps=self._keeps,
                 after=cursor,
             )
             page = Page.read(answer.body)
+            for unsupported in page.unsupported:
+                notice(unsupported)
             fresh = [r for r in page.releases if again or not _is_shown(r, shown)]
             opened = [await self._received(release, notice) for release in fresh]
-            for received in sorted(filter(None, opened), key=_urgency):
+            for read in sorted(filter(None, opened), key=_urgency):
+                received = self._marked(read)  # what amends it may stand on the same page
                 what = (received.identity, received.portions)
                 if what not in given:  # a broker may say a thing twice
                     given.add(what)
@@ -145,11 +157,13 @@ class Subscriber(Receiving):
         what keeps it from being opened.
         """
         await self.follower.sync()
-        answer = await self.transport.get(f"/v1/reports/{identity}")
-        unopened: list[Unopened | TearlineError] = []
+        await self.take_back(unnoticed)
+        answer = await self.transport.get(f"/v1/reports/{identity}", keeps=self._keeps)
+        unopened: list[Notable] = []
         received = await self._received(Release.read(answer.body), unopened.append)
         for what in unopened:
-            raise what.reason if isinstance(what, Unopened) else what
+            assert isinstance(what, Unopened)
+            raise what.reason
         assert received is not None
         if received.identity != identity:
             raise Malformed("bad-proof", "another report than was asked for")
@@ -161,17 +175,26 @@ class Subscriber(Receiving):
         """Fetch an attachment, decrypt it into an empty file nobody reads yet; gives its length.
 
         Resumes where the link breaks. Raises `Malformed` ("undecryptable") and leaves `into`
-        empty unless everything is right to the last byte.
+        empty unless everything is right to the last byte, and `NotAllowed`
+        ("obligation-unsupported") for what belongs to a portion that may not be kept.
         """
+        kept = (p for p in received.report.portions if p.index in received.may_keep)
+        if attachment.id not in {a.id for portion in kept for a in portion.attachments}:
+            raise NotAllowed("obligation-unsupported", "a file is a copy, and none may be kept")
         path = f"/v1/attachments/{received.identity}/{attachment.id}"
         with tempfile.TemporaryFile() as ciphertext:
             while (at := ciphertext.tell()) < attachment.len:
-                answer = await self.transport.download(path, at)
+                answer = await self.transport.download(path, at, keeps=self._keeps)
                 if not answer.body:
                     raise BrokerFault("unreachable", "an empty piece of an attachment")
                 ciphertext.write(answer.body)
             ciphertext.seek(0)
             return attachment.decrypt(ciphertext, into)
+
+    @property
+    def _keeps(self) -> list[str]:
+        """The declaration, as it stands in every signed query."""
+        return sorted(self.keeps)
 
     # -- showing
 
@@ -190,7 +213,11 @@ class Subscriber(Receiving):
             for name in names:
                 self._shown(name).add(received.identity, received.portions)
 
-    # -- what was taken back
+    # -- what was amended or taken back
+
+    def _marked(self, received: Received) -> Received:
+        newest = amended.newest(self.store, received.identity, received.originator)
+        return replace(received, superseded_by=newest)
 
     async def _recalled(self, recall: Recall, notice: Notice) -> None:
         """Believe a recall once it is proven: a statement of the originator, in its chain."""
@@ -201,10 +228,10 @@ class Subscriber(Receiving):
         self._verified.clear()
         await self.take_back(notice)
 
-    # -- one release
+    # -- one event
 
-    async def _delivered(self, event: ServerEvent, name: str, notice: Notice) -> Received | None:
-        """What an event brings that this subscription has not shown yet."""
+    async def _beside(self, event: ServerEvent, notice: Notice) -> None:
+        """What comes beside the reports. Raises why the stream ends."""
         if event.kind == "end":
             raise End.why(event.data)
         if event.kind == "heartbeat":
@@ -212,7 +239,13 @@ class Subscriber(Receiving):
             self.follower.trees.keep()
         if event.kind == "recall":
             await self._recalled(Recall.read(event.data), notice)
+        if event.kind == "unsupported":
+            notice(Unsupported.read(event.data))
+
+    async def _delivered(self, event: ServerEvent, name: str, notice: Notice) -> Received | None:
+        """What an event brings that this subscription has not shown yet."""
         if event.kind != "report":
+            await self._beside(event, notice)
             return None
         digest = hashlib.sha256(event.data).digest()
         async with self._opening:  # several subscriptions may bring the same at once
@@ -222,7 +255,8 @@ class Subscriber(Receiving):
                 if _is_shown(release, self._shown(name)):
                     return None
                 received = await self._received(release, notice)
-            if received is not None and len(event.data) <= VERIFIED_MAX:
+            whole = received is not None and received.proof.use == "release"
+            if received is not None and whole and len(event.data) <= VERIFIED_MAX:
                 self._verified[digest] = received
                 self._verified.move_to_end(digest)
                 if len(self._verified) > VERIFIED:

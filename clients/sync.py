@@ -84,8 +84,8 @@ class BlockingPublisher(_Blocking[Publisher]):
 class BlockingSubscriber(_Blocking[Subscriber]):
     """`Subscriber`, waiting for each report."""
 
-    def __init__(self, identity: Identity) -> None:
-        super().__init__(Subscriber(identity))
+    def __init__(self, identity: Identity, *, keeps: Collection[str] = ()) -> None:
+        super().__init__(Subscriber(identity, keeps=keeps))
 
     def fetch(
         self,

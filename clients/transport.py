@@ -116,16 +116,20 @@ class Transport:
         """A signed write. Raises like `get`."""
         return await self._ask(method, path, "", body, {"content-type": media, **headers})
 
-    async def download(self, path: str, start: int) -> Answer:
+    async def download(
+        self, path: str, start: int, **query: str | int | list[str] | None
+    ) -> Answer:
         """Bytes of a large object from `start` on, as many as the broker likes to give."""
-        return await self._ask("GET", path, "", b"", {"range": f"bytes={start}-"})
+        return await self._ask("GET", path, _query(query), b"", {"range": f"bytes={start}-"})
 
-    async def events(self, path: str, last: str | None) -> AsyncGenerator[ServerEvent, None]:
+    async def events(
+        self, path: str, last: str | None, **query: str | int | list[str] | None
+    ) -> AsyncGenerator[ServerEvent, None]:
         """The events of one stream until it breaks or ends. Raises like `get`, at once."""
         headers = {"accept": sse.MEDIA_TYPE} | ({"last-event-id": last} if last else {})
 
         def make() -> httpx.Request:
-            request = self._request("GET", path, "", b"", headers)
+            request = self._request("GET", path, _query(query), b"", headers)
             request.extensions["timeout"]["read"] = STREAM_SILENCE
             return request
 

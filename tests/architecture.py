@@ -28,7 +28,7 @@ NEVER_SEES = {"broker.journal": {"broker.deciding", "broker.intake", "broker.rel
 # A dangerous thing has one home.
 ONE_HOME: Mapping[str, set[str]] = {
     "aiosqlite": {"broker.journal"},
-    "sqlite3": {"broker.journal"},
+    "sqlite3": {"broker.journal", "clients.evidence.store"},
     "cedarpy": {"policies"},
     "z3": {"policies"},
     "httpx": {"clients.transport"},

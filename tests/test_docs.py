@@ -28,6 +28,8 @@ from wire import (
     bodies,
     composite,
     evidence,
+    evidence_file,
+    evidence_lines,
     links,
     notes,
     prove,
@@ -371,6 +373,22 @@ def test_the_example_commitments_are_made_as_the_text_says() -> None:
         b"tearline/head/v1", bytes.fromhex(heads["opening"]) + heads["head"].encode(), "sha256"
     )
     assert hashed == hashlib.sha256(b"\0" + head).digest()
+
+
+def test_the_example_evidence_file_is_all_that_it_says() -> None:
+    (values,) = examples(25)
+    lines = [f"{v}\n".encode() for k, v in values.items() if re.fullmatch(r"line \d+", k)]
+    later = 1_800_000_000_000
+    proven = evidence_file.verify(lines, values["charter"], now_ms=later)
+    assert [(e.channel, e.type) for e in proven.entries] == [
+        ("MISSION", "statement"),
+        ("KEN", "report.released"),
+    ]
+    assert proven.newest.checkpoint.size == 3
+
+
+def test_the_kinds_of_lines_are_those_of_the_code() -> None:
+    assert [key for key, _ in rows(25, "key")] == list(evidence_lines.Line.model_fields)
 
 
 def test_the_example_request_verifies_and_is_what_the_code_signs() -> None:

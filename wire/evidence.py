@@ -24,10 +24,10 @@ MAX_SEGMENT_BYTES: Final = 16 << 20
 MAX_EVIDENCE_BYTES: Final = 1 << 19
 """The longest view and the longest checkpoint together, in base64 and JSON."""
 
-_Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=90_000)]
-_Hash = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z", max_length=44)]
-_Path = Annotated[tuple[_Hash, ...], Field(max_length=MAX_PROOF)]
-_Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARACTERS)]
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=90_000)]
+Hash = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z", max_length=44)]
+Path = Annotated[tuple[Hash, ...], Field(max_length=MAX_PROOF)]
+Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARACTERS)]
 
 
 class Evidence(Strict):
@@ -35,29 +35,29 @@ class Evidence(Strict):
 
     index: Position
     slot: Slot
-    leaf: _Base64
-    link: _Base64
-    opening: _Hash
-    view: _Base64 | None
-    view_opening: _Hash | None
-    proof: _Path
-    checkpoint: _Note | None
+    leaf: Base64
+    link: Base64
+    opening: Hash
+    view: Base64 | None
+    view_opening: Hash | None
+    proof: Path
+    checkpoint: Note | None
 
 
 class HeadEvidenceModel(Strict):
     """The heads leaf at the end of the tree, opened for one channel."""
 
-    leaf: _Base64
-    head: _Base64
-    opening: _Hash
-    path: _Path
-    proof: _Path
+    leaf: Base64
+    head: Base64
+    opening: Hash
+    path: Path
+    proof: Path
 
 
 class Segment(Strict):
     """A page of a channel's chain, in order, under one checkpoint."""
 
-    checkpoint: _Note
+    checkpoint: Note
     channel: Channel
     entries: Annotated[tuple[Evidence, ...], Field(max_length=MAX_SEGMENT_ENTRIES)]
     head: HeadEvidenceModel

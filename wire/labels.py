@@ -7,7 +7,7 @@ the label was written, so a nation that joins a coalition later gains nothing.
 Every rule that needs nothing but the label and the mission's vocabulary is in this file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field
@@ -35,6 +35,9 @@ Precedence = Literal["FLASH", "IMMEDIATE", "PRIORITY", "ROUTINE"]
 """How urgent it is, most urgent first."""
 
 PRECEDENCES: Final[tuple[Precedence, ...]] = ("FLASH", "IMMEDIATE", "PRIORITY", "ROUTINE")
+
+DISPLAY: Final = "DISPLAY"
+"""The duty of a client that may only show: it keeps no copy of what it shows."""
 
 Onward = Literal["none", "national", "release_list"]
 """How far a reader may pass it on: not at all, inside the own nation, inside the lists."""
@@ -98,6 +101,19 @@ class Label(Strict):
     def recipients(self) -> frozenset[str]:
         """Every nation that may see it, to keep or only on a display."""
         return frozenset(self.release_to) | frozenset(self.display_to)
+
+    def duties(self, nation: str) -> frozenset[str]:
+        """What a client of this nation must keep to be given the portion: every obligation, and
+        `DISPLAY` for a nation that may only look.
+        """
+        return duties(self.obligations, self.display_to, nation)
+
+
+def duties(
+    obligations: Collection[str], display_to: Collection[str], nation: str
+) -> frozenset[str]:
+    """The duties of a nation's client under these two fields of a label."""
+    return frozenset({*obligations, DISPLAY} if nation in display_to else obligations)
 
 
 def check(label: Label, originator: str, vocabulary: Vocabulary) -> None:

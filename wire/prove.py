@@ -94,9 +94,24 @@ def walk(
     """
     # (1) The checkpoint is the log's, and its tree starts with the tree already trusted.
     opened = checkpoint or open_checkpoint(segment.checkpoint, log_keys)
+    check_extends(trust, opened, consistency)
+    return follow(trust, segment, opened, channel, position, channels)
+
+
+def follow(
+    trust: Trust,
+    segment: Segment,
+    opened: OpenedCheckpoint,
+    channel: str,
+    position: int,
+    channels: int | None,
+) -> tuple[Trust, tuple[VerifiedEntry, ...], bool]:
+    """The rest of `walk`, where the checkpoint's tree is known to start with the one trusted.
+
+    Raises `Malformed` like `walk`.
+    """
     if segment.channel != channel:
         raise Malformed("broken-chain", f"a page of another channel than {channel}")
-    _check_extends(trust, opened, consistency)
     # (2) The tree ends in a heads leaf that says, at the channel's own place, how far it has come.
     head = _opened_head(segment.head, opened, channel, position, channels)
     # (3) Every entry is in the tree, and follows the one before it in the chain and in the tree.
@@ -116,7 +131,7 @@ def walk(
     return Trust(size, root, tip, head), tuple(found), complete
 
 
-def _check_extends(trust: Trust, opened: OpenedCheckpoint, consistency: Sequence[bytes]) -> None:
+def check_extends(trust: Trust, opened: OpenedCheckpoint, consistency: Sequence[bytes]) -> None:
     size, root = opened.checkpoint.size, opened.checkpoint.root
     if size < trust.size:
         raise Malformed(

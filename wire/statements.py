@@ -88,6 +88,23 @@ def parse(raw: bytes) -> Statement:
     """
     if len(raw) > STATEMENT_MAX:
         raise Malformed("too-large", f"a statement has at most {STATEMENT_MAX} bytes")
+    end = _head_end(raw)
+    head_bytes = raw[:end]
+    body_bytes, at = _body(raw, end)
+    head = parse_head(head_bytes)
+    if body_bytes is not None and body_digest(body_bytes) != head.body:
+        raise Malformed("bad-statement", "the body is not the one that was signed")
+    return Statement(head, head_bytes, body_bytes, _signatures(raw, at), raw)
+
+
+def parse_head(head_bytes: bytes) -> Head:
+    """The signed bytes alone, read strictly. Raises `Malformed` like `parse`."""
+    if len(head_bytes) != _head_end(head_bytes):
+        raise Malformed("bad-statement", "the head has another length than it says")
+    return strict_json.load(head_bytes[PREAMBLE.size :], Head)
+
+
+def _head_end(raw: bytes) -> int:
     if len(raw) < PREAMBLE.size:
         raise Malformed("bad-statement", "too short")
     magic, suite, flags, head_len = PREAMBLE.unpack_from(raw)
@@ -95,13 +112,7 @@ def parse(raw: bytes) -> Statement:
         raise Malformed("bad-statement", "the preamble is wrong")
     if suite != SUITE:
         raise Malformed("bad-suite")
-    end = PREAMBLE.size + head_len
-    head_bytes = raw[:end]
-    body_bytes, at = _body(raw, end)
-    head = strict_json.load(head_bytes[PREAMBLE.size :], Head)
-    if body_bytes is not None and body_digest(body_bytes) != head.body:
-        raise Malformed("bad-statement", "the body is not the one that was signed")
-    return Statement(head, head_bytes, body_bytes, _signatures(raw, at), raw)
+    return PREAMBLE.size + int(head_len)
 
 
 def _body(raw: bytes, at: int) -> tuple[bytes | None, int]:

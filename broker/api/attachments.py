@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from broker.answers import Download
@@ -12,6 +12,7 @@ from broker.api.common import (
     SIGNED,
     Caller,
     Identity,
+    Keeping,
     Served,
     answer_value,
     gives,
@@ -69,18 +70,23 @@ async def put_attachment(
     responses={
         200: gives(MEDIA_TYPE, "all of the ciphertext"),
         206: gives(MEDIA_TYPE, "the part that `Content-Range` names, perhaps less than asked for"),
-        **refusals(*SIGNED, "not-found", "incomplete", "bad-range"),
+        **refusals(*SIGNED, "not-found", "obligation-unsupported", "incomplete", "bad-range"),
     },
 )
 async def get_attachment(
-    identity: Identity, attachment: AttachmentId, request: Request, reader: Caller, broker: Served
+    identity: Identity,
+    attachment: AttachmentId,
+    keeping: Annotated[Keeping, Query()],
+    request: Request,
+    reader: Caller,
+    broker: Served,
 ) -> Response:
     """Who may read the portion may fetch its attachments. `Range: bytes=a-b` or `bytes=a-` gives at
     most 4 MiB at a time.
     """
     wanted = _range(request)
     start, end = wanted or (0, None)
-    found = await broker.read_attachment(reader, identity, attachment, start, end)
+    found = await broker.read_attachment(reader, identity, attachment, start, end, keeping.duties)
     return StreamingResponse(
         _pieces(found),
         status_code=200 if wanted is None else 206,

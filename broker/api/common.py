@@ -19,10 +19,12 @@ from wire import strict_json
 from wire.errors import SLUGS, Malformed
 from wire.evidence import MAX_SEGMENT_ENTRIES
 from wire.members import Member
-from wire.model import Strict
+from wire.model import Strict, Token
 
 JSON_MEDIA: Final = "application/json"
-REPEATABLE: Final = frozenset({"region", "threat", "precedence"})
+KEEPS_LIMIT: Final = 32
+"""Duties of one declaration: no client knows more words for how it shows things."""
+REPEATABLE: Final = frozenset({"region", "threat", "precedence", "keeps"})
 """Query parameters that may stand more than once."""
 
 Body = TypeVar("Body", bound=Strict)
@@ -105,6 +107,17 @@ class Parameters(BaseModel):
     """Base of a query's parameters: unknown ones are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Keeping(Parameters):
+    """What the client declares to keep of a label's duties; it stands in the signed query."""
+
+    keeps: Annotated[tuple[Token, ...], Field(max_length=KEEPS_LIMIT)] = ()
+
+    @property
+    def duties(self) -> frozenset[str]:
+        """The declaration as a set."""
+        return frozenset(self.keeps)
 
 
 # -- what is answered

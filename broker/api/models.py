@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from broker.answers import Unsupported
 from broker.api.common import Cursor
 from wire.bodies import Base64
 from wire.evidence import Evidence, Segment
@@ -32,9 +33,12 @@ class ReleaseModel(Strict):
 
 
 class ReleasePage(Strict):
-    """A page of releases. `cursor` goes on after it; `more` says whether to ask again at once."""
+    """A page of releases. `cursor` goes on after it; `more` says whether to ask again at once.
+    `unsupported` names reports of which the caller may have more, with a client that keeps more.
+    """
 
     releases: tuple[ReleaseModel, ...]
+    unsupported: tuple[Unsupported, ...]
     cursor: str
     more: bool
 

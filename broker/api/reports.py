@@ -12,8 +12,8 @@ from broker.api.common import (
     Caller,
     Cursor,
     Identity,
+    Keeping,
     PageLimit,
-    Parameters,
     Served,
     answer_json,
     refusals,
@@ -86,7 +86,7 @@ POST_REPORT: Final[dict[str, Any]] = {
 """The description of `post_report`, which FastAPI does not see."""
 
 
-class Wanted(Parameters):
+class Wanted(Keeping):
     """Which releases. Lists may repeat their parameter; an absent one asks for all."""
 
     region: Annotated[tuple[Place, ...], Field(max_length=TERMS_LIMIT)] = ()
@@ -122,21 +122,34 @@ async def list_reports(
     caller and this filter.
     """
     limit = min(wanted.limit, broker.settings.limits.page)
-    page = await broker.pull(reader, wanted.filter(), wanted.after, limit)
+    page = await broker.pull(reader, wanted.filter(), wanted.after, limit, wanted.duties)
     return answer_json(_page(page))
 
 
 @router.get(
     "/v1/reports/{identity}",
     summary="One report, if it is released to the caller's nation",
-    responses={200: {"model": ReleaseModel}, **refusals(*SIGNED, "not-found")},
+    responses={
+        200: {"model": ReleaseModel},
+        **refusals(*SIGNED, "not-found", "obligation-unsupported"),
+    },
 )
-async def fetch_report(identity: Identity, reader: Caller, broker: Served) -> Response:
-    """Unknown, forbidden and recalled reports give the same answer, byte for byte."""
-    return answer_json((await broker.fetch(reader, identity)).json)
+async def fetch_report(
+    identity: Identity, keeping: Annotated[Keeping, Query()], reader: Caller, broker: Served
+) -> Response:
+    """Unknown, forbidden and recalled reports give the same answer, byte for byte. A caller that
+    may have the report and whose client keeps too few of its duties is told which.
+    """
+    return answer_json((await broker.fetch(reader, identity, keeping.duties)).json)
 
 
 def _page(page: Page) -> bytes:
     releases = b",".join(release.json for release in page.releases)
+    unsupported = ",".join(one.model_dump_json() for one in page.unsupported).encode()
     more = b"true" if page.more else b"false"
-    return b'{"releases":[%s],"cursor":"%s","more":%s}' % (releases, page.cursor.encode(), more)
+    return b'{"releases":[%s],"unsupported":[%s],"cursor":"%s","more":%s}' % (
+        releases,
+        unsupported,
+        page.cursor.encode(),
+        more,
+    )

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from broker import sse
 from broker.answers import Event
-from broker.api.common import SIGNED, refusals
+from broker.api.common import SIGNED, Keeping, refusals
 from broker.authentication import Authenticator
 from broker.core import Broker
 from broker.guard import EXCHANGE
@@ -29,10 +30,11 @@ STREAM: Final[dict[str, Any]] = {
     "tags": ["subscriptions"],
     "summary": "Follow a subscription live",
     "description": "Server-sent events. `report`: a release as JSON, its id is the cursor after "
-    "it. `heartbeat`: `{checkpoint, time}`, every 15 s; a reader that misses three should come "
-    "back. `end`: `{reason}`, a slug; the stream is over. Goes on after `Last-Event-ID`, else "
-    "after the stored cursor, else from the first report that the caller may see. Membership and "
-    "policies are asked again for every event.",
+    "it. `unsupported`: `{report, lacks}`, a report of which the caller may have more with a "
+    "client that keeps these duties. `heartbeat`: `{checkpoint, time}`, every 15 s; a reader that "
+    "misses three should come back. `end`: `{reason}`, a slug; the stream is over. Goes on after "
+    "`Last-Event-ID`, else after the stored cursor, else from the first report that the caller "
+    "may see. Membership and policies are asked again for every event.",
     "operationId": "stream_subscription",
     "security": [{"request signature": []}],
     "parameters": [
@@ -44,13 +46,20 @@ STREAM: Final[dict[str, Any]] = {
             "description": "the id of the last event that was received",
             "schema": {"type": "string"},
         },
+        {
+            "name": "keeps",
+            "in": "query",
+            "required": False,
+            "description": "duties of labels that this client keeps",
+            "schema": {"type": "array", "items": {"type": "string"}},
+        },
     ],
     "responses": {
         "200": {
             "description": "events, until either side ends it",
             "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}},
         },
-        **refusals(*SIGNED, "not-found", "bad-cursor"),
+        **refusals(*SIGNED, "not-found", "bad-cursor", "bad-fields"),
     },
 }
 """The description of `stream`, which FastAPI does not see."""
@@ -68,7 +77,7 @@ async def stream(
     message = await receive()
     reader = authenticator.authenticate(scope, message["body"])
     scope[EXCHANGE].member = reader.kid
-    async with aclosing(broker.stream(reader, name, _last_id(scope))) as events:
+    async with aclosing(broker.stream(reader, name, _last_id(scope), _keeps(scope))) as events:
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         await _while_connected(_deliver(events, send), receive)
 
@@ -105,6 +114,17 @@ async def _watch(receive: Receive, connected: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     connected.reschedule(asyncio.get_running_loop().time())
+
+
+def _keeps(scope: Scope) -> frozenset[str]:
+    """What the client declares to keep. Raises `Malformed` ("bad-fields")."""
+    try:
+        query: dict[str, list[str]] = {}
+        for name, word in parse_qsl(scope["query_string"].decode("ascii"), strict_parsing=True):
+            query.setdefault(name, []).append(word)
+        return Keeping.model_validate(query).duties
+    except ValueError as error:
+        raise Malformed("bad-fields", "the query of a stream holds `keeps` alone") from error
 
 
 def _last_id(scope: Scope) -> str | None:

@@ -14,4 +14,13 @@ from broker.journal.records import (
     erase_view,
 )
 
-__all__ = ["THIS_INDEX", "Change", "Entry", "Journal", "Record", "Row", "erase_report", "erase_view"]
+__all__ = [
+    "THIS_INDEX",
+    "Change",
+    "Entry",
+    "Journal",
+    "Record",
+    "Row",
+    "erase_report",
+    "erase_view",
+]

@@ -43,6 +43,7 @@ QUERIES: Final[dict[str, str]] = {
     "subscriptions_of": f"{_SUBSCRIPTION} WHERE member = ? ORDER BY name",
     "cursor": "SELECT position FROM cursor WHERE member = ? AND name = ?",
     "cursors": "SELECT member, name, position FROM cursor ORDER BY member, name",
+    "denials": "SELECT channel, asker, body, first, last, times FROM denial ORDER BY first",
     "attachments_of": f"{_ATTACHMENT} WHERE identity = ? ORDER BY portion, id",
     "attachment": f"{_ATTACHMENT} WHERE identity = ? AND portion = ? AND id = ?",
     # -> reports, statements, releases, subscriptions, attachments

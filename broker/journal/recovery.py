@@ -142,9 +142,9 @@ async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
     for table, sql in _ROWS.items():
         for values in await store.read(sql, (lowest, upper)):
             index = values[INDEX_COLUMN[table]]
-            if table == "report" and index in erased:
-                values = _as_accepted(values, erased[index])
-            rows.setdefault(index, []).append((table, values))
+            gone = erased.get(index) if table == "report" else None
+            whole = _as_accepted(values, gone) if gone else values
+            rows.setdefault(index, []).append((table, whole))
     return Page(
         first=first,
         end=end,

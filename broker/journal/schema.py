@@ -59,6 +59,11 @@ DDL: Final = (
     """CREATE TABLE cursor(
         member TEXT NOT NULL, name TEXT NOT NULL, position INTEGER NOT NULL,
         PRIMARY KEY(member, name)) STRICT, WITHOUT ROWID""",
+    # denials that their nation was not told yet (`broker.denials`); times in seconds
+    """CREATE TABLE denial(
+        channel TEXT NOT NULL, asker TEXT NOT NULL, body TEXT NOT NULL, first INTEGER NOT NULL,
+        last INTEGER NOT NULL, times INTEGER NOT NULL,
+        PRIMARY KEY(channel, asker, body)) STRICT, WITHOUT ROWID""",
 )  # fmt: skip
 
 # The writer's log statements, in the order of the batch.
@@ -91,6 +96,8 @@ CHANGES: Final[dict[str, str]] = {
         ON CONFLICT(member, name) DO UPDATE SET body = excluded.body, idx = excluded.idx""",
     "subscription.drop": "DELETE FROM subscription WHERE member = ? AND name = ?",
     "cursor.drop": "DELETE FROM cursor WHERE member = ? AND name = ?",
+    # channel, asking nation, body: it is told by this very record
+    "denial.drop": "DELETE FROM denial WHERE channel = ? AND asker = ? AND body = ?",
     # index of the erasure's own entry, then the slot's place (`place`)
     "view.erase": "UPDATE view SET opening = NULL, body = NULL, erased = ? WHERE at = ?",
     # what is left of a report's bytes, then the report's index; goes with a row of `erasure`
@@ -105,6 +112,11 @@ PROGRESS: Final[dict[str, str]] = {
     # member, name, position
     "cursor.set": """INSERT INTO cursor VALUES(?,?,?)
         ON CONFLICT(member, name) DO UPDATE SET position = excluded.position""",
+    # channel, asking nation, body, first, last, times
+    "denial.put": """INSERT INTO denial VALUES(?,?,?,?,?,?)
+        ON CONFLICT(channel, asker, body) DO UPDATE SET
+        first = excluded.first, last = excluded.last, times = excluded.times""",
+    "denial.forget": "DELETE FROM denial WHERE channel = ? AND asker = ? AND body = ?",
     # bytes received, identity, portion, id
     "attachment.received": """UPDATE attachment SET received = ?
         WHERE identity = ? AND portion = ? AND id = ?""",

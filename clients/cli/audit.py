@@ -1,15 +1,21 @@
 """`tearline audit …`: what the journal proves to a nation's auditor."""
 
 import datetime as dt
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from clients.auditor import Auditor, Verdict
-from clients.cli import output
-from clients.cli.common import As, Json, load, run_async
+from clients.cli import evidence, output
+from clients.cli.common import Json, load, run_async
+from clients.cli.evidence import Charter, MaybeAs
+from wire.errors import Malformed
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read your nation's history.")
+
+
+evidence.register(app)
 
 
 @app.callback()
@@ -18,11 +24,22 @@ def group() -> None:
 
 
 @app.command()
-def verify(identity: As, json: Json = False) -> None:
+def verify(
+    file: Annotated[Path | None, typer.Argument(help="An evidence file.")] = None,
+    identity: MaybeAs = None,
+    charter: Charter = None,
+    json: Json = False,
+) -> None:
     """Walk your nation's whole chain: complete, unaltered, in the tree that everybody sees.
 
+    With a FILE, verify that instead; it needs no network and no keys.
     Example: tearline audit verify --as kit/KEN/auditor
     """
+    if file is not None:
+        evidence.verify_file(file, identity, charter, json=json)
+        return
+    if identity is None:
+        raise Malformed("bad-input", "say who asks with --as, or name an evidence file")
     loaded = load(identity)
 
     async def work() -> Verdict:

@@ -16,7 +16,20 @@ from wire.errors import Malformed
 from wire.labels import PRECEDENCES, Precedence
 
 Many = list[str]
+DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
+Obligation = Annotated[
+    Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
+]
+Supersedes = Annotated[
+    str | None, typer.Option("--supersedes", help="Your report that this one replaces.")
+]
 EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
+ExpiresHours = Annotated[
+    int | None,
+    typer.Option(
+        "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
+    ),
+]
 
 
 def describes(
@@ -29,18 +42,13 @@ def describes(
     threat: Annotated[Many, typer.Option("--threat", help="Such as explosive.ied_emplaced.")],
     text: Annotated[str | None, typer.Option("--text", help="The text itself.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A file with the text.")] = None,
-    display_to: Annotated[
-        Many, typer.Option("--display-to", help="Nations that may look, not keep.")
-    ] = [],
+    display_to: DisplayTo = [],
     caveat: Annotated[Many, typer.Option("--caveat", help="Such as SOURCE SENSITIVE.")] = [],
     community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
+    obligation: Obligation = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
-    expires_hours: Annotated[
-        int | None,
-        typer.Option(
-            "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
-        ),
-    ] = None,
+    expires_hours: ExpiresHours = None,
+    supersedes: Supersedes = None,
     attach: Annotated[list[Path], typer.Option("--attach", help="A file to send along.")] = [],
     portion: Annotated[
         list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
@@ -58,8 +66,10 @@ def describes(
         display_to=split(display_to),
         caveats=split(caveat),
         communities=split(community),
+        obligations=split(obligation),
         precedence=_precedence(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
+        supersedes=supersedes,
     )
     return Draft(
         label=label,
@@ -129,6 +139,7 @@ def _portion(path: Path, first: Label) -> Portion:
         "threats": first.threats,
         "precedence": first.precedence,
         "expires": first.expires,
+        "supersedes": first.supersedes,
     }
     return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
 

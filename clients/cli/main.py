@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, reports
+from clients.cli import audit, officer, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(officer.app, name="officer")
 if FULL:
     from clients.cli import demo, kit, mission, policy, recall
 

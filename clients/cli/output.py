@@ -30,11 +30,19 @@ _NOTHING = "[none][/none]"  # markup that shows nothing
 
 def clean(text: str) -> str:
     """Foreign text for a terminal: no control characters, no markup; every other one as it is."""
-    spaced = text.expandtabs(4)
-    plain = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in spaced)
+    plain = _plain(text)
     body = plain.rstrip("\\")
     tail = len(plain) - len(body)  # backslashes that would escape whatever markup comes next
     return escape(body) + ("\\" * 2 * tail + _NOTHING if tail else "")
+
+
+def plain_line(text: str) -> str:
+    """Foreign text on one line, for where no markup is read: no control characters."""
+    return _plain(" ".join(text.split("\n")))
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text.expandtabs(4))
 
 
 def clean_line(text: str) -> str:
@@ -109,8 +117,8 @@ def report_fields(report: OpenedReport, proof: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
-    """A report as people read it: banner above and below, every portion with its mark."""
+def written(report: OpenedReport) -> Text:
+    """The portions of a report as people read them, each with its mark."""
     parts = []
     for portion in report.portions:
         parts.append(f"[bold]{clean(portion.mark)} {clean_line(portion.title)}[/bold]")
@@ -120,6 +128,11 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
             for a in portion.attachments
         ]
     parts += [f"[dim]one portion did not open: {clean(str(c.reason))}[/dim]" for c in report.closed]
+    return Text.from_markup("\n".join(parts), emoji=False)
+
+
+def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
+    """A report as people read it, its banner above and below."""
     urgency = report.precedence
     banner = clean_line(report.banner)
     proven = "opened offline: no journal was asked"
@@ -127,7 +140,7 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
         proven = f"proven in the journal at {proof['index']}"
     console.print(
         Panel(
-            Text.from_markup("\n".join(parts), emoji=False),
+            written(report),
             title=f"[bold]{banner}[/bold]",
             subtitle=f"[bold]{banner}[/bold]",
             border_style=STYLES.get(urgency, "blue"),

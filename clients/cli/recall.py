@@ -1,4 +1,4 @@
-"""`tearline recall …`: take a report back, see who still has it, answer for what others recalled."""
+"""`tearline recall …`: take a report back, see who has it, answer for what others took back."""
 
 from typing import Annotated, Any, get_args
 
@@ -180,7 +180,9 @@ def show(certificate: Certificate) -> None:
     output.table("Who was sent it", ("nation", "use", "released at", "says", "at"), rows)
     for late in certificate.late:
         output.say(f"[red]entry {late} released it after its recall[/red]")
-    derived = [(one.report, one.originator, ", ".join(sorted(one.to))) for one in certificate.derived]
+    derived = [
+        (one.report, one.originator, ", ".join(sorted(one.to))) for one in certificate.derived
+    ]
     if derived:
         output.table("Made from it", ("report", "originator", "went to"), derived)
 

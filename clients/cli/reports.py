@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -11,14 +12,17 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from clients.cli import display as screen
 from clients.cli import output
 from clients.cli.common import As, Json, load, run_async, split
 from clients.cli.draft_options import takes_draft
+from clients.delivery import Unsupported
 from clients.draft import Draft
 from clients.explained import Preview
+from clients.identity import Identity
 from clients.offline import open_file
 from clients.publisher import Publisher, Receipt
-from clients.received import Unopened
+from clients.received import Notable, Unopened
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
 
@@ -26,6 +30,9 @@ app = typer.Typer()
 
 Many = list[str]
 Region = Annotated[Many, typer.Option("--region", help="Place code: KE, 014, mission:north.")]
+Shown = Annotated[
+    bool, typer.Option("--display", help="Show on this screen only, also what may not be kept.")
+]
 Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.ied_emplaced.")]
 
 
@@ -94,6 +101,8 @@ def publish(
 
     receipt = run_async(work)
     _show_receipt(receipt, json=json)
+    if draft.label.supersedes is not None and not json:
+        output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
         save.write_bytes(receipt.raw)
 
@@ -128,19 +137,22 @@ def fetch(
     save: Annotated[
         Path | None, typer.Option("--save", help="Save .tlr files and attachments here.")
     ] = None,
+    display: Shown = False,
     json: Json = False,
 ) -> None:
     """Every matching report that you may have and have not been shown yet, FLASH first.
 
     Example: tearline fetch --as kit/GBR/analyst --region 014 --threat explosive
     """
+    if display:
+        screen.check_screen(elsewhere=json or save is not None)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
     loaded = load(identity)
 
     async def work() -> tuple[int, int]:
         count = unsaved = 0
-        async with Subscriber(loaded) as subscriber:
+        async with Subscriber(loaded, keeps=screen.KEEPS if display else ()) as subscriber:
             async for received in subscriber.fetch(
                 regions=split(region),
                 threats=split(threat),
@@ -148,7 +160,7 @@ def fetch(
                 again=again,
                 notice=_notice,
             ):
-                _show(received, json=json)
+                await _show(received, loaded, display=display, json=json)
                 if save is not None:
                     unsaved += await _save(subscriber, received, save)
                 count += 1
@@ -169,16 +181,19 @@ def watch(
     threat: Threat = [],
     precedence: Annotated[Many, typer.Option("--precedence")] = [],
     name: Annotated[str | None, typer.Option("--name", help="Of the subscription.")] = None,
+    display: Shown = False,
     json: Json = False,
 ) -> None:
     """Reports as they come; goes on where it stopped, whatever broke in between.
 
     Example: tearline watch --as kit/GBR/analyst --region 014 --threat explosive
     """
+    if display:
+        screen.check_screen(elsewhere=json)
     loaded = load(identity)
 
     async def work() -> None:
-        async with Subscriber(loaded) as subscriber:
+        async with Subscriber(loaded, keeps=screen.KEEPS if display else ()) as subscriber:
             await subscriber.follower.sync()
             if not json:
                 output.say("[dim]watching; Ctrl-C ends it, the place is kept[/dim]")
@@ -189,7 +204,7 @@ def watch(
                 name=name,
                 notice=_notice,
             ):
-                _show(received, json=json)
+                await _show(received, loaded, display=display, json=json)
 
     with suppress(KeyboardInterrupt):
         run_async(work)
@@ -199,6 +214,7 @@ def watch(
 def open_(
     path: Annotated[Path, typer.Argument(help="A .tlr file.")],
     identity: As,
+    display: Shown = False,
     json: Json = False,
 ) -> None:
     """Open a sealed report from a file, without any network.
@@ -208,28 +224,46 @@ def open_(
     """
     if not path.is_file():
         raise Malformed("bad-input", f"no file {path.name}")
-    report = open_file(load(identity), path.read_bytes())
+    if display:
+        screen.check_screen(elsewhere=json)
+    loaded = load(identity)
+    report = open_file(loaded, path.read_bytes(), keeps=screen.KEEPS if display else ())
     proof = {"offline": True}
-    if json:
+    if display:
+        run_async(lambda: screen.show(report, loaded, time.time()))
+    elif json:
         output.line(output.report_fields(report, proof))
     else:
         output.show_report(report, proof)
 
 
-def _show(received: Received, *, json: bool) -> None:
-    if json:
-        output.line(output.report_fields(received.report, asdict(received.proof)))
+async def _show(received: Received, identity: Identity, *, display: bool, json: bool) -> None:
+    if display:
+        await screen.show(received.report, identity, time.time())
+    elif json:
+        amended = {
+            "supersedes": sorted(received.supersedes),
+            "superseded_by": received.superseded_by,
+        }
+        output.line({**output.report_fields(received.report, asdict(received.proof)), **amended})
     else:
         output.show_report(received.report, asdict(received.proof))
+        for old in sorted(received.supersedes):
+            output.say(f"  [dim]takes the place of report {old[:16]}[/dim]")
+        if received.superseded_by is not None:
+            output.say(f"  [yellow]superseded by report {received.superseded_by[:16]}[/yellow]")
 
 
-def _notice(what: Unopened | TearlineError) -> None:
-    """Say beside the reports what did not open, and what is tried again."""
+def _notice(what: Notable) -> None:
+    """Say beside the reports what did not open, what is held back, and what is tried again."""
     if isinstance(what, Unopened) and what.reason.slug == "recalled":
         text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
         text += "what was kept here is destroyed, and so must be every other copy"
     elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"
+    elif isinstance(what, Unsupported):
+        lacks = ", ".join(what.lacks)
+        text = f"report {what.report[:16]} has more for a client that keeps {lacks}; see --display"
     else:
         text = f"{what}; trying again"
     output.note(f"[yellow]{output.clean_line(text)}[/yellow]")
@@ -240,7 +274,7 @@ async def _save(subscriber: Subscriber, received: Received, folder: Path) -> int
 
     Nothing appears under its name before it verifies to the last byte.
     """
-    if received.proof.use != "release":
+    if not received.may_keep:
         output.note("[yellow]for display only: nothing is saved[/yellow]")
         return 0
     (folder / f"{received.identity[:16]}.tlr").write_bytes(received.raw)

@@ -18,6 +18,7 @@ from clients.auditor import Auditor, Verdict
 from clients.cli import output
 from clients.demo.scenario import Sent
 from clients.demo.stage import NATIONS, Stage
+from clients.demo.story import Story
 from clients.draft import Draft
 from clients.officer import Officer
 from clients.publisher import Publisher
@@ -65,6 +66,7 @@ class Play:
 
     def __init__(self, stage: Stage, sent: Sequence[Sent], *, quiet: bool = False) -> None:
         self.stage, self.sent, self.tally, self._quiet = stage, sent, Tally(), quiet
+        self._story = Story(self.say)
 
     async def run(self) -> Tally:
         """Play it to the end. Raises whatever a real user would see raised."""
@@ -73,6 +75,7 @@ class Play:
                 group.start_soon(self._listen, nation)
             await self._publish_all()
             await self._settle()
+            self._story.catch_up()
             group.cancel_scope.cancel()
         await self._open_picture()
         for nation in NATIONS:
@@ -105,9 +108,7 @@ class Play:
         tally.last_delivery = time.monotonic()
         if nation == "GBR" and any(p.attachments for p in received.report.portions):
             tally.with_picture = tally.with_picture or received
-        parts = len(received.report.portions)
-        more = f"  [dim]{parts} portions[/dim]" if parts > 1 else ""
-        self.say(f"      {nation} reads {output.clean(received.banner)}{more}")
+        self._story.read(nation, received)
 
     # -- those who publish
 
@@ -131,6 +132,7 @@ class Play:
             receipt = await publisher.publish(sent.draft)
         except Withheld as error:
             self.tally.refused += 1
+            self._story.catch_up()
             self.say(f"[red]refused[/red] {sent.nation}  {title}")
             if not self.tally.explained:
                 self.tally.explained = True
@@ -143,21 +145,25 @@ class Play:
         note = f"  [yellow]referred for {', '.join(referred)}[/yellow]" if referred else ""
         urgency = sent.draft.label.precedence
         style = output.STYLES.get(urgency, "default")
-        self.say(
+        line = (
             f"[green]{receipt.index:>5}[/green] {sent.nation} [{style}]{urgency}[/] "
             f"[bold]{title}[/bold]{note}"
         )
+        self._story.published(receipt.report, line, title)
 
     def _explain(self, error: Withheld) -> None:
         """Print what the broker may tell this nation about the refusal."""
-        for _, nation, outcome, why in error.explanation.rows() if error.explanation else ():
+        for portion, nation, outcome, why in error.explanation.rows() if error.explanation else ():
             if outcome == "WITHHOLD":
-                self.say(f"        [dim]{nation}: {output.clean('; '.join(why))}[/dim]")
+                self.say(f"      [dim]portion {portion} to {nation}:[/dim]")
+                for reason in why:
+                    self.say(f"        [dim]{output.clean(reason)}[/dim]")
 
     # -- what changes in the middle
 
     async def _revoke(self, nation: str) -> None:
         kid = self.stage.identity(nation, "analyst").kid
+        self._story.catch_up()
         self.say(f"\n[bold]{nation} reports its analyst's device lost and revokes it.[/bold]")
         async with Officer(self.stage.identity(nation, "officer")) as officer:
             for spoken in await officer.revoke(kid, "device lost"):
@@ -166,6 +172,7 @@ class Play:
 
     async def _tighten(self, nation: str) -> None:
         draft = self._about_chad()
+        self._story.catch_up()
         self.say(f"\n[bold]{nation} tightens its policy: what touches Chad stays with GBR.[/bold]")
         async with (
             Officer(self.stage.identity(nation, "officer")) as officer,

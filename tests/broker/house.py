@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from base64 import b64decode
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -103,26 +103,33 @@ class House:
         """A person as the broker knows it."""
         return self.broker.member(person.kid)
 
-    async def fetches(self, person: Person, identity: str) -> Release:
+    async def fetches(self, person: Person, identity: str, keeps: Collection[str] = ()) -> Release:
         """Ask for one report."""
-        return await self.broker.fetch(self.member(person), identity)
+        return await self.broker.fetch(self.member(person), identity, frozenset(keeps))
 
-    async def pulls(self, person: Person, **wanted: Any) -> list[str]:
+    async def pulls(self, person: Person, keeps: Collection[str] = (), **wanted: Any) -> list[str]:
         """The identities of everything that this person may pull."""
         found, cursor, more = [], None, True
         while more:
-            page = await self.broker.pull(self.member(person), Filter(**wanted), cursor, 3)
+            page = await self.broker.pull(
+                self.member(person), Filter(**wanted), cursor, 3, frozenset(keeps)
+            )
             found += [parse(release.report).identity for release in page.releases]
             cursor, more = page.cursor, page.more
         return found
 
     async def follows(
-        self, person: Person, name: str = "all", cursor: str | None = None, **wanted: Any
+        self,
+        person: Person,
+        name: str = "all",
+        cursor: str | None = None,
+        keeps: Collection[str] = (),
+        **wanted: Any,
     ) -> "Following":
         """Subscribe and open the stream."""
         reader = self.member(person)
         await self.broker.subscribe(reader, name, Filter(**wanted))
-        return Following(self, self.broker.stream(reader, name, cursor))
+        return Following(self, self.broker.stream(reader, name, cursor, frozenset(keeps)))
 
     # -- proofs
 

@@ -15,6 +15,7 @@ from broker.answers import Receipt
 from tests import sealing
 from tests.broker.house import House
 from tests.people import Person
+from tests.refusal import refused
 from wire.errors import BrokerFault, Conflict, NotAllowed, TearlineError
 
 pytestmark = pytest.mark.anyio
@@ -60,9 +61,15 @@ async def uploads(house: House, report: str, content: bytes = CONTENT, step: int
 
 
 async def downloads(
-    house: House, person: Person, report: str, start: int = 0, end: int | None = None
+    house: House,
+    person: Person,
+    report: str,
+    start: int = 0,
+    end: int | None = None,
+    keeps: frozenset[str] = frozenset(),
 ) -> bytes:
-    found = await house.broker.read_attachment(house.member(person), report, ID, start, end)
+    reader = house.member(person)
+    found = await house.broker.read_attachment(reader, report, ID, start, end, keeps)
     pieces = [piece async for piece in found.chunks]
     assert found.total == len(CONTENT)
     return b"".join(pieces)
@@ -241,3 +248,36 @@ async def test_one_nations_upload_is_nothing_to_anothers_of_the_same_content(hou
     sender, total = house.member(house["KEN"].system), len(CONTENT)
     await house.broker.put_chunk(sender, report, ID, 0, total, CONTENT[:10])
     assert (await house.broker.attachment_status(sender, other, ID, total)).received == 0
+
+
+async def test_an_attachment_asks_of_a_client_what_its_portion_asks(house: House) -> None:
+    """Else it would be the way round the duties of the text that it belongs to."""
+    report = (await announced(house, display_to="FRA", obligations=["WATERMARK"])).report
+    await uploads(house, report)
+    france = house["FRA"].analyst
+    for keeps, lacks in (((), "DISPLAY, WATERMARK"), (("DISPLAY",), "WATERMARK")):
+        with refused("obligation-unsupported", f"^{lacks}$"):
+            await downloads(house, france, report, keeps=frozenset(keeps))
+    both = frozenset({"DISPLAY", "WATERMARK"})
+    assert await downloads(house, france, report, keeps=both) == CONTENT
+
+
+async def test_a_recall_deletes_attachments_whole_and_in_parts(house: House) -> None:
+    """Also what a crash left behind after the recall was journalled."""
+    whole, half = [(await announced(house)).report for _ in range(2)]
+    await uploads(house, whole)
+    sender, total = house.member(house["KEN"].system), len(CONTENT)
+    await house.broker.put_chunk(sender, half, ID, 0, total, CONTENT[:1000])
+    folder = house.folder / "data/attachments"
+    kept = {path: path.read_bytes() for path in folder.iterdir()}
+    assert len(kept) == 2
+    for report in (whole, half):
+        recall = {"report": report, "reason": "wrong"}
+        await house.files(house["KEN"].says("report.recall", recall))
+    assert list(folder.iterdir()) == []
+    work = house.broker.put_chunk(sender, half, ID, 1000, total, CONTENT[1000:2000])
+    assert await slug(work) == "not-found"
+    for path, data in kept.items():
+        path.write_bytes(data)
+    await house.restarts()
+    assert list(folder.iterdir()) == []

@@ -269,7 +269,10 @@ async def test_derived_reports_are_listed_for_whom_they_draw_on(tmp_path: Path) 
     """Also when another report stands in between; and to nobody else."""
     async with House.of(*NATIONS, folder=tmp_path) as house:
         kenya, britain, france = (house[code] for code in ("KEN", "GBR", "FRA"))
-        everybody = {"release_to": ("KEN", "GBR", "FRA"), "derive": "within_release"}
+        everybody: dict[str, Any] = {
+            "release_to": ("KEN", "GBR", "FRA"),
+            "derive": "within_release",
+        }
         source = await house.submits(raw := kenya.seals(**everybody))
         await house.fetches(britain.analyst, source.report)
         second = britain.seals(derived_from=[source_of(raw)], **everybody)

@@ -86,12 +86,6 @@ async def test_a_reader_gets_the_portions_that_he_is_cleared_for_and_proof_of_no
     assert [p.index for p in house.proven(fra, "FRA")[0].portions] == [1]
 
 
-async def test_what_is_only_for_display_says_so(house: House) -> None:
-    receipt = await house.submits(house["KEN"].seals(release_to="GBR", display_to="FRA"))
-    assert (await house.fetches(house["FRA"].analyst, receipt.report)).use == "display"
-    assert (await house.fetches(house["GBR"].analyst, receipt.report)).use == "release"
-
-
 async def test_the_originators_own_analyst_reads_it_and_that_is_one_entry(house: House) -> None:
     kenya = house["KEN"]
     receipt = await house.submits(kenya.seals(release_to="GBR"))

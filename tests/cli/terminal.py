@@ -5,13 +5,17 @@ network is quicker to ask in this very process, through the same `run`.
 """
 
 import contextlib
+import fcntl
 import io
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +70,32 @@ def tearline(*words: str | Path, passphrase: str | None = PASSPHRASE) -> Said:
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def on_terminal(*words: str | Path, keys: str = "", rows: int = 24) -> Said:
+    """Run it on a terminal of its own and press these keys; `out` is all that reached it."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 100, 0, 0))
+    with tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            [*TEARLINE, *map(str, words)],
+            env=environment() | {"TERM": "xterm"},
+            start_new_session=True,
+            cwd=ROOT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=err,
+        )
+        os.close(theirs)
+        os.write(ours, keys.encode())
+        out = b""
+        with contextlib.suppress(OSError):  # that is how a terminal says that nobody is left
+            while piece := os.read(ours, 65_536):
+                out += piece
+        os.close(ours)
+        code = process.wait(PATIENCE)
+        err.seek(0)
+        return Said(code, out.decode(), err.read().decode())
 
 
 def here(

@@ -31,7 +31,7 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("recall status", "recall confirm"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
-        *("policy adopt", "audit verify"),
+        *("policy adopt", "audit verify", "officer denials"),
     }
     assert promised <= commands()
 
@@ -45,7 +45,9 @@ def test_its_help_shows_an_example(name: str) -> None:
     assert f"Example: tearline {name} " in text
 
 
-@pytest.mark.parametrize("name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "recall"])
+@pytest.mark.parametrize(
+    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall"]
+)
 def test_a_group_alone_shows_its_commands(name: str) -> None:
     said = here(*name.split())
     assert said.code == 2
@@ -59,7 +61,7 @@ def test_a_group_alone_shows_its_commands(name: str) -> None:
         (("fetch",), "Missing option '--as'; see tearline fetch --help"),
         (("fetch", "--limit", "3"), "No such option: --limit"),
         (("epoch", "rotate", "--as", "x", "--days", "15"), "less than or equal to 14"),
-        (("audit", "verify", "--as", "x", "y"), "unexpected extra argument"),
+        (("audit", "pull", "--as", "x", "y"), "unexpected extra argument"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], says: str) -> None:

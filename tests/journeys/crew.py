@@ -28,6 +28,7 @@ from tests.journeys.rules import Subscription
 from tests.journeys.traffic import Report
 from tests.pilot import PASSPHRASE
 from wire.errors import BrokerFault
+from wire.labels import DISPLAY
 
 TASKS = 6
 """Reports of one sender under way at once."""
@@ -92,7 +93,7 @@ class Crew:
             clients: dict[str, Subscriber] = {}
             for one in subscriptions:
                 if one.nation not in clients:
-                    client = Subscriber(self.identity(f"{one.nation}/analyst"))
+                    client = Subscriber(self.identity(f"{one.nation}/analyst"), keeps={DISPLAY})
                     clients[one.nation] = await stack.enter_async_context(client)
                 group.start_soon(self._watch, clients[one.nation], one)
 

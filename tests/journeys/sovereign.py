@@ -21,6 +21,7 @@ from tests.broker.house import House
 from tests.coalition import Portion
 from tests.people import Person
 from wire.errors import TearlineError
+from wire.labels import DISPLAY
 from wire.report import parse
 
 NATIONS = ("KEN", "GBR", "FRA")
@@ -293,7 +294,7 @@ class Mission:
 
     async def _pulled(self, reader: Reader, who: Person) -> frozenset[Item]:
         wanted, member = Filter(purpose=reader[2]), self.house.member(who)
-        page = await self.house.broker.pull(member, wanted, None, 100)
+        page = await self.house.broker.pull(member, wanted, None, 100, frozenset({DISPLAY}))
         assert not page.more
         frames = [parse(release.report) for release in page.releases]
         return frozenset((f.identity, p.index) for f in frames for p in f.portions)

@@ -1,0 +1,211 @@
+"""`tearline audit pull|status|ask|prove|report|reconcile|export`, and `verify FILE`.
+
+`clients/cli/audit.py` names the commands; the work is done in `clients/evidence/`.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from clients.auditor import Auditor
+from clients.cli import output
+from clients.cli.common import As, Json, load, run_async
+from clients.evidence import files, pull
+from clients.evidence.pull import Pulled
+from clients.evidence.status import Status, status_of
+from clients.evidence.store import EvidenceStore
+from clients.identity import Identity, read_public
+from wire.errors import Malformed
+from wire.evidence_file import Proven
+
+Charter = Annotated[
+    str | None,
+    typer.Option("--charter", help="Identity of the mission's charter, 64 hex digits."),
+]
+MaybeAs = Annotated[
+    Path | None, typer.Option("--as", help="Identity folder, such as KIT/KEN/auditor.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands that work on the auditor's own evidence."""
+    app.command("pull")(pull_evidence)
+    app.command("status")(status)
+
+
+@contextmanager
+def opened(identity: Identity) -> Iterator[EvidenceStore]:
+    """The evidence of a member, which must be as it was left."""
+    auditor = Auditor(identity)
+    with EvidenceStore.open(identity.state, pull.whose(auditor), new=False) as store:
+        pull.check(auditor, store)
+        yield store
+
+
+def now_ms() -> int:
+    """This machine's time, Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+# -- pull
+
+
+def pull_evidence(identity: As, json: Json = False) -> None:
+    """Fetch what is new, verify it, and keep it as your own evidence.
+
+    Goes on where the last pull ended or broke. Example: tearline audit pull --as kit/KEN/auditor
+    """
+    loaded = load(identity)
+
+    async def work() -> Pulled:
+        async with Auditor(loaded) as auditor:
+            mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)
+            with mine as store, progress_bar(quiet=json) as told:
+                return await pull.pull(auditor, store, told)
+
+    found = run_async(work)
+    if json:
+        output.line(vars(found))
+        return
+    output.say(
+        f"[green]verified[/green]: {found.new} new entries; {found.entries} concern "
+        f"{found.nation}, in a journal of {found.size}"
+    )
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each channel, on standard error, gone at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bars = Progress(*columns, TimeRemainingColumn(), console=output.errors, transient=True)
+    tasks: dict[str, Any] = {}
+
+    def told(channel: str, done: int, total: int) -> None:
+        if channel not in tasks:
+            tasks[channel] = bars.add_task(channel, total=total)
+        bars.update(tasks[channel], completed=done, total=total)
+
+    if quiet:
+        yield told
+        return
+    with bars:
+        yield told
+
+
+# -- status
+
+
+def status(identity: As, json: Json = False) -> None:
+    """What your evidence says, on one screen: whole or not, how old, what was erased.
+
+    Asks nobody. Example: tearline audit status --as kit/KEN/auditor
+    """
+    loaded = load(identity)
+    with opened(loaded) as store:
+        found = status_of(store, loaded.nation, now_ms())
+    if json:
+        output.line(found.fields())
+    else:
+        show_status(found)
+    if not found.good:
+        raise typer.Exit(1)
+
+
+def show_status(found: Status) -> None:
+    """A status as people read it."""
+    verdict = "[bold green]GREEN[/bold green]" if found.good else "[bold red]RED[/bold red]"
+    output.say(f"{verdict}  {found.nation}: {output.clean_line(found.verdict)}")
+    output.say(f"  tree        {found.size} entries, root {found.root[:16]}")
+    output.say(f"  concern us  {found.entries} entries, and {found.mission_entries} of the mission")
+    output.say(f"  newest      {moment(found.newest_ms)}, checkpoint {age(found.age_s)} old")
+    output.say(f"  erased      {found.erased} views; their proofs hold")
+    output.say(f"  pulls       {found.trees} trees, each proven to extend the one before")
+    for finding in found.findings:
+        output.say(f"  [red]finding[/red]     {output.clean_line(finding)}")
+
+
+def moment(time_ms: int | None) -> str:
+    """A time as people read it."""
+    if time_ms is None:
+        return "none"
+    return f"{dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def age(seconds: int) -> str:
+    """How long ago, in the largest unit that fits."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+# -- verify
+
+
+def verify_file(file: Path, identity: Path | None, charter: str | None, *, json: bool) -> None:
+    """Verify an evidence file offline; what it is checked against must be said."""
+    if identity is not None:
+        charter = charter or read_public(identity).charter
+    if charter is None:
+        detail = "say which mission: --charter with its identity, or --as with a member's folder"
+        raise Malformed("bad-input", detail)
+    proven = files.read(file, charter, now_ms=now_ms())
+    if json:
+        output.line(file_fields(proven))
+        return
+    show_file(proven)
+
+
+def file_fields(proven: Proven) -> dict[str, Any]:
+    """What a file proves, as `--json` shows it."""
+    tree = proven.newest.checkpoint
+    return {
+        "kind": proven.header.kind,
+        "mission": proven.header.mission,
+        "nation": proven.header.nation,
+        "size": tree.size,
+        "root": tree.root.hex(),
+        "complete": proven.header.kind == "history",
+        "entries": len(proven.entries),
+        "erased": sum(entry.view is None for entry in proven.entries),
+        "proven": [
+            {"index": e.index, "channel": e.channel, "type": e.type, "time": e.time, "view": e.view}
+            for e in proven.entries
+            if proven.header.kind == "receipt"
+        ],
+    }
+
+
+def show_file(proven: Proven) -> None:
+    """What a file proves, as people read it."""
+    header, tree = proven.header, proven.newest.checkpoint
+    if header.kind == "history":
+        ours = len(proven.of(header.nation))
+        others = f"{len(proven.entries) - ours} of the mission {header.mission}"
+        output.say(
+            f"[green]complete and unaltered[/green]: all {ours} entries that concern "
+            f"{header.nation}, and {others}"
+        )
+    else:
+        output.say(
+            f"[green]proven[/green]: {len(proven.entries)} entries of {header.mission}, shown by "
+            f"{header.nation}; a receipt says nothing about others"
+        )
+        rows = [
+            (str(e.index), e.channel, e.type, moment(e.time), told(e.view)) for e in proven.entries
+        ]
+        output.table("What is proven", ("index", "channel", "entry", "time", "what it says"), rows)
+    output.say(f"  journal of {tree.size} entries, root {tree.root.hex()}")
+
+
+def told(view: Any) -> str:
+    """A view in one cell."""
+    if view is None:
+        return "erased"
+    return ", ".join(f"{name} {value}" for name, value in view.items())

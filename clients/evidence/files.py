@@ -1,0 +1,139 @@
+"""Evidence files (`.tlev`): what an auditor hands on, written from the store, read by anybody.
+
+A file is written beside its place and moved there whole, and is verified before it is: what leaves
+this machine was just proven from the bytes that leave.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from clients.evidence.store import EvidenceStore
+from wire import evidence_file, strict_json
+from wire.entries import MISSION
+from wire.errors import Malformed, quoted
+from wire.evidence import HeadEvidenceModel
+from wire.evidence_file import Proven
+from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, TreeLine
+
+SHOWN: Final = frozenset(
+    {
+        "nation.admit",
+        "nation.expel",
+        "policy.publish",
+        "report.release",
+        "report.recall",
+        "approval",
+    }
+)
+"""Statements that go into a file: who is where, and what was permitted. Keys stay in the chains."""
+
+
+def read(path: Path, charter: str, *, now_ms: int) -> Proven:
+    """Verify a file against the identity of the mission's charter.
+
+    Raises `Malformed` or `Conflict` naming the line and the first bad entry, `OSError`.
+    """
+    with path.open("rb") as file:
+        lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+        return evidence_file.verify(lines, charter, now_ms=now_ms)
+
+
+def write(path: Path, lines: Iterable[bytes], charter: str, *, now_ms: int) -> Proven:
+    """Write a file and verify it; it is there whole or not at all. Raises like `read`."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        with fresh.open("wb") as file:
+            file.writelines(lines)
+        proven = read(fresh, charter, now_ms=now_ms)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    return proven
+
+
+def history(store: EvidenceStore, mission: str, nation: str, charter: str) -> Iterator[bytes]:
+    """The lines of everything that was pulled, in the order it was pulled in."""
+    newest = store.newest()
+    if not newest.size or not store.is_complete(nation):
+        raise Malformed("bad-input", "the last pull did not reach the end; run it again")
+    yield _header(store, "history", mission, nation, charter, newest.size)
+    for tree in store.trees():
+        line = TreeLine(checkpoint=tree.note, consistency=tree.consistency)
+        yield Line(tree=line).encode()
+        for page in store.rows("SELECT * FROM page WHERE tree = ? ORDER BY number", tree.size):
+            head = strict_json.load(page["head"].encode(), HeadEvidenceModel)
+            told = PageLine(channel=page["channel"], entries=page["entries"], head=head)
+            yield Line(page=told).encode()
+            sql = "SELECT * FROM entry WHERE page = ? ORDER BY count"
+            for entry in store.rows(sql, page["number"]):
+                yield from _entry(store, entry)
+
+
+def receipt(
+    store: EvidenceStore, mission: str, nation: str, charter: str, index: int
+) -> list[bytes]:
+    """The lines that prove one entry, with what it rests on: the acceptance that a release names,
+    and the policies that were in force.
+    """
+    entries = _grounds(store, nation, index)
+    sizes = {entry["page"]: _size(store, entry["page"]) for entry in entries}
+    lines = [_header(store, "receipt", mission, nation, charter, max(sizes.values()))]
+    last = 0
+    for entry in sorted(entries, key=lambda e: (sizes[e["page"]], e["idx"], e["channel"])):
+        if sizes[entry["page"]] != last:
+            last = sizes[entry["page"]]
+            lines.append(
+                Line(tree=TreeLine(checkpoint=_note(store, last), consistency=None)).encode()
+            )
+        lines.append(Line(page=PageLine(channel=entry["channel"], entries=1, head=None)).encode())
+        lines += _entry(store, entry)
+    return lines
+
+
+def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
+    """The entry at this index, and those that say why it could be; the nation's own first."""
+    sql = "SELECT * FROM entry WHERE idx = ? ORDER BY channel = ? DESC"
+    entry = store.one(sql, index, nation)
+    if entry is None:
+        raise Malformed("bad-input", f"no entry that concerns {nation} stands at {index}")
+    where = (entry["channel"], entry["count"])
+    sql = "SELECT * FROM entry WHERE channel = ? AND idx = ? AND type = 'report.accepted'"
+    accepted = store.rows(sql, nation, entry["accepted"])
+    sql = (
+        "SELECT * FROM entry WHERE channel = ? AND statement IN "
+        "(SELECT statement FROM policy WHERE channel = ? AND count = ?)"
+    )
+    return [entry, *accepted, *store.rows(sql, MISSION, *where)]
+
+
+def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
+    yield b'{"entry":%s}\n' % entry["line"].encode()
+    if entry["channel"] == MISSION and entry["spoke"] in SHOWN:
+        said = store.said(entry["statement"])
+        if said is not None:
+            yield Line(statement=said).encode()
+
+
+def _header(
+    store: EvidenceStore, kind: Kind, mission: str, nation: str, charter: str, size: int
+) -> bytes:
+    said = store.said(charter)
+    if said is None:
+        raise Malformed("bad-input", f"the charter {quoted(charter)} was not pulled")
+    return Line(
+        evidence=Header(v=1, kind=kind, mission=mission, nation=nation, size=size, charter=said)
+    ).encode()
+
+
+def _size(store: EvidenceStore, page: int) -> int:
+    row = store.one("SELECT tree FROM page WHERE number = ?", page)
+    assert row is not None, "every entry has its page"
+    return int(row["tree"])
+
+
+def _note(store: EvidenceStore, size: int) -> str:
+    row = store.one("SELECT note FROM tree WHERE size = ?", size)
+    assert row is not None, "every page has its tree"
+    return str(row["note"])

@@ -1,0 +1,117 @@
+"""What the evidence says about itself: whole or not, how old, and what contradicts itself in it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from clients.evidence.store import EvidenceStore
+from wire import links, strict_json
+from wire.base64_strict import decode
+from wire.entries import MISSION
+from wire.evidence import HeadEvidenceModel
+
+STALE_S: Final = 86_400  # seconds: a day without a pull is a day nobody looked
+
+NOT_ACCEPTED: Final = """
+SELECT r.idx FROM entry r WHERE r.channel = :nation AND r.type = 'release'
+  AND r.originator = :nation AND r.view IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM entry a WHERE a.channel = :nation AND a.type = 'report.accepted'
+      AND a.idx = r.accepted AND (a.view IS NULL OR a.report = r.report)
+      AND a.time / 1000 = json_extract(r.view, '$.accepted_time'))
+"""
+NOT_NAMED: Final = """
+SELECT r.idx, a.idx AS accepted FROM entry r JOIN entry a ON a.channel = :nation
+  AND a.idx = r.accepted AND a.type = 'report.accepted' AND a.view IS NOT NULL
+WHERE r.channel = :nation AND r.type = 'release' AND r.originator = :nation AND EXISTS (
+  SELECT 1 FROM json_each(r.view, '$.portions') p WHERE NOT EXISTS (
+    SELECT 1 FROM portion n WHERE n.channel = a.channel AND n.count = a.count
+      AND n.part = p.value AND n.nation = r.recipient))
+"""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an auditor sees first. Times are Unix milliseconds, the age is in seconds."""
+
+    nation: str
+    complete: bool
+    size: int
+    root: str
+    entries: int
+    mission_entries: int
+    erased: int
+    trees: int
+    newest_ms: int | None
+    checked_ms: int
+    age_s: int
+    findings: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Green: whole, fresh, and nothing contradicts itself."""
+        return self.complete and not self.findings and self.age_s <= STALE_S
+
+    @property
+    def verdict(self) -> str:
+        """Why it is green, or not."""
+        if not self.complete:
+            return "the last pull did not reach the end of the history; run it again"
+        if self.findings:
+            return "complete and unaltered, and it contradicts itself"
+        if self.age_s > STALE_S:
+            return "complete and unaltered as of the last pull; pull again"
+        return "complete and unaltered"
+
+    def fields(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        return {"good": self.good, "verdict": self.verdict, **asdict(self)}
+
+
+def status_of(store: EvidenceStore, nation: str, now_ms: int) -> Status:
+    """What the store holds for this nation."""
+    newest = store.newest()
+    checked = _checked(store, nation)
+    counted = store.one(
+        "SELECT max(time) AS newest, total(erased) AS erased FROM entry WHERE channel = ?", nation
+    )
+    trees = store.one("SELECT count(*) AS n FROM tree")
+    assert counted is not None, "an aggregate always has a row"
+    assert trees is not None, "an aggregate always has a row"
+    return Status(
+        nation=nation,
+        complete=bool(newest.size) and store.is_complete(nation) and store.is_complete(MISSION),
+        size=newest.size,
+        root=newest.root.hex(),
+        entries=store.trust(nation).tip.count,
+        mission_entries=store.trust(MISSION).tip.count,
+        erased=int(counted["erased"]),
+        trees=trees["n"],
+        newest_ms=counted["newest"],
+        checked_ms=checked,
+        age_s=max(0, now_ms - checked) // 1000,
+        findings=findings(store, nation),
+    )
+
+
+def findings(store: EvidenceStore, nation: str) -> tuple[str, ...]:
+    """Where a history that is whole and unaltered contradicts itself: releases in our name of what
+    we did not send, or to whom we did not send it.
+    """
+    found = [
+        f"entry {row['idx']} releases a report that we are not known to send"
+        for row in store.rows(NOT_ACCEPTED, nation=nation)
+    ]
+    found += [
+        f"entry {row['idx']} releases other than what entry {row['accepted']} accepted"
+        for row in store.rows(NOT_NAMED, nation=nation)
+    ]
+    return tuple(found)
+
+
+def _checked(store: EvidenceStore, nation: str) -> int:
+    """The time in the newest heads leaf that was verified for the nation."""
+    sql = "SELECT head FROM page WHERE channel = ? ORDER BY number DESC LIMIT 1"
+    row = store.one(sql, nation)
+    if row is None:
+        return 0
+    head = strict_json.load(row["head"].encode(), HeadEvidenceModel)
+    return links.open_heads(decode(head.leaf))[0]

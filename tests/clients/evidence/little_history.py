@@ -1,0 +1,77 @@
+"""A real little history: three nations, a broker on loopback, and what auditors pull from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.auditor import Auditor
+from clients.evidence import files, pull
+from clients.evidence.pull import Pulled
+from clients.evidence.store import EvidenceStore
+from clients.identity import Identity
+from tests.pilot import Pilot, draft, open_policy
+from wire.evidence_file import Proven
+
+NATIONS = ("KEN", "GBR", "FRA")
+POLICIES = {nation: open_policy(nation) for nation in NATIONS}
+LATER = 1 << 42  # milliseconds: no clock of these tests is behind it
+
+
+@contextmanager
+def piloted(folder: Path, **how: Any) -> Iterator[Pilot]:
+    with Pilot.of(*NATIONS, folder=folder, policies=POLICIES, **how) as pilot:
+        yield pilot
+
+
+async def share(pilot: Pilot, originator: str, *to: str, count: int = 1, **how: Any) -> list[str]:
+    """Publish reports and let the readers fetch them."""
+    async with pilot.publisher(originator) as publisher:
+        drafts = [draft(release_to=to, **how) for _ in range(count)]
+        reports = [(await publisher.publish(each)).report for each in drafts]
+    for nation in to:
+        async with pilot.subscriber(nation) as subscriber:
+            async for _ in subscriber.fetch():
+                pass
+    return reports
+
+
+@dataclass
+class Desk:
+    """An auditor's device and what it keeps."""
+
+    identity: Identity
+
+    async def pull(self) -> Pulled:
+        async with Auditor(self.identity) as auditor:
+            with EvidenceStore.open(self.identity.state, pull.whose(auditor), new=True) as store:
+                return await pull.pull(auditor, store)
+
+    @contextmanager
+    def store(self) -> Iterator[EvidenceStore]:
+        """The store, checked as the commands check it."""
+        auditor = Auditor(self.identity)
+        with EvidenceStore.open(self.identity.state, pull.whose(auditor), new=False) as store:
+            pull.check(auditor, store)
+            yield store
+
+    def history(self) -> list[bytes]:
+        """The lines of a file of everything."""
+        me = self.identity
+        with self.store() as store:
+            return list(files.history(store, me.mission, me.nation, me.charter))
+
+    def receipt(self, index: int) -> list[bytes]:
+        """The lines that prove one entry."""
+        me = self.identity
+        with self.store() as store:
+            return files.receipt(store, me.mission, me.nation, me.charter, index)
+
+    def written(self, path: Path, lines: list[bytes]) -> Proven:
+        """A file of these lines, verified."""
+        return files.write(path, lines, self.identity.charter, now_ms=LATER)
+
+
+def desk(pilot: Pilot, nation: str, **how: Any) -> Desk:
+    return Desk(pilot.device(nation, "auditor", **how))

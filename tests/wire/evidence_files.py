@@ -1,0 +1,144 @@
+"""Evidence files over a journal in memory: what an honest auditor writes, and room to lie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.wire.memory_log import CHANNELS, NOON, ORIGIN, MemoryLog, released
+from wire import statements
+from wire.base64_strict import encode
+from wire.bodies import CharterNation, MissionCharter, NationAdmit
+from wire.entries import MISSION, Event
+from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
+from wire.vocabulary import Level
+
+SOON = NOON + 3_600_000
+"""Milliseconds: when these files are verified."""
+
+
+def said(kind: str, body: Any, *, nation: str = MISSION, seq: int = 0) -> Said:
+    """A statement without signatures."""
+    head = {
+        "mission": "MINUSX",
+        "nation": nation,
+        "seq": seq,
+        "prev": statements.GENESIS,
+        "type": kind,
+        "scope": "mission",
+        "issued": NOON // 1000,
+    }
+    unsigned = statements.draft(head, body)
+    assert unsigned.body_bytes is not None
+    whole = unsigned.signed_by(lambda _: ("00" * 16, b"not looked at"))
+    return Said.of(statements.parse(whole))
+
+
+def nation(code: str) -> CharterNation:
+    return CharterNation(code=code, name=code.title(), root="ab" * 32, clearance="SECRET")
+
+
+def charter(log: MemoryLog, nations: Sequence[str] = CHANNELS[1:]) -> Said:
+    """The charter of a mission whose log this is."""
+    body = MissionCharter(
+        salt="5a" * 16,
+        name="Evidence",
+        exercise=True,
+        levels=(Level(token="SECRET", mark="S"),),
+        nations=tuple(map(nation, nations)),
+        origin=ORIGIN,
+        log_keys=(str(log.signer.vkey),),
+        witnesses=(),
+        witness_quorum=0,
+        admission_quorum=1,
+        floor=(),
+        carry=(),
+    )
+    return said("mission.charter", body)
+
+
+class Pen:
+    """Writes the lines of a file, page by page, as a pull does."""
+
+    def __init__(self, log: MemoryLog, whose: str = "KEN", kind: Any = "history") -> None:
+        self.log, self.whose, self.kind = log, whose, kind
+        self.charter = charter(log)
+        self.lines: list[Line] = []
+        self.size = 0
+        self.shown = {MISSION: 0, whose: 0}
+        self.said: dict[str, Said] = {}
+
+    def tree(self) -> None:
+        """The newest tree, if it is new."""
+        if self.log.tree.size > self.size:
+            proof = self.log.consistency(self.size) if self.size else []
+            told = TreeLine(checkpoint=self.log.checkpoint, consistency=tuple(map(encode, proof)))
+            self.lines.append(Line(tree=told))
+            self.size = self.log.tree.size
+
+    def page(self, channel: str, limit: int = 1_000) -> None:
+        """What is new of a channel under the newest tree."""
+        self.tree()
+        segment = self.log.segment(channel, after=self.shown[channel], limit=limit)
+        count = len(segment.entries)
+        page = PageLine(channel=channel, entries=count, head=segment.head)
+        self.lines.append(Line(page=page))
+        for at, evidence in enumerate(segment.entries, self.shown[channel]):
+            self.lines.append(Line(entry=evidence))
+            view = self.log.entries[channel][at].views[channel][1]
+            for identity, known in self.said.items():
+                if channel == MISSION and identity.encode() in view:
+                    self.lines.append(Line(statement=known))
+        self.shown[channel] += count
+
+    def pull(self) -> None:
+        """Both channels."""
+        self.page(MISSION)
+        self.page(self.whose)
+
+    def written(self) -> list[bytes]:
+        """The whole file."""
+        header = Header(
+            v=1,
+            kind=self.kind,
+            mission="MINUSX",
+            nation=self.whose,
+            size=self.size,
+            charter=self.charter,
+        )
+        return [line.encode() for line in (Line(evidence=header), *self.lines)]
+
+
+def stated(known: Said) -> Event:
+    """The entry of a statement in the mission's channel."""
+    head, _ = known.opened()
+    view = {"statement": known.identity, "nation": head.nation, "seq": head.seq, "type": head.type}
+    return Event("statement", {MISSION: view})
+
+
+def pulled() -> Pen:
+    """A history of two pulls, seven entries of KEN's among others."""
+    log = MemoryLog()
+    pen = Pen(log)
+    log.append(stated(pen.charter))
+    log.append(released("KEN", "GBR", report=0), released("GBR", "FRA", report=1))
+    log.append(*[released("KEN", "FRA", report=i) for i in range(2, 5)])
+    pen.pull()
+    log.append(released("FRA", report=5), released("GBR", "KEN", report=6))
+    log.append(released("KEN", report=7), released("KEN", "GBR", "FRA", MISSION, report=8))
+    pen.pull()
+    return pen
+
+
+def admitted() -> Pen:
+    """The history of a nation that joined later."""
+    log = MemoryLog(channels=CHANNELS[:3])
+    pen = Pen(log, "FRA")
+    pen.charter = charter(log, CHANNELS[1:3])
+    log.append(stated(pen.charter), released("KEN", "GBR"))
+    admission = said("nation.admit", NationAdmit(salt="5a" * 16, nation=nation("FRA")), seq=1)
+    pen.said[admission.identity] = admission
+    log.channels = CHANNELS
+    log.entries["FRA"] = []
+    log.append(stated(admission))
+    log.append(released("KEN", "FRA"))
+    pen.pull()
+    return pen

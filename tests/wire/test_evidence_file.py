@@ -1,0 +1,123 @@
+"""Evidence files: an honest one verifies, and says no more than it proves."""
+
+import pytest
+
+from tests.refusal import refused
+from tests.wire.evidence_files import SOON, Pen, admitted, pulled
+from tests.wire.memory_log import MemoryLog, released
+from wire import evidence_file
+from wire.entries import MISSION
+from wire.errors import TearlineError
+from wire.evidence_file import Proven
+from wire.evidence_lines import Line, PageLine, TreeLine, read
+
+
+def verified(pen: Pen) -> Proven:
+    return evidence_file.verify(pen.written(), pen.charter.identity, now_ms=SOON)
+
+
+def test_a_history_of_two_pulls_is_all_there_is() -> None:
+    pen = pulled()
+    proven = verified(pen)
+    assert [e.count for e in proven.of("KEN")] == list(range(7))
+    assert [e.count for e in proven.of(MISSION)] == [0, 1]
+    assert proven.complete_at == {MISSION: pen.size, "KEN": pen.size}
+    assert proven.newest.checkpoint.size == pen.size == proven.header.size
+
+
+def test_pages_of_any_length_and_empty_ones_are_one_history() -> None:
+    pen = pulled()
+    pen.log.append(released("FRA"), *[released("KEN", report=i) for i in range(5)])
+    for _ in range(3):
+        pen.page("KEN", limit=2)
+    pen.log.append(released("GBR"))
+    pen.page("KEN")
+    assert len(verified(pen).of("KEN")) == 12
+
+
+def test_erased_views_prove_the_rest() -> None:
+    log = MemoryLog()
+    log.append(released("KEN", report=1), released("KEN", report=2))
+    log.erased.add(("KEN", 0))
+    pen = Pen(log)
+    pen.pull()
+    first, second = verified(pen).of("KEN")
+    assert (first.view, second.view) == (None, {"report": 2, "seen_by": "KEN"})
+
+
+def test_a_nation_that_joined_later_has_the_place_that_its_admission_gave() -> None:
+    pen = admitted()
+    assert len(verified(pen).of("FRA")) == 1
+    without = [line for line in pen.lines if line.statement is None]
+    pen.lines = without
+    with refused("broken-chain", "the admission is not shown"):
+        verified(pen)
+
+
+def test_a_nation_that_was_never_admitted_has_no_place() -> None:
+    pen = Pen(MemoryLog(), "SEN")
+    pen.log.entries["SEN"] = []
+    pen.log.channels = (*pen.log.channels, "SEN")
+    pen.log.append(released("SEN"))
+    pen.pull()
+    with refused("broken-chain", "no nation of the mission"):
+        verified(pen)
+
+
+def receipt(pen: Pen, counts: list[int]) -> Pen:
+    found = Pen(pen.log, kind="receipt")
+    note = pen.log.checkpoint
+    found.lines = [Line(tree=TreeLine(checkpoint=note, consistency=None))]
+    for count in counts:
+        found.lines.append(Line(page=PageLine(channel="KEN", entries=1, head=None)))
+        found.lines.append(Line(entry=pen.log.evidence("KEN", count)))
+    found.size = pen.log.tree.size
+    return found
+
+
+def test_a_receipt_proves_its_entries_and_says_nothing_about_others() -> None:
+    proven = verified(receipt(pulled(), [5, 2]))
+    assert [entry.count for entry in proven.entries] == [5, 2]
+    assert proven.complete_at == {}
+
+
+def test_a_receipt_cannot_pass_for_a_history_nor_a_history_for_a_receipt() -> None:
+    """Expect refusal: what is missing would go unseen."""
+    pen = pulled()
+    pen.kind = "receipt"
+    with refused("bad-proof", "line 2"):
+        verified(pen)
+    short = receipt(pulled(), [5])
+    short.kind = "history"
+    with refused("bad-proof", "line 2"):
+        verified(short)
+
+
+def test_a_receipt_of_nothing_is_refused() -> None:
+    with refused("bad-fields", "a receipt of nothing"):
+        verified(receipt(pulled(), []))
+
+
+def test_the_charter_is_the_one_that_was_known_before() -> None:
+    """Expect refusal: a file with a charter and a log of its own proves nothing."""
+    with refused("bad-statement", "line 1"):
+        evidence_file.verify(pulled().written(), "00" * 32, now_ms=SOON)
+
+
+@pytest.mark.parametrize("at", range(1, len(pulled().written()) + 1))
+def test_a_file_that_was_cut_off_is_refused(at: int) -> None:
+    lines = pulled().written()
+    charter = pulled().charter.identity
+    with pytest.raises(TearlineError):
+        evidence_file.verify(lines[:-at], charter, now_ms=SOON)
+    with pytest.raises(TearlineError):
+        evidence_file.verify([*lines[:-at], lines[-at][:-1]], charter, now_ms=SOON)
+
+
+def test_a_line_is_of_one_kind() -> None:
+    pen = pulled()
+    both = pen.lines[0].model_copy(update={"page": pen.lines[1].page})
+    with refused("bad-fields", "one kind"):
+        read(Line(tree=both.tree, page=both.page).encode())
+    with refused("bad-fields", "one kind"):
+        read(b"{}\n")

@@ -1,0 +1,270 @@
+"""Step 10, audit: a nation's history, or a few proven entries, as one file that needs no network.
+
+A `history` says that it is all of its channels, a `receipt` proves single entries. The charter's
+identity is all that a verifier must know beforehand: the charter names the log's keys and the
+nations' places, and everything else follows. The lines are those of `wire/evidence_lines.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from wire import evidence_lines, links, prove
+from wire.base64_strict import decode
+from wire.bodies import MissionCharter, NationAdmit
+from wire.entries import MISSION
+from wire.errors import Malformed, TearlineError
+from wire.evidence import Evidence, HeadEvidenceModel, Segment
+from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
+from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+from wire.prove import Trust, VerifiedEntry
+
+CLOCK_SLACK_MS: Final = 300_000
+"""How far a broker's clock may be ahead of the verifier's."""
+
+
+@dataclass
+class Proven:
+    """What a file proves. `complete_at` holds, by channel, the size of the tree it is all of."""
+
+    header: Header
+    charter: MissionCharter
+    newest: OpenedCheckpoint
+    entries: list[VerifiedEntry]
+    said: dict[str, Said]
+    complete_at: dict[str, int]
+
+    def of(self, channel: str) -> list[VerifiedEntry]:
+        """The entries of one channel, in order."""
+        return [entry for entry in self.entries if entry.channel == channel]
+
+
+def verify(lines: Iterable[bytes], charter: str, *, now_ms: int) -> Proven:
+    """Verify a whole file against the identity of the mission's charter, in hex.
+
+    Raises `Malformed` naming the line and the first bad entry, `Conflict` for two trees of one
+    size.
+    """
+    reading = _Reading(charter, now_ms)
+    number = 0
+    for number, line in enumerate(lines, 1):
+        try:
+            reading.take(evidence_lines.read(line))
+        except TearlineError as error:
+            raise type(error)(error.slug, f"line {number}: {error.detail}") from error
+    try:
+        return reading.end()
+    except TearlineError as error:
+        raise type(error)(error.slug, f"after line {number}: {error.detail}") from error
+
+
+@dataclass
+class _Open:
+    """A page whose lines are still coming."""
+
+    line: PageLine
+    entries: list[Evidence] = field(default_factory=list)
+    said: dict[int, Said] = field(default_factory=dict)
+
+
+class _Reading:
+    """What is known after each line."""
+
+    def __init__(self, charter: str, now_ms: int) -> None:
+        self._pinned, self._now_ms = charter, now_ms
+        self._header: Header | None = None
+        self._charter: MissionCharter
+        self._places = [MISSION]
+        self._keys: tuple[VKey, ...] = ()
+        self._witnesses: tuple[VKey, ...] = ()
+        self._tree: OpenedCheckpoint | None = None
+        self._page: _Open | None = None
+        self._trust: dict[str, Trust] = {}
+        self._complete_at: dict[str, int] = {}
+        self._times: dict[str, int] = {}
+        self._entries: list[VerifiedEntry] = []
+        self._said: dict[str, Said] = {}
+
+    def take(self, line: Line) -> None:
+        """The next line, in the only order that lines may have."""
+        if (line.evidence is None) != (self._header is not None):
+            raise Malformed("bad-fields", "the first line, and no other, says what the file is")
+        if line.entry is None and line.statement is None:
+            self._close_page()
+        if line.evidence is not None:
+            self._take_header(line.evidence)
+        elif line.tree is not None:
+            self._take_tree(line.tree)
+        elif line.page is not None:
+            self._take_page(line.page)
+        elif self._page is None:
+            raise Malformed("bad-fields", "an entry or a statement outside a page")
+        elif line.entry is not None:
+            self._page.entries.append(line.entry)
+        elif line.statement is not None:
+            self._page.said[len(self._page.entries) - 1] = line.statement
+
+    def end(self) -> Proven:
+        """What all lines together prove."""
+        self._close_page()
+        header, tree = self._header, self._tree
+        if header is None or tree is None:
+            raise Malformed("bad-fields", "the file ends before it says anything")
+        if tree.checkpoint.size != header.size:
+            raise Malformed("broken-chain", f"the file ends before its tree of {header.size}")
+        if header.kind == "history":
+            for channel in (MISSION, header.nation):
+                if channel not in self._complete_at:
+                    raise Malformed("broken-chain", f"not all entries of {channel} are here")
+            if self._complete_at[header.nation] != header.size:
+                detail = f"entries of {header.nation} are missing up to {header.size}"
+                raise Malformed("broken-chain", detail)
+        elif not self._entries:
+            raise Malformed("bad-fields", "a receipt of nothing")
+        return Proven(
+            header, self._charter, tree, self._entries, self._said, dict(self._complete_at)
+        )
+
+    # -- line by line
+
+    def _take_header(self, header: Header) -> None:
+        if header.charter.identity != self._pinned:
+            raise Malformed("bad-statement", "the charter is not the one that you know")
+        self._charter = header.charter.read("mission.charter", MissionCharter)
+        head, _ = header.charter.opened()
+        self._places += [nation.code for nation in self._charter.nations]
+        if header.mission != head.mission:
+            raise Malformed("bad-fields", "the charter is that of another mission")
+        self._keys = tuple(map(VKey.parse, self._charter.log_keys))
+        self._witnesses = tuple(map(VKey.parse, self._charter.witnesses))
+        self._header = header
+
+    def _take_tree(self, line: TreeLine) -> None:
+        opened = open_checkpoint(line.checkpoint, self._keys, self._witnesses)
+        before, now = self._tree, opened.checkpoint
+        if line.consistency is None and self._is_history:
+            raise Malformed("bad-proof", "a tree without the proof that it extends the one before")
+        if line.consistency is not None:
+            proof = [decode(text) for text in line.consistency]
+            if not self._is_history:
+                raise Malformed("bad-proof", "a receipt says nothing about how trees follow")
+            if before is None and proof:
+                raise Malformed("bad-proof", "a proof of consistency with nothing")
+            if before is not None:
+                old = before.checkpoint
+                prove.check_extends(Trust(old.size, old.root), opened, proof)
+                if now.size == old.size:
+                    raise Malformed("bad-fields", "the same tree twice")
+        self._tree = opened
+
+    def _take_page(self, line: PageLine) -> None:
+        assert self._header is not None
+        if self._tree is None:
+            raise Malformed("bad-fields", "a page before any tree")
+        if line.channel not in (MISSION, self._header.nation):
+            raise Malformed("broken-chain", f"a page of {line.channel} in another nation's file")
+        if (line.head is None) == self._is_history:
+            raise Malformed("bad-fields", "pages of a history have a head, those of a receipt none")
+        self._page = _Open(line)
+
+    def _close_page(self) -> None:
+        page, tree = self._page, self._tree
+        if page is None or tree is None:
+            return
+        self._page = None
+        channel = page.line.channel
+        if len(page.entries) != page.line.entries:
+            detail = f"{len(page.entries)} entries where the page says {page.line.entries}"
+            raise Malformed("broken-chain", f"{self._next(channel)}: {detail}")
+        if any(entry.checkpoint is not None for entry in page.entries):
+            raise Malformed("bad-fields", "an entry with a checkpoint of its own")
+        if page.line.head is None:
+            found = tuple(self._alone(page, tree))
+        else:
+            found = self._followed(page, page.line.head, tree)
+        self._take_statements(page, found)
+        self._entries += found
+
+    def _followed(
+        self, page: _Open, head: HeadEvidenceModel, tree: OpenedCheckpoint
+    ) -> tuple[VerifiedEntry, ...]:
+        """The page's entries: each the next of its channel."""
+        channel = page.line.channel
+        if channel not in self._places:
+            raise Malformed("broken-chain", f"{channel} is no nation of the mission yet")
+        segment = Segment.model_construct(
+            checkpoint="", channel=channel, entries=tuple(page.entries), head=head
+        )
+        trust, found, complete = prove.follow(
+            self._trust.get(channel, Trust()),
+            segment,
+            tree,
+            channel,
+            self._places.index(channel),
+            None,
+        )
+        latest, _, _ = links.open_heads(decode(head.leaf))
+        self._check_times(channel, found, latest)
+        self._trust[channel] = trust
+        self._complete_at.pop(channel, None)
+        if complete:
+            self._complete_at[channel] = trust.size
+        return found
+
+    def _alone(self, page: _Open, tree: OpenedCheckpoint) -> Iterator[VerifiedEntry]:
+        """The page's entries, each proven by itself."""
+        for evidence in page.entries:
+            where = f"the entry at index {evidence.index} of {page.line.channel}"
+            try:
+                entry = prove.verify_entry(evidence, (), page.line.channel, checkpoint=tree)
+            except Malformed as error:
+                raise Malformed(error.slug, f"{where}: {error.detail}") from error
+            if entry.time > self._now_ms + CLOCK_SLACK_MS:
+                raise Malformed("broken-chain", f"{where}: it is from the future")
+            yield entry
+
+    def _check_times(self, channel: str, found: Iterable[VerifiedEntry], latest: int) -> None:
+        """A broker's time never goes back, and is never ahead of the heads leaf or of today."""
+        time = self._times.get(channel, 0)
+        for entry in found:
+            where = f"entry {entry.count} of {channel}, at index {entry.index}"
+            if entry.time > self._now_ms + CLOCK_SLACK_MS:
+                raise Malformed("broken-chain", f"{where}: it is from the future")
+            if not time <= entry.time <= latest:
+                raise Malformed("broken-chain", f"{where}: its time is out of order")
+            time = entry.time
+        if latest > self._now_ms + CLOCK_SLACK_MS:
+            raise Malformed("broken-chain", f"the heads leaf of {channel} is from the future")
+        self._times[channel] = time
+
+    def _take_statements(self, page: _Open, found: tuple[VerifiedEntry, ...]) -> None:
+        """Statements are those that their entries name; an admission gives a nation its place."""
+        for number, said in page.said.items():
+            view = found[number].view if number >= 0 else None
+            head, _ = said.opened()
+            told = {"statement": said.identity, "nation": head.nation, "seq": head.seq}
+            told |= {"type": head.type}
+            if view is None or any(view.get(name) != value for name, value in told.items()):
+                raise Malformed("broken-chain", "a statement that the entry above does not name")
+            if said.body is None and (head.scope == "mission" or head.nation == self._nation):
+                raise Malformed("bad-statement", "a body is left out that its reader may see")
+            self._said[said.identity] = said
+        for number, entry in enumerate(found):
+            admits = entry.view is not None and entry.view.get("type") == "nation.admit"
+            if admits and entry.channel == MISSION and page.line.head is not None:
+                if number not in page.said:
+                    where = f"entry {entry.count} of {MISSION}, at index {entry.index}"
+                    raise Malformed("broken-chain", f"{where}: the admission is not shown")
+                admitted = page.said[number].read("nation.admit", NationAdmit)
+                self._places.append(admitted.nation.code)
+
+    @property
+    def _nation(self) -> str:
+        return "" if self._header is None else self._header.nation
+
+    @property
+    def _is_history(self) -> bool:
+        return self._header is not None and self._header.kind == "history"
+
+    def _next(self, channel: str) -> str:
+        return f"entry {self._trust.get(channel, Trust()).tip.count} of {channel}"
