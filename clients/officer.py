@@ -5,14 +5,14 @@ runs, and posted statement by statement; each comes back with the journal's proo
 officer spoke in between, what does not stand yet is made anew.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import anyio
 
 from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
-from clients.member_keys import MemberCard
+from clients.member_keys import MemberCard, RootKeys
 from clients.session import Session
 from clients.speaker import Signer, signers
 from clients.transport import STATEMENT
@@ -75,6 +75,14 @@ class Officer(Session):
         return await self._say(
             lambda c: c.revoke_member(self.identity.nation, kid, reason, self._signers)
         )
+
+    async def expel(self, code: str, reason: str, roots: Iterable[RootKeys]) -> tuple[Spoken, ...]:
+        """Expel a nation, by the roots of a quorum of nations: nothing is sent to it any more.
+
+        It holds no key but its own, so no other nation needs a new epoch for it.
+        """
+        keys = [key for root in roots for key in root.keys]
+        return await self._say(lambda c: c.expel(code, reason, signers(*keys)))
 
     async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
         """Open the next epoch (`life` in seconds) and grant it to every member that reads."""

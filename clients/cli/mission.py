@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import output
+from clients.cli import ledger, output
 from clients.cli.common import As, Json, Yes, load, new_passphrase, run_async, split
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer, Spoken
@@ -26,6 +26,10 @@ KindOption = Annotated[
 nation = typer.Typer(no_args_is_help=True, help="A nation's roots and its way into a mission.")
 member = typer.Typer(no_args_is_help=True, help="Devices and systems of your nation.")
 epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
+
+nation.command("expel")(ledger.nation_expel)
+nation.command("ledger")(ledger.nation_ledger)
+member.command("ledger")(ledger.member_ledger)
 
 
 @app.command()
@@ -140,6 +144,7 @@ def member_revoke(
 ) -> None:
     """Revoke a member at once: its open streams end, and a new epoch opens without it.
 
+    Prints its ledger: what it may hold, and the proof that it is sent nothing any more.
     Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer --reason "device lost"
     """
     kid = kit.kid_of(who)
@@ -151,6 +156,7 @@ def member_revoke(
             return await officer.revoke(kid, reason)
 
     show_spoken(run_async(work), json=json)
+    ledger.show(ledger.member_leaves(loaded, kid), json=json)
 
 
 @nation.callback()
