@@ -27,6 +27,7 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "subscription.set": ("reader",),
     "subscription.deleted": ("reader",),
     "audit.read": ("reader",),
+    "referral.read": ("reader",),
     "denial": ("originator", "contributor", "recipient"),
     "operator.start": (),
     "operator.stop": (),
@@ -215,10 +216,13 @@ def stated(
     parties: Iterable[str],
     report: str | None,
     everybody: Iterable[str] = (),
+    *,
+    emergency: bool = False,
 ) -> Event:
     """A statement was accepted. `parties` are those whom it is about, beside its author.
 
-    `report` is the identity of the report that it is about, told to its parties alone. How many
+    `report` is the identity of the report that it is about, told to its parties alone, and so is
+    that it was an emergency, which somebody has to review. How many
     channels an entry has, and the place of each, is to be seen in its leaf; where that would tell
     who is a party, `everybody` has a part in it that says no more than the mission's channel.
     """
@@ -229,7 +233,9 @@ def stated(
         "seq": head.seq,
         "type": head.type,
     }
-    about = {"report": report} if report is not None else {}
+    about: dict[str, Any] = {} if report is None else {"report": report}
+    if emergency:
+        about["emergency"] = True
     authors = [head.nation] if head.scope != "mission" else []
     told = set(concerned("statement", {"author": authors, "party": parties})) - {MISSION}
     channels = dict.fromkeys((MISSION, *everybody, *authors, *sorted(told)))
@@ -261,6 +267,12 @@ def read(
     view = {"reader": reader, "after": after, "limit": limit}
     told = {"denials": list(denials), "left_out": left_out}
     return Event("audit.read", {channel: {**view, **told}})
+
+
+def queue_read(nation: str, reader: str, limit: int) -> Event:
+    """An officer is about to read what is referred to its nation."""
+    (channel,) = concerned("referral.read", {"reader": [nation]})
+    return Event("referral.read", {channel: {"reader": reader, "limit": limit}})
 
 
 def operator(kind: str, version: str) -> Event:

@@ -18,6 +18,7 @@ from broker.answers import (
     Preview,
     Progress,
     Receipt,
+    ReferralPage,
     Release,
     StatementPage,
     StatementReceipt,
@@ -35,6 +36,7 @@ from broker.pages import Pages
 from broker.preview import preview
 from broker.publishing import Publishing
 from broker.pull import Pull
+from broker.referrals import Referrals
 from broker.release import Asker, Releases
 from broker.sequencer import BatchClock, Sequencer
 from broker.settings import Settings
@@ -97,6 +99,7 @@ class Broker:
         )
         self._pull = Pull(state, self._releases, denials, limits)
         self._pages = Pages(state, journal, sequencer, denials)
+        self._referrals = Referrals(state, deciding, journal, sequencer)
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
         sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
@@ -293,6 +296,12 @@ class Broker:
         """A page of the viewer's nation's channel: see `Pages.views`."""
         self.check_ready()
         return await self._pages.views(self.member(viewer.kid), after, trusted_size, limit)
+
+    async def referrals(self, viewer: Member, cursor: str | None, limit: int) -> ReferralPage:
+        """A page of what waits for the viewer's nation's officers: see `Referrals.page`."""
+        self.check_ready()
+        seal = CursorSeal(self._cursor_key, self._random, "referrals", viewer.kid)
+        return await self._referrals.page(self.member(viewer.kid), seal, cursor, limit)
 
     # -- attachments
 

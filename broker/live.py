@@ -12,7 +12,7 @@ this reader. Who comes back with it misses nothing; what overtook may come once 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -53,17 +53,19 @@ class Group:
     wanted: Filter
     interest: Interest
     streams: "dict[LiveStream, None]" = field(default_factory=dict)
-    _newest: tuple[Held | None, int] = (None, 0)
+    _newest: tuple[Held | None, Mapping[str, frozenset[str]], int] = (None, {}, 0)
 
     def read_by(self, interest: Interest) -> None:
         """The filter, read by other words from now on."""
-        self.interest, self._newest = interest, (None, 0)
+        self.interest, self._newest = interest, (None, {}, 0)
 
     def matching(self, held: Held) -> int:
-        """The portions that answer the filter, of those that the nation has a key to, as bits."""
-        if self._newest[0] is not held:  # all its streams ask about the same one, one by one
-            self._newest = held, held.answering(self.asker.recipient.nation, self.interest)
-        return self._newest[1]
+        """The portions that answer the filter, of those that name the nation, as bits."""
+        newest, added, found = self._newest
+        if newest is not held or added is not held.added:  # all its streams ask about the same one
+            found = held.answering(self.asker.recipient.nation, self.interest)
+            self._newest = held, held.added, found
+        return found
 
 
 @dataclass(slots=True)

@@ -80,8 +80,8 @@ class StatementAct(Act[StatementReceipt | None]):
         elif self._judged is None or not _same(self._judged, standing, moment):
             await self._judge(standing, moment)
         if isinstance(self._body, bodies.ReportRecall):
-            held = concerned_report(self.statement, self._state.holdings)
-            if held is not None:
+            held = self._state.holdings.by_identity(self._body.report)
+            if held is not None:  # whether its author may is for `plan` to say
                 gone = frozenset(portion.index for portion in held.portions)
                 self._erasure = await erasure(self._journal, held, gone)
 
@@ -102,12 +102,16 @@ class StatementAct(Act[StatementReceipt | None]):
         standing, head = self._next, self.statement.head
         if standing is None:
             return ()
-        held = concerned_report(self.statement, self._state.holdings)
+        held = None
+        if self._body is not None:
+            terms = standing.directory.terms
+            held = concerned_report(self.statement, self._state.holdings, terms)
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.
         everybody = standing.directory.order if head.type == "report.recall" else ()
-        event = audit.stated(self.statement, about, report, everybody)
+        urgent = isinstance(self._body, bodies.Approval) and self._body.emergency
+        event = audit.stated(self.statement, about, report, everybody, emergency=urgent)
         row = (THIS_INDEX, self.statement.identity, head.nation, head.seq, self.statement.raw)
         # The heads leaf of this very batch names a new nation's channel. Nothing can refuse the
         # statement any more; should the write fail, the journal has stopped.

@@ -95,7 +95,7 @@ class Auditor(Session):
         """
         history = await self.history()
         await self.follower.sync()
-        return certify(history, report, self.follower.said("report.recall", "recall.confirm"))
+        return certify(history, report, self.follower.filed("report.recall", "recall.confirm"))
 
     async def nation_ledger(self, code: str) -> Ledger:
         """What a nation that leaves, or may, was sent of this nation's.

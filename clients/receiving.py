@@ -14,12 +14,10 @@ from clients import amended
 from clients.delivery import Release
 from clients.follower import Recalled
 from clients.identity import Identity
-from clients.officer import Officer
 from clients.open import OpenedReport, open_report
 from clients.received import Notice, Received, ReleaseProof, Unopened
 from clients.session import Session
 from wire import base64_strict, strict_json
-from wire.bodies import RecallConfirm
 from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.labels import DISPLAY
 from wire.report import Header, parse_head
@@ -50,8 +48,8 @@ class Receiving(Session):
         verified, proof = await self._verified_release(release)
         terms, nation = self.directory.terms, self.identity.nation
         try:
-            keyring = self.follower.keyring()
-            opened = open_report(verified, nation, keyring, terms, keeps=self.keeps)
+            keyring, later = self.follower.keyring(), self.follower.releases
+            opened = open_report(verified, nation, keyring, terms, later, keeps=self.keeps)
         except TearlineError as reason:
             notice(Unopened(verified.identity, verified.originator, reason))
             return None
@@ -67,12 +65,11 @@ class Receiving(Session):
 
     # -- what was taken back
 
-    async def take_back(self, notice: Notice) -> None:
-        """Destroy what is kept here of reports that their originators took back.
-
-        A system that kept one answers for its nation, unless that was done; what keeps it from it
-        goes to `notice`, and it tries again the next time.
+    def _destroy(self, notice: Notice) -> list[tuple[str, Recalled]]:
+        """Destroy what is kept here of reports that their originators took back; gives those that
+        were kept and are not answered for yet.
         """
+        waiting = []
         for report, recalled in list(self.follower.recalls.items()):
             kept, mark = f"report:{report}", f"recalled:{report}"
             sealed = self.store.get(kept) if kept in self.store else None
@@ -80,24 +77,8 @@ class Receiving(Session):
                 self.store.put(mark, DESTROYED)
                 self.store.drop(kept)
             if mark in self.store and self.store.get(mark) == DESTROYED:
-                try:
-                    await self._answer(report, recalled)
-                except TearlineError as error:
-                    notice(error)
-                else:
-                    self.store.put(mark, ANSWERED)
-
-    async def _answer(self, report: str, recalled: Recalled) -> None:
-        """Say for the nation that it was destroyed, if this member is a system of it."""
-        directory, nation = self.directory, self.identity.nation
-        member = directory.members.get(self.identity.kid)
-        answers = self.follower.said("recall.confirm").values()
-        ours = [a.statement for a in answers if a.statement.head.nation == nation]
-        said = {statement.body(RecallConfirm).recall for statement in ours}
-        if member is None or member.kind != "system" or recalled.statement in said:
-            return
-        async with Officer(self.identity, clock=self.clock, random=self.random) as speaker:
-            await speaker.confirm(report, "destroyed")
+                waiting.append((report, recalled))
+        return waiting
 
     def _is_recalled(self, report: str, originator: str, notice: Notice) -> bool:
         """Whether its originator, and nobody else, took it back; then that is said."""
@@ -108,6 +89,22 @@ class Receiving(Session):
         return True
 
     # -- one release
+
+    async def _own_or_got(self, report: str) -> VerifiedReport:
+        """A report that this member may have, verified and not opened. Nothing of it is shown or
+        kept, so all its duties are. Raises `NotAllowed` ("not-found") for whatever reason.
+        """
+        path = f"/v1/reports/{report}"
+        try:
+            answer = await self.transport.get(path)
+        except NotAllowed as error:
+            if error.slug != "obligation-unsupported":
+                raise
+            answer = await self.transport.get(path, keeps=error.detail.split(", "))
+        verified, _ = await self._verified_release(Release.read(answer.body))
+        if verified.identity != report:
+            raise Malformed("bad-proof", "another report than was asked for")
+        return verified
 
     async def _verified_release(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
         # Its checkpoint is one proof away from the statements' own, whichever is the newer one.

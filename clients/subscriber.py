@@ -18,14 +18,18 @@ import anyio
 
 from clients import amended
 from clients.delivery import End, Heartbeat, Page, Recall, Release, Unsupported, Wanted
+from clients.follower import Recalled
 from clients.identity import Identity
+from clients.officer import Officer
 from clients.open import OpenedAttachment
 from clients.received import Notable, Notice, Unopened, unnoticed
 from clients.received import Received as Received
-from clients.receiving import Receiving
+from clients.receiving import ANSWERED, Receiving
 from clients.shown import Place, Shown
+from clients.terms import check_terms
 from clients.transport import JSON, PASSING, ServerEvent
 from wire import base64_strict, labels, report, statements
+from wire.bodies import RecallConfirm
 from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
 
 PAGE: Final = 50  # reports of one page
@@ -77,11 +81,12 @@ class Subscriber(Receiving):
         where this one stopped. A broken link is tried again for ever; what fails to verify
         raises, and so does the end of this member's own right to listen.
         """
-        body = Wanted.of(regions, threats, precedence, purpose).encode()
+        wanted = Wanted.of(regions, threats, precedence, purpose)
+        body = wanted.encode()
         # Another declaration brings other portions, so it has a place of its own.
         filled = body + "".join(f"\0{word}" for word in self._keeps).encode()
         name = name or "w-" + hashlib.sha256(filled).hexdigest()[:16]
-        await self.follower.sync()
+        await self._check(wanted)
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
         place = Place(self.store, f"{name}:{hashlib.sha256(filled).hexdigest()}")
         path, failures = f"/v1/subscriptions/{name}/stream", 0
@@ -122,9 +127,9 @@ class Subscriber(Receiving):
 
         `again` gives also what was shown before. FLASH comes first within a page.
         """
-        await self.follower.sync()
-        await self.take_back(notice)
         wanted = Wanted.of(regions, threats, precedence)
+        await self._check(wanted)
+        await self.take_back(notice)
         shown, given = self._shown(ANYWHERE), set[tuple[str, tuple[int, ...]]]()
         cursor: str | None = None
         more = True
@@ -196,6 +201,12 @@ class Subscriber(Receiving):
         """The declaration, as it stands in every signed query."""
         return sorted(self.keeps)
 
+    async def _check(self, wanted: Wanted) -> None:
+        """Refuse a word that the newest registry does not have, as a draft does."""
+        vocabulary = (await self.follower.sync()).terms
+        check_terms("place", wanted.regions, vocabulary.regions.names)
+        check_terms("threat type", wanted.threats, vocabulary.threats.names)
+
     # -- showing
 
     def _shown(self, name: str) -> Shown:
@@ -219,11 +230,37 @@ class Subscriber(Receiving):
         newest = amended.newest(self.store, received.identity, received.originator)
         return replace(received, superseded_by=newest)
 
+    async def take_back(self, notice: Notice) -> None:
+        """Destroy what is kept here of reports that their originators took back.
+
+        A system that kept one answers for its nation, unless that was done; what keeps it from it
+        goes to `notice`, and it tries again the next time.
+        """
+        for identity, recalled in self._destroy(notice):
+            try:
+                await self._answer(identity, recalled)
+            except TearlineError as error:
+                notice(error)
+            else:
+                self.store.put(f"recalled:{identity}", ANSWERED)
+
+    async def _answer(self, identity: str, recalled: Recalled) -> None:
+        """Say for the nation that it was destroyed, if this member is a system of it."""
+        nation, members = self.identity.nation, self.directory.members
+        said = (statement for _, _, statement in self.follower.said("recall.confirm"))
+        ours = [statement for statement in said if statement.head.nation == nation]
+        answered = {statement.body(RecallConfirm).recall for statement in ours}
+        member = members.get(self.identity.kid)
+        if member is None or member.kind != "system" or recalled.statement in answered:
+            return
+        async with Officer(self.identity, clock=self.clock, random=self.random) as speaker:
+            await speaker.confirm(identity, "destroyed")
+
     async def _recalled(self, recall: Recall, notice: Notice) -> None:
         """Believe a recall once it is proven: a statement of the originator, in its chain."""
         statement = statements.parse(base64_strict.decode(recall.statement))
         await self.follower.sync(at_least=recall.index)
-        if statement.identity not in self.follower.said("report.recall"):
+        if statement.identity not in self.follower.filed("report.recall"):
             raise Malformed("bad-proof", "a recall that does not stand in the journal")
         self._verified.clear()
         await self.take_back(notice)

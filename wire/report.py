@@ -202,7 +202,12 @@ class _Reader:
         return piece
 
     def number(self, size: int, what: str) -> int:
-        return int.from_bytes(self.take(size, size, what), "big")
+        end = self.at + size
+        if end > len(self.raw):
+            raise Malformed("bad-envelope", f"cut off in {what}")
+        value = int.from_bytes(self.raw[self.at : end], "big")
+        self.at = end
+        return value
 
 
 def parse_head(raw: bytes) -> tuple[bytes, bytes, bytes, int]:

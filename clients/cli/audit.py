@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import Auditor, Verdict
-from clients.cli import evidence, output
+from clients.cli import asking, evidence, output
 from clients.cli.common import Json, load, run_async
 from clients.cli.evidence import Charter, MaybeAs
 from wire.errors import Malformed
@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Verify and read your nation's hist
 
 
 evidence.register(app)
+asking.register(app)
 
 
 @app.callback()

@@ -175,8 +175,14 @@ def file_fields(proven: Proven) -> dict[str, Any]:
         "entries": len(proven.entries),
         "erased": sum(entry.view is None for entry in proven.entries),
         "proven": [
-            {"index": e.index, "channel": e.channel, "type": e.type, "time": e.time, "view": e.view}
-            for e in proven.entries
+            {
+                "index": entry.index,
+                "channel": entry.channel,
+                "type": entry.type,
+                "time": entry.time,
+                "view": None if entry.view is None else dict(entry.view),
+            }
+            for entry in proven.entries
             if proven.header.kind == "receipt"
         ],
     }

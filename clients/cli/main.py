@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, officer, reports
+from clients.cli import audit, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -28,9 +28,8 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
-app.add_typer(officer.app, name="officer")
 if FULL:
-    from clients.cli import demo, kit, mission, policy, recall
+    from clients.cli import analysis, demo, kit, mission, officer, policy, recall
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -38,7 +37,9 @@ if FULL:
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
     app.add_typer(recall.app, name="recall")
+    policy.app.add_typer(analysis.app)
     app.add_typer(policy.app, name="policy")
+    app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
 
 

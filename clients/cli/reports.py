@@ -15,13 +15,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from clients.cli import display as screen
 from clients.cli import output
 from clients.cli.common import As, Json, load, run_async, split
-from clients.cli.draft_options import takes_draft
+from clients.cli.draft_options import precedence_of, takes_draft
 from clients.delivery import Unsupported
 from clients.draft import Draft
 from clients.explained import Preview
 from clients.identity import Identity
 from clients.offline import open_file
-from clients.publisher import Publisher, Receipt
+from clients.publisher import NotUploaded, Publisher, Receipt
 from clients.received import Notable, Unopened
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
@@ -99,12 +99,18 @@ def publish(
             async with Publisher(loaded) as publisher:
                 return await publisher.publish(draft, progress)
 
-    receipt = run_async(work)
+    missing: NotUploaded | None = None
+    try:
+        receipt = run_async(work)
+    except NotUploaded as error:
+        receipt, missing = error.receipt, error
     _show_receipt(receipt, json=json)
     if draft.label.supersedes is not None and not json:
         output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
         save.write_bytes(receipt.raw)
+    if missing is not None:
+        raise missing
 
 
 def _show_receipt(receipt: Receipt, *, json: bool) -> None:
@@ -156,7 +162,7 @@ def fetch(
             async for received in subscriber.fetch(
                 regions=split(region),
                 threats=split(threat),
-                precedence=split(precedence),
+                precedence=[precedence_of(word) for word in split(precedence)],
                 again=again,
                 notice=_notice,
             ):
@@ -200,7 +206,7 @@ def watch(
             async for received in subscriber.watch(
                 regions=split(region),
                 threats=split(threat),
-                precedence=split(precedence),
+                precedence=[precedence_of(word) for word in split(precedence)],
                 name=name,
                 notice=_notice,
             ):

@@ -404,6 +404,7 @@ def walked(asking: Asking, query: str) -> list[Any]:
     return pages
 
 
+@pytest.mark.slow
 def test_75_answers_do_not_depend_on_reports_that_i_may_not_see(tmp_path: Path) -> None:
     """Two missions that differ only in what is hidden from the junior, asked the same."""
     world = founded()

@@ -12,6 +12,8 @@ import pytest
 from tests.cli.terminal import Said, here, label, tearline
 from tests.pilot import Pilot
 
+pytestmark = pytest.mark.slow
+
 Words = tuple[str | Path, ...]
 TEXT = ("--title", "Ambush", "--text", "Two vehicles.")
 POLICY = """\
@@ -350,7 +352,6 @@ def test_a_revoked_member_publishes_nothing(house: House, tmp_path: Path) -> Non
 # -- files that do not open
 
 
-@pytest.mark.slow
 def test_a_report_file_that_does_not_open(house: House, tmp_path: Path) -> None:
     raw = house.sealed().read_bytes()
     path = tmp_path / "a.tlr"
@@ -426,7 +427,6 @@ def test_the_broker_is_not_running(tmp_path: Path) -> None:
         assert here(*words, "--json").row["error"] == "unreachable"
 
 
-@pytest.mark.slow
 def test_a_broker_that_does_not_start(tmp_path: Path) -> None:
     pilot = Pilot.laid_out("KEN", "GBR", "FRA", folder=tmp_path)
     home = pilot.folder / "broker"

@@ -9,6 +9,7 @@ from tests.wire.terms import VOCABULARY, label
 from wire import strict_json
 from wire.errors import Malformed
 from wire.labels import (
+    DISPLAY,
     ONWARD,
     PRECEDENCES,
     RECIPIENTS_LIMIT,
@@ -221,3 +222,9 @@ def test_every_portion_of_a_report_is_checked() -> None:
 def test_the_orders_name_every_word_once() -> None:
     assert get_args(Precedence) == PRECEDENCES
     assert get_args(Onward) == ONWARD
+
+
+def test_who_may_only_look_has_one_duty_more() -> None:
+    of = label(release_to=("FRA", "GBR"), display_to=("SEN",))
+    assert of.duties("GBR") == frozenset(of.obligations)
+    assert of.duties("SEN") == frozenset({*of.obligations, DISPLAY})
