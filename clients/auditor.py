@@ -36,7 +36,8 @@ class ViewPage(Strict):
 class Verdict:
     """What an auditor knows after a complete walk of its nation's channel.
 
-    `shared` counts reports by (originator, recipient nation), as far as they concern this nation.
+    `shared` counts reports by (originator, recipient nation), as far as they concern this nation;
+    `shown` those of them of which the recipient was to look at some portion and not to keep it.
     `findings` say in words where the history, whole and unaltered as it is, contradicts itself.
     """
 
@@ -48,6 +49,7 @@ class Verdict:
     by_type: Mapping[str, int]
     shared: Mapping[tuple[str, str], int]
     newest_ms: int | None
+    shown: Mapping[tuple[str, str], int] = field(default_factory=dict)
     complete: bool = True
     findings: tuple[str, ...] = field(default=())
 
@@ -75,6 +77,7 @@ class Auditor(Session):
             by_type=dict(tally.types),
             shared={pair: len(reports) for pair, reports in tally.shared.items()},
             newest_ms=tally.newest_ms,
+            shown={pair: len(reports) for pair, reports in tally.shown.items()},
             findings=tuple(tally.findings),
         )
 
@@ -177,6 +180,7 @@ class _Tally:
         self.nation = nation
         self.types: Counter[str] = Counter()
         self.shared: dict[tuple[str, str], set[str]] = {}
+        self.shown: dict[tuple[str, str], set[str]] = {}
         self.erased = 0
         self.newest_ms: int | None = None
         self.findings: list[str] = []
@@ -198,6 +202,8 @@ class _Tally:
         if not (isinstance(originator, str) and isinstance(to, str) and isinstance(report, str)):
             raise Malformed("broken-chain", f"entry {entry.index} does not say who shared what")
         self.shared.setdefault((originator, to), set()).add(report)
+        if view.get("display"):
+            self.shown.setdefault((originator, to), set()).add(report)
         if originator == self.nation:
             self._check_ours(entry.index, view)
 

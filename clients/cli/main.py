@@ -24,12 +24,16 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="Share intelligence without losing control of it."
-    + ("" if FULL else " For kits, members, policies and the demo: install tearline[policy]."),
+    + (
+        ""
+        if FULL
+        else " For kits, members, policies, the demo and exercises: install tearline[policy]."
+    ),
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 if FULL:
-    from clients.cli import analysis, demo, kit, mission, officer, policy, recall
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, recall
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -41,6 +45,7 @@ if FULL:
     app.add_typer(policy.app, name="policy")
     app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
+    app.add_typer(exercise.app, name="exercise")
 
 
 def run() -> None:

@@ -9,7 +9,6 @@ from tests.wire.terms import VOCABULARY, label
 from wire import strict_json
 from wire.errors import Malformed
 from wire.labels import (
-    DISPLAY,
     ONWARD,
     PRECEDENCES,
     RECIPIENTS_LIMIT,
@@ -225,6 +224,7 @@ def test_the_orders_name_every_word_once() -> None:
 
 
 def test_who_may_only_look_has_one_duty_more() -> None:
-    of = label(release_to=("FRA", "GBR"), display_to=("SEN",))
-    assert of.duties("GBR") == frozenset(of.obligations)
-    assert of.duties("SEN") == frozenset({*of.obligations, DISPLAY})
+    made = label(release_to=("FRA", "SEN"), display_to=("GHA",), obligations=("WATERMARK",))
+    assert made.duties("SEN") == made.duties("FRA") == {"WATERMARK"}
+    assert made.duties("GHA") == {"DISPLAY", "WATERMARK"}
+    assert label(display_to=()).duties("SEN") == frozenset()
