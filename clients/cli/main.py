@@ -36,13 +36,14 @@ app = typer.Typer(
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 if FULL:
-    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, recall
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
     app.add_typer(mission.nation, name="nation")
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
+    app.add_typer(recall.app, name="recall")
     policy.app.add_typer(analysis.app)
     app.add_typer(policy.app, name="policy")
     app.add_typer(officer.app, name="officer")

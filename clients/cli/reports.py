@@ -107,6 +107,8 @@ def publish(
     except NotUploaded as error:
         receipt, missing = error.receipt, error
     _show_receipt(receipt, json=json)
+    if draft.label.supersedes is not None and not json:
+        output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
         save.write_bytes(receipt.raw)
     if missing is not None:
@@ -247,14 +249,25 @@ async def _show(received: Received, identity: Identity, *, display: bool, json: 
     if display:
         await screen.show(received.report, identity, time.time())
     elif json:
-        output.line(output.report_fields(received.report, asdict(received.proof)))
+        amended = {
+            "supersedes": sorted(received.supersedes),
+            "superseded_by": received.superseded_by,
+        }
+        output.line({**output.report_fields(received.report, asdict(received.proof)), **amended})
     else:
         output.show_report(received.report, asdict(received.proof))
+        for old in sorted(received.supersedes):
+            output.say(f"  [dim]takes the place of report {old[:16]}[/dim]")
+        if received.superseded_by is not None:
+            output.say(f"  [yellow]superseded by report {received.superseded_by[:16]}[/yellow]")
 
 
 def _notice(what: Notable) -> None:
     """Say beside the reports what did not open, what is held back, and what is tried again."""
-    if isinstance(what, Unopened):
+    if isinstance(what, Unopened) and what.reason.slug == "recalled":
+        text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
+        text += "what was kept here is destroyed, and so must be every other copy"
+    elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"
     elif isinstance(what, Unsupported):
         lacks = ", ".join(what.lacks)
