@@ -1,4 +1,4 @@
-"""A consent and what is derived, from officer to reader; and what an author is told before sending."""
+"""A consent, from officer to reader; and what an author of something derived is told first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -89,6 +89,6 @@ async def test_a_consent_for_other_bytes_is_none(pilot: Pilot) -> None:
     twin = await published(pilot, "KEN", release_to={"GBR"})
     async with pilot.publisher("GBR") as publisher, pilot.officer("KEN") as officer:
         (consent,) = await officer.consent(twin.report, "FRA", life=3_600, author="GBR")
-        how = {"derived_from": {source}, "consents": {consent.identity}}
+        how: dict[str, Any] = {"derived_from": {source}, "consents": {consent.identity}}
         with refused("label-lineage", "for no source named"):
             await publisher.seal(draft(release_to={"FRA"}, **how))
