@@ -68,9 +68,7 @@ def test_a_case_is_listed_approved_and_taken_back(pilot: Pilot, officer: Path) -
     assert (gone.code, gone.row["error"]) == (1, "bad-input")
 
 
-def test_a_rejected_case_leaves_the_queue_and_releases_nothing(
-    pilot: Pilot, officer: Path
-) -> None:
+def test_a_rejected_case_leaves_the_queue_and_releases_nothing(pilot: Pilot, officer: Path) -> None:
     report = publishes(pilot, caveats={"SOURCE SENSITIVE"})
     case = desk(officer, "queue", "--json").done().row["case"]
     desk(officer, "reject", case, "--reason", "source at risk", "--json").done()
