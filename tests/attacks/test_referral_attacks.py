@@ -93,6 +93,16 @@ async def test_79_a_third_nation_has_no_say(house: House) -> None:
             await house.files(house["FRA"].drafts("approval", _foreign(house, raw, layer)))
 
 
+async def test_79_nobody_approves_what_it_gets_itself(house: House) -> None:
+    """No layer of an originator's is asked about its own nation, so there is nothing to sign."""
+    kenya = house["KEN"]
+    raw = await sent(house, kenya, release_to="GBR")
+    for layer in ("handle", "release", "carry"):
+        body = {**kenya.approval_body(raw, "KEN", RULE), "layer": layer}
+        with refused("not-found"):
+            await house.files(kenya.drafts("approval", body))
+
+
 async def test_an_approval_signed_by_no_officer_of_the_nation_is_refused(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     raw = await sent(house, kenya, release_to="GBR")
