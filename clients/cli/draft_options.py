@@ -21,6 +21,9 @@ DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may 
 Obligation = Annotated[
     Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
 ]
+Supersedes = Annotated[
+    str | None, typer.Option("--supersedes", help="Your report that this one replaces.")
+]
 DerivedFrom = Annotated[
     Many,
     typer.Option("--derived-from", help="A source: REPORT:PORTION, as `fetch --json` names them."),
@@ -38,7 +41,7 @@ ExpiresHours = Annotated[
 ]
 
 
-def describes(
+def describes(  # long: one line for each option
     title: Annotated[str, typer.Option("--title", help="One line.")],
     classification: Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")],
     release_to: Annotated[
@@ -54,6 +57,7 @@ def describes(
     obligation: Obligation = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
     expires_hours: ExpiresHours = None,
+    supersedes: Supersedes = None,
     attach: Annotated[list[Path], typer.Option("--attach", help="A file to send along.")] = [],
     portion: Annotated[
         list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
@@ -76,6 +80,7 @@ def describes(
         obligations=split(obligation),
         precedence=precedence_of(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
+        supersedes=supersedes,
         derived_from=[_source(word) for word in split(derived_from)],
         consents=split(consent),
     )
@@ -147,6 +152,7 @@ def _portion(path: Path, first: Label) -> Portion:
         "threats": first.threats,
         "precedence": first.precedence,
         "expires": first.expires,
+        "supersedes": first.supersedes,
         "derived_from": first.derived_from,
         "consents": first.consents,
     }
