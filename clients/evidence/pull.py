@@ -58,6 +58,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
             pass
         anchor(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
+    store.settle()
     newest, now = store.newest(), _counts(store, nation)
     return Pulled(
         nation=nation,
