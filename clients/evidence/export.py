@@ -34,6 +34,7 @@ CLASSES: Final[Mapping[str, tuple[int, int]]] = {
     "subscription.set": (API, UPDATE),
     "subscription.deleted": (API, DELETE),
     "statement": (ENTITY, CREATE),
+    "referral.read": (API, READ),
     "audit.read": (LOGGING, EXPORT),
     "operator.start": (LOGGING, START),
     "operator.stop": (LOGGING, STOP),

@@ -270,8 +270,8 @@ QUESTIONS: Final = (
               AND n.nation = e.recipient)))
         ORDER BY e.idx
         """,
-        limits="Whether a reader held every caveat cannot be asked of the journal: labels are "
-        "there as digests.",
+        limits="The banner shows the caveats; whether a reader held them, his nation's policy "
+        "answered.",
     ),
     Question(
         18,
