@@ -116,6 +116,8 @@ async def test_a_second_recall_deletes_nothing_more(house: House) -> None:
     "edit",
     [
         "UPDATE report SET raw = X'00' WHERE length(raw) < 20000",
+        "UPDATE report SET raw = "
+        "CAST(substr(raw, 1, 600) || X'00FF00FF' || substr(raw, 605) AS BLOB)",
         "DELETE FROM erasure",
         "UPDATE erasure SET after = before",
         "UPDATE erasure SET before = after",
