@@ -89,6 +89,11 @@ class Held:
     released: dict[tuple[str, int], int] = field(default_factory=dict)
     added: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Further nations that its originator ever consented to, each with portions (commitments)."""
+    binding: bool = field(init=False)
+    """Whether any portion asks anything of any client; most ask nothing."""
+
+    def __post_init__(self) -> None:
+        self.binding = any(p.obligations or p.facts.display_to for p in self.portions)
 
     def names(self, nation: str, portion: HeldPortion) -> bool:
         """Whether the nation stands on the portion's list, or ever was added to it."""
@@ -111,6 +116,8 @@ class Held:
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of a nation must keep to be given all that there is for it."""
+        if not self.binding:
+            return frozenset()
         ours = (p.duties(nation) for p in self.portions if self.names(nation, p))
         return frozenset().union(*ours)
 

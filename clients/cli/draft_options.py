@@ -41,7 +41,7 @@ ExpiresHours = Annotated[
 ]
 
 
-def describes(
+def describes(  # long: one line for each option
     title: Annotated[str, typer.Option("--title", help="One line.")],
     classification: Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")],
     release_to: Annotated[

@@ -67,7 +67,8 @@ def nation_init(
 ) -> None:
     """Make a nation's root keys, on a machine that is kept offline, and its first statement.
 
-    The charter, or an admission by the other nations, names the identity that is printed.
+    The charter, or an admission by the other nations, names the identity that is
+    printed.
     Example: tearline nation init roots/SEN --mission MINUSX --nation SEN
     """
     statement = kit.create_root(
@@ -119,7 +120,8 @@ def member_add(
 ) -> None:
     """Vouch for a new member, and grant it what it may read. Compare its name by voice first.
 
-    Example: tearline member add laptop/card.json --as kit/KEN/officer --clearance SECRET
+    Example: tearline member add laptop/card.json --as kit/KEN/officer
+    --clearance SECRET
     """
     loaded = load(identity)
     kind, public = kit.read_card(card)
@@ -145,7 +147,8 @@ def member_revoke(
     """Revoke a member at once: its open streams end, and a new epoch opens without it.
 
     Prints its ledger: what it may hold, and the proof that it is sent nothing any more.
-    Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer --reason "device lost"
+    Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer
+    --reason "device lost"
     """
     kid = kit.kid_of(who)
     output.confirm(f"Revoke {kid}?", yes=yes or json)

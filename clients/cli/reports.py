@@ -41,8 +41,9 @@ Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.i
 def preview(identity: As, draft: Draft, json: Json = False) -> None:
     """Who would be able to read this, who not and why. Nothing is sent but the labels.
 
-    Example: tearline preview --as kit/KEN/system --title "Road closed" --text "…"
-    --classification RESTRICTED --release-to GBR,FRA --region KE --threat infrastructure.transport
+    Example: tearline preview --as kit/KEN/system --title "Road closed"
+    --text "…" --classification RESTRICTED --release-to GBR,FRA --region KE
+    --threat infrastructure.transport
     """
     loaded = load(identity)
 
@@ -77,9 +78,10 @@ def publish(
 ) -> None:
     """Seal a report, post it, and print the receipt that the journal proves.
 
-    Example: tearline publish --as kit/KEN/system --title "IED found" --file report.txt
-    --classification SECRET --release-to GBR --region KE --threat explosive.ied_emplaced
-    --precedence FLASH --attach photo.jpg --portion source.toml
+    Example: tearline publish --as kit/KEN/system --title "IED found"
+    --file report.txt --classification SECRET --release-to GBR --region KE
+    --threat explosive.ied_emplaced --precedence FLASH --attach photo.jpg
+    --portion source.toml
     """
     if save is not None and (save.is_dir() or not save.parent.is_dir()):
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
@@ -225,7 +227,7 @@ def open_(
 ) -> None:
     """Open a sealed report from a file, without any network.
 
-    The keys that were known when this identity last followed the mission are used.
+    The keys that were known when this identity last followed the mission count.
     Example: tearline open report.tlr --as kit/GBR/analyst
     """
     if not path.is_file():

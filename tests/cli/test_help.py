@@ -1,6 +1,7 @@
 """Every command says what it does, and shows how."""
 
 import re
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -44,6 +45,16 @@ def test_its_help_shows_an_example(name: str) -> None:
     text = re.sub(r"\s+", " ", said.out)
     assert f"Usage: tearline {name} " in text
     assert f"Example: tearline {name} " in text
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_its_help_is_not_broken_on_a_narrow_terminal(name: str) -> None:
+    """Whatever the source's lines are: typer breaks none that is too long where it should."""
+    command: Any = get_command(main.app)
+    for word in name.split():
+        command = command.commands[word]
+    _, _, rest = command.help.partition("\n\n")
+    assert [line for line in rest.splitlines() if len(line) > 78] == []
 
 
 @pytest.mark.parametrize(
