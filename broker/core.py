@@ -83,7 +83,7 @@ class Broker:
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
         )
-        self._publishing = Publishing(state, journal, sequencer, self._streams)
+        self._publishing = Publishing(state, deciding, journal, sequencer, self._streams)
         self._subscriptions = Subscriptions(
             state,
             journal,

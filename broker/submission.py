@@ -86,7 +86,7 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         if withheld:
             return self._refused(self._explained(rulings, withheld), withheld)
         self._held = held
-        moment.claimed.update((claim, ("id", held.id)))
+        moment.claimed.update((claim, ("id", held.originator, held.id)))
         return [self._accepted(held, rulings), *self._released(held, moment)]  # (6)
 
     def settle(self, entries: Sequence[Entry]) -> Receipt | NotAllowed | None:
@@ -121,7 +121,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         for portion in verified.portions:  # (4)
             labels.check_in_force(portion.label, moment.time)
         check_fresh(verified, directory, moment.time)
-        if state.holdings.by_id(header.id) is not None or ("id", header.id) in moment.claimed:
+        # Another nation's report of this id is none of this one's business.
+        name = (header.originator, header.id)
+        if state.holdings.by_id(*name) is not None or ("id", *name) in moment.claimed:
             raise Conflict("id-reuse")
         lineage.check_known(verified.portions, verified.originator, state.holdings)
 

@@ -1,4 +1,4 @@
-"""Non-interference: what Britain gets does not depend on what it must not know. Expect no difference.
+"""Non-interference: what Britain gets does not depend on what it must not know. Expect the same.
 
 Pairs of worlds differ in reports, members, policies, denials, approvals, recalls, consents and
 subscriptions of others, and Britain asks both of them everything that can be asked. `seen.MASK` is
@@ -158,7 +158,6 @@ async def a_recall_for_britain(twins: Twins) -> None:
 
 async def some_time(twins: Twins) -> None:
     for side in twins.sides:
-        side.house.world.clock.now = twins.sides[0].house.world.clock.now
         side.house.world.clock.forward(seconds=90)
 
 
