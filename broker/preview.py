@@ -7,12 +7,13 @@ from broker.answers import NationPreview, PortionPreview, Preview
 from broker.audit import OPEN_LAYERS
 from broker.deciding import Deciding
 from broker.holdings import Holdings
-from broker.policybook import Policies, Ruling
+from broker.policybook import OF_NATIONS, Policies, Ruling
 from broker.state import State
 from policies.decide import LayerVerdict, Outcome
 from policies.explain import Line, OutcomeWord, explain
 from policies.facts import Circumstances, ReportFacts
 from wire.errors import Malformed
+from wire.freshness import lasting
 from wire.labels import Label, check_in_force, check_report
 from wire.members import Member
 
@@ -73,8 +74,21 @@ def _explained(policies: Policies, ruling: Ruling, viewer: str) -> NationPreview
     found = explain(
         policies.book, asked, asked.recipient, asked.report, asked.circumstances, viewer
     )
-    lines = (*found.lines, *(_pinned(verdict, viewer) for verdict in ruling.lowered))
+    ended, now = policies.expired.get(viewer), asked.circumstances.now
+    told = (
+        found.lines
+        if ended is None
+        else (_stale(line, viewer, now - ended) for line in found.lines)
+    )
+    lines = (*told, *(_pinned(verdict, viewer) for verdict in ruling.lowered))
     return NationPreview(outcome=_WORDS[ruling.outcome], lines=lines)
+
+
+def _stale(line: Line, viewer: str, seconds: int) -> Line:
+    """A layer of the viewer's own that is missing because its policy has ended, said as that."""
+    if line.owner != viewer or line.layer not in OF_NATIONS:
+        return line
+    return line.model_copy(update={"needs": (f"policy-expired: it ended {lasting(seconds)} ago",)})
 
 
 def _pinned(verdict: LayerVerdict, viewer: str) -> Line:

@@ -24,6 +24,7 @@ from broker.verifiers import Checked
 from policies.decide import Outcome
 from wire import labels
 from wire.errors import Conflict, Malformed, NotAllowed
+from wire.freshness import lasting
 from wire.verify import check_fresh
 
 Rulings = Mapping[int, Mapping[str, Ruling]]
@@ -200,7 +201,12 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         explanation = Preview(
             portions=tuple(portion_preview(policies, r, viewer) for r in rulings.values())
         )
-        return Withheld(f"from {', '.join(sorted(set(withheld)))}", explanation)
+        detail = f"from {', '.join(sorted(set(withheld)))}"
+        ended = policies.expired.get(viewer)
+        if ended is not None:
+            lasted = lasting(self._state.now() - ended)
+            return Withheld("policy-expired", f"{lasted} ago; {detail}", explanation)
+        return Withheld("withheld", detail, explanation)
 
 
 def _withheld(ruling: Ruling) -> bool:

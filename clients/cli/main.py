@@ -7,9 +7,10 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, reports
+from clients.cli import audit, freshness, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
+from clients.session import Session
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
@@ -32,8 +33,9 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
+Session.leaving = staticmethod(freshness.warn)
 if FULL:
-    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, status
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -41,6 +43,7 @@ if FULL:
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
     policy.app.add_typer(analysis.app)
+    policy.app.command("status")(status.status)
     app.add_typer(policy.app, name="policy")
     app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
