@@ -290,7 +290,7 @@ async def test_how_many_others_withhold_is_not_told() -> None:
 
 
 async def test_an_id_that_another_nation_used_is_not_taken(house: House) -> None:
-    """A refusal would tell that there is a report of that id, and anybody could take others' ids."""
+    """A refusal would tell that there is one, and anybody could take the ids of others."""
     kenya, britain = house["KEN"], house["GBR"]
     one = await house.submits(kenya.seals(release_to="FRA", report_id="ab" * 16))
     other = await house.submits(britain.seals(release_to="FRA", report_id="ab" * 16))
