@@ -35,7 +35,7 @@ app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 Session.leaving = staticmethod(freshness.warn)
 if FULL:
-    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, status
+    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, registry, status
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -46,6 +46,7 @@ if FULL:
     policy.app.command("status")(status.status)
     app.add_typer(policy.app, name="policy")
     app.add_typer(officer.app, name="officer")
+    app.add_typer(registry.app, name="registry")
     app.add_typer(demo.app)
     app.add_typer(exercise.app, name="exercise")
 

@@ -27,8 +27,9 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("kit create", "serve", "preview", "publish", "fetch", "watch", "open", "recall", "demo"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
-        *("policy adopt", "audit verify", "officer denials"),
+        *("policy adopt", "audit verify", "officer denials", "policy status"),
         *("exercise run", "exercise list", "exercise check"),
+        *("registry show", "registry draft", "registry sign", "registry publish"),
     }
     assert promised <= commands()
 
@@ -43,7 +44,7 @@ def test_its_help_shows_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer"]
+    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "registry"]
 )
 def test_a_group_alone_shows_its_commands(name: str) -> None:
     said = here(*name.split())
