@@ -37,19 +37,29 @@ def preview(state: State, deciding: Deciding, viewer: Member, labels: Sequence[L
         raise Malformed("bad-fields", f"from 1 to {LABELS_LIMIT} labels")
     directory, now = state.standing.directory, state.now()
     check_report(labels, viewer.nation, directory.terms)
-    purpose = deciding.purpose(None)
-    moment = Circumstances(now=now, age=0, purpose=purpose, approvals={})
     portions = []
     for label in labels:
         check_in_force(label, now)
-        contributors = _contributors(state.holdings, label, viewer.nation)
-        facts = ReportFacts.from_label(label, viewer.nation, directory.terms, contributors)
-        rulings = {
-            nation: deciding.rule(deciding.gateway(nation, facts.communities), facts, moment)
-            for nation in sorted(label.recipients | {viewer.nation})
-        }
-        portions.append(portion_preview(state.policies, rulings, viewer.nation))
+        found = rulings(state, deciding, viewer.nation, label)
+        portions.append(portion_preview(state.policies, found, viewer.nation))
     return Preview(portions=tuple(portions))
+
+
+def rulings(
+    state: State, deciding: Deciding, originator: str, label: Label
+) -> Mapping[str, Ruling]:
+    """What the policies say of a portion with this label, sealed now, by nation of its lists.
+
+    Raises `Malformed` ("bad-lineage").
+    """
+    terms, purpose = state.standing.directory.terms, deciding.purpose(None)
+    moment = Circumstances(now=state.now(), age=0, purpose=purpose, approvals={})
+    contributors = _contributors(state.holdings, label, originator)
+    facts = ReportFacts.from_label(label, originator, terms, contributors)
+    return {
+        nation: deciding.rule(deciding.gateway(nation, facts.communities), facts, moment)
+        for nation in sorted(label.recipients | {originator})
+    }
 
 
 def _contributors(holdings: Holdings, label: Label, nation: str) -> frozenset[str]:
