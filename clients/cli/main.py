@@ -35,7 +35,17 @@ app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 Session.leaving = staticmethod(freshness.warn)
 if FULL:
-    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, registry, status
+    from clients.cli import (
+        analysis,
+        demo,
+        exercise,
+        kit,
+        mission,
+        officer,
+        policy,
+        registry,
+        status,
+    )
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)

@@ -306,14 +306,8 @@ async def test_a_case_that_others_withhold_is_not_there_for_the_recipients_offic
     kenya, britain = house["KEN"], house["GBR"]
     await house.files(kenya.adopts(release=TWO_OFFICERS))
     raw = kenya.seals(release_to="GBR", classification="SECRET")
-    identity = (await house.submits(raw)).report
-    body = {
-        "layer": "accept",
-        "report": identity,
-        "portion": report.parse(raw).portions[0].commitment,
-        "to": "GBR",
-        "expires": house.world.clock.now + 3_600,
-    }
+    await house.submits(raw)
+    body = britain.approval_body(raw, "GBR", "GBR/accept-all", layer="accept")
     with pytest.raises(NotAllowed, match="not-found"):
         await house.files(britain.drafts("approval", body))
     await house.files(kenya.adopts())

@@ -86,11 +86,10 @@ async def different_approvals(twins: Twins) -> None:
     """One agrees to something for France, the other to half of something for Britain."""
     left, right = twins.sides
     cases = {0: (await twins.hidden_of(left), "FRA"), 1: (await twins.refer(right), BRITAIN)}
-    until = left.house.world.clock.now + 3_600
     await twins.say(
         "KEN",
         "approval",
-        lambda w: {"layer": "release", **w.about(*cases[w.side.number]), "expires": until},
+        lambda w: w.side.house["KEN"].approval_body(*cases[w.side.number], "KEN/officers"),
     )
 
 
@@ -234,16 +233,16 @@ async def _page(twins: Twins, side: Side, cursors: dict[int, str]) -> Answer:
 
 async def _statements(twins: Twins, hidden: list[bytes]) -> None:
     """Britain speaks about reports that are none of its business, or not there."""
+    britain = twins.sides[0].house[BRITAIN]
     for raw in hidden:
         frame = report.parse(raw)
-        about = {"report": frame.identity, "portion": frame.portions[0].commitment}
         bodies: dict[str, dict[str, Any]] = {
             "report.complaint": {"report": frame.identity, "code": "undecryptable"},
             "report.recall": {"report": frame.identity, "reason": "not ours"},
-            "approval": {"layer": "accept", **about, "to": BRITAIN, "expires": 1_790_000_000},
+            "approval": britain.approval_body(raw, BRITAIN, "GBR/accept-all", layer="accept"),
         }
         for type_, body in bodies.items():
-            statement = twins.sides[0].house[BRITAIN].drafts(type_, body)
+            statement = britain.drafts(type_, body)
             await twins.britain("POST /v1/statements", statement.raw, STATEMENT, who=None)
     for query in ("", "?after=3&limit=5"):
         await twins.britain(f"GET /v1/statements{query}")

@@ -24,7 +24,6 @@ from tests.attacks.seen import seen
 from tests.broker.house import Following, House
 from tests.coalition import Portion
 from tests.people import Person, Random, random_of
-from wire import report
 from wire.errors import NotAllowed
 from wire.labels import PRECEDENCES
 
@@ -211,11 +210,6 @@ class Words:
         """The nation's next policy: high reports wait for so many of its officers."""
         release = REFERS.format(nation, officers)
         return self.side.house[nation].policy_body(release=release)
-
-    def about(self, raw: bytes, to: str) -> dict[str, Any]:
-        """One portion of a report, for a nation."""
-        frame = report.parse(raw)
-        return {"report": frame.identity, "portion": frame.portions[0].commitment, "to": to}
 
 
 async def in_vain(side: Side, nation: str, identity: str) -> None:
