@@ -294,6 +294,8 @@ async def _log(twins: Twins) -> None:
     await twins.britain("GET /v1/log/views", who="auditor")
     await twins.britain("GET /v1/log/views?after=2&limit=3", who="officer")
     await twins.britain("GET /v1/log/views")
+    for who in ("officer", "analyst"):
+        await twins.britain("GET /v1/referrals", who=who)
     await twins.britain("GET /v1/log/checkpoint", who=None)
     await twins.britain("GET /v1/log/proof/inclusion?index=3&size=4", who=None)
     await twins.britain("GET /v1/log/proof/consistency?old=3&new=4", who=None)
