@@ -98,8 +98,10 @@ def state_of(random: Random, membership: int) -> tuple[State, PolicyBook]:
 
 
 def source_of(state: State, nation: str) -> Held:
-    """A report of this nation that all others have got: something to derive from."""
-    label = Label.model_validate_json(json.dumps(_label(Random(nation), nation, NATIONS, ())))
+    """A report of this nation that may go to all, and all have got: something to derive from."""
+    lists = {"release_to": sorted(NATIONS), "display_to": []}
+    fields = {**_label(Random(nation), nation, NATIONS, ()), **lists}
+    label = Label.model_validate_json(json.dumps(fields))
     identity = Random(nation).randbytes(32).hex()
     held = held_of(state, identity, nation, label, 10 + NATIONS.index(nation))
     held.released |= {(other, 1): 100 for other in NATIONS}
