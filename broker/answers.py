@@ -17,7 +17,7 @@ from wire.model import Hex32B, NationCode, Strict, Token
 Use = Literal["release", "display"]
 """Whether a reader may keep what it gets, or only look at it."""
 
-EventKind = Literal["report", "unsupported", "heartbeat", "end"]
+EventKind = Literal["report", "recall", "unsupported", "heartbeat", "end"]
 
 
 @dataclass(frozen=True, slots=True)

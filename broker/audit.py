@@ -21,6 +21,7 @@ Role = Literal["originator", "contributor", "recipient", "author", "party", "rea
 CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "report.accepted": ("originator",),
     "report.refused": ("originator",),
+    "report.expired": ("originator",),
     "release": ("originator", "contributor", "recipient"),
     "statement": ("author", "party"),
     "subscription.set": ("reader",),
@@ -100,6 +101,13 @@ def refused(
     return Event("report.refused", {channel: view})
 
 
+def expired(held: Held, gone: Iterable[int]) -> Event:
+    """The time of portions of a report is over: what could be read of them was deleted."""
+    (channel,) = concerned("report.expired", {"originator": [held.originator]})
+    view = {"report": held.identity, "portions": sorted(gone)}
+    return Event("report.expired", {channel: view})
+
+
 def released(
     visible: Visible,
     nation: str,
@@ -111,7 +119,9 @@ def released(
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
     and only the originator's the nations that contributed. `display` lists the portions that may
-    only be looked at; what was released to be kept are the others.
+    only be looked at; what was released to be kept are the others. How it is marked stands in the
+    views of those who have the label; which of its own reports it draws on is told to each
+    contributor.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -131,16 +141,33 @@ def released(
     for channel in concerned("release", roles):
         shown = _shown(visible, nation, channel)
         portions, rulings = [p for p, _ in shown], [ruling for _, ruling in shown]
+        ours = {report for p in portions for owner, report in p.sources if owner == channel}
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
             "use": use_of(portions, nation),
             "portions": [portion.index for portion in portions],
             "display": [p.index for p in portions if DISPLAY in p.duties(nation)],
+            **(_marked(portions) if channel in (held.originator, nation) else {}),
+            **({"sources": sorted(ours)} if ours else {}),
             "rules": _rules(rulings, channel),
             "policies": _in_force(rulings, sources, channel, held.originator),
         }
     return Event("release", views)
+
+
+def _marked(portions: Iterable[HeldPortion]) -> dict[str, Any]:
+    """How each portion is marked, in the order of `portions`."""
+    return {
+        "marked": [
+            {
+                "banner": portion.banner,
+                "precedence": portion.topic.precedence,
+                "obligations": sorted(portion.obligations),
+            }
+            for portion in portions
+        ]
+    }
 
 
 def _shown(visible: Visible, recipient: str, viewer: str) -> list[tuple[HeldPortion, Ruling]]:

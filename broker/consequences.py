@@ -1,12 +1,13 @@
 """Statements about reports: whose business they are, and what they do.
 
-A recall takes a report back, a consent and an approval open it to somebody, a complaint says what
-is wrong with it. What they do is the same when they arrive and when the journal is read again.
+A recall takes a report back and is confirmed by those who hold it, a consent and an approval open
+it to somebody, a complaint says what is wrong with it. What they do is the same when they arrive
+and when the journal is read again.
 """
 
 from typing import TypeAlias
 
-from broker.holdings import Held, HeldPortion, Holdings
+from broker.holdings import ALL_PORTIONS, Held, HeldPortion, Holdings
 from broker.state import State
 from wire import bodies
 from wire.errors import Malformed, NotAllowed
@@ -17,6 +18,7 @@ AboutReport: TypeAlias = (
     bodies.ReportRelease
     | bodies.ReportWithdraw
     | bodies.ReportRecall
+    | bodies.RecallConfirm
     | bodies.ReportComplaint
     | bodies.Approval
 )
@@ -36,8 +38,8 @@ def subject(statement: Statement) -> AboutReport | None:
 def parties(statement: Statement, holdings: Holdings) -> frozenset[str]:
     """The nations that a statement of scope "parties" is about, beside its author.
 
-    A recall concerns whoever got the report; a consent the nations that it names; a complaint the
-    originator.
+    A recall concerns whoever got the report; a consent the nations that it names; a complaint and
+    the confirmation of a recall the originator.
     """
     body = subject(statement)
     held = None if body is None else holdings.by_identity(body.report)
@@ -49,7 +51,7 @@ def parties(statement: Statement, holdings: Holdings) -> frozenset[str]:
         case bodies.ReportRelease(author=str(author)):
             return frozenset({body.to, author})
         case bodies.ReportRecall():
-            return frozenset(nation for nation, _ in held.released)
+            return held.holders
         case _:
             return frozenset({held.originator})
 
@@ -82,7 +84,8 @@ def take_effect(state: State, statement: Statement, position: int) -> None:
         return
     match body:
         case bodies.ReportRecall():
-            held.recalled = True
+            held.recall = held.recall or statement.identity
+            held.erased = ALL_PORTIONS
             state.version += 1
         case bodies.Approval(verdict="approve"):
             state.holdings.offer_again(held, body.to, position, body.portion)
@@ -100,6 +103,8 @@ def _may_speak(body: AboutReport, nation: str, held: Held) -> bool:
             return nation == held.originator
         case bodies.ReportRelease() | bodies.ReportWithdraw():
             return nation == held.originator and _portion(body.portion, held) is not None
+        case bodies.RecallConfirm():
+            return nation in held.holders and body.recall == held.recall
         case bodies.ReportComplaint():
             return nation == held.originator or any(who == nation for who, _ in held.released)
         case bodies.Approval():

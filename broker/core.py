@@ -28,6 +28,7 @@ from broker.attachments import Attachments
 from broker.cursors import CursorSeal
 from broker.deciding import NOTHING, Deciding
 from broker.denials import Denials
+from broker.erasing import Eraser
 from broker.intake import Intake
 from broker.journal import Journal
 from broker.matching import Filter, check
@@ -84,7 +85,10 @@ class Broker:
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
         )
-        self._publishing = Publishing(state, deciding, journal, sequencer, self._streams)
+        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
+        self._attachments = Attachments(folder, state, self._releases, journal)
+        self._eraser = eraser = Eraser(state, journal, sequencer, ring, self._attachments)
+        self._publishing = Publishing(state, deciding, journal, sequencer, self._streams, eraser)
         self._subscriptions = Subscriptions(
             state,
             journal,
@@ -97,8 +101,6 @@ class Broker:
         self._pull = Pull(state, self._releases, denials, limits)
         self._pages = Pages(state, journal, sequencer, denials)
         self._referrals = Referrals(state, deciding, journal, sequencer)
-        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
-        self._attachments = Attachments(folder, state, self._releases, journal)
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
         sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
@@ -134,6 +136,8 @@ class Broker:
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, settings.origin, signer.vkey)
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
+            await broker._eraser.make_good(broker._state.holdings)
+            await broker.expire()
             undo.pop_all()
         broker._beating = asyncio.get_running_loop().create_task(broker._beat())
         logs.event("broker.started", size=journal.size, reports=len(broker._state.holdings))
@@ -160,7 +164,12 @@ class Broker:
             await asyncio.sleep(self.settings.limits.heartbeat_seconds)
             self.beat()
             with contextlib.suppress(BrokerFault):  # it stopped; who needs it will hear that
+                await self.expire()
                 await self._denials.keep(self.journal)
+
+    async def expire(self) -> None:
+        """Delete what is over by now: serving it stopped at its time. Raises `BrokerFault`."""
+        await self._eraser.expire()
 
     def beat(self) -> None:
         """Let every stream send a heartbeat now."""

@@ -239,6 +239,8 @@ class Deciding:
             nation = recipient.nation
             if not held.names(nation, portion) or not portion.duties(nation) <= keeps:
                 continue
+            if held.erased >> portion.index & 1:
+                continue
             if portion.expires is not None and portion.expires <= now:
                 continue
             if not may_go(held, portion, recipient.nation, holdings, consents, now):

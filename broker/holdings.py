@@ -8,11 +8,13 @@ less than a kilobyte.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Final
 
 from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
+from wire.banner import banner
 from wire.labels import PRECEDENCES, Label, Source, duties
 from wire.report import Frame, Header, PortionFrame, PortionLabel
 from wire.vocabulary import Vocabulary
@@ -35,6 +37,10 @@ class HeldAttachment:
     length: int
 
 
+Origin = tuple[str, str]
+"""Originator and identity of a report that another one draws on, directly or not."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPortion:
     """One portion; `size` is roughly what a reader of it gets, in bytes."""
@@ -50,6 +56,8 @@ class HeldPortion:
     ancestors: frozenset[Source] = frozenset()
     """Everything that it draws on: its sources, and theirs."""
     obligations: frozenset[str] = frozenset()
+    sources: frozenset[Origin] = frozenset()
+    banner: str = ""
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of this nation must keep to be given it (`wire.labels.Label.duties`)."""
@@ -63,7 +71,11 @@ class HeldPortion:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One accepted report. `released` says under which entry which set of portions went where."""
+    """One accepted report. `released` says under which entry which set of portions went where.
+
+    `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
+    of the statement that took the report back.
+    """
 
     position: int
     accepted: int
@@ -72,14 +84,30 @@ class Held:
     originator: str
     created: int
     portions: tuple[HeldPortion, ...]
-    recalled: bool = False
+    erased: int = 0
+    recall: str | None = None
     released: dict[tuple[str, int], int] = field(default_factory=dict)
     added: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Further nations that its originator ever consented to, each with portions (commitments)."""
+    binding: bool = field(init=False)
+    """Whether any portion asks anything of any client; most ask nothing."""
+
+    def __post_init__(self) -> None:
+        self.binding = any(p.obligations or p.facts.display_to for p in self.portions)
 
     def names(self, nation: str, portion: HeldPortion) -> bool:
         """Whether the nation stands on the portion's list, or ever was added to it."""
         return nation in portion.recipients or portion.commitment in self.added.get(nation, ())
+
+    @property
+    def recalled(self) -> bool:
+        """Whether its originator took it back."""
+        return self.recall is not None
+
+    @property
+    def holders(self) -> frozenset[str]:
+        """Every nation that was sent some of it."""
+        return frozenset(nation for nation, _ in self.released)
 
     @property
     def nations(self) -> frozenset[str]:
@@ -88,6 +116,8 @@ class Held:
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of a nation must keep to be given all that there is for it."""
+        if not self.binding:
+            return frozenset()
         ours = (p.duties(nation) for p in self.portions if self.names(nation, p))
         return frozenset().union(*ours)
 
@@ -152,6 +182,8 @@ class Holdings:
         self._by_id: dict[tuple[str, str], Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
+        self._banners: dict[str, str] = {}
+        self._expiring: list[tuple[int, int, int]] = []
         self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
         self._facts: dict[ReportFacts, ReportFacts] = {}
@@ -194,6 +226,8 @@ class Holdings:
         for portion in held.portions:
             self._facts.setdefault(portion.facts, portion.facts)
             self._topics.setdefault(_about(portion.topic), portion.topic)
+            if portion.expires is not None and not held.erased >> portion.index & 1:
+                heappush(self._expiring, (portion.expires, held.position, portion.index))
             for source in portion.ancestors:
                 self._derived.setdefault(source.portion, []).append((held, portion))
             for nation in portion.facts.contributors - held.nations:
@@ -201,6 +235,15 @@ class Holdings:
         offer = Offer(held.position, held)
         for nation in held.nations:
             self.lanes(nation).add(offer, held.lanes(nation))
+
+    def expired(self, now: int, most: int) -> list[tuple[Held, frozenset[int]]]:
+        """Reports with the portions that are over by now and not deleted yet, at most so many."""
+        found: dict[int, set[int]] = {}
+        while self._expiring and self._expiring[0][0] <= now and len(found) < most:
+            _, position, index = heappop(self._expiring)
+            if not self.at(position).erased >> index & 1:
+                found.setdefault(position, set()).add(index)
+        return [(self.at(position), frozenset(gone)) for position, gone in found.items()]
 
     def add_nation(self, held: Held, nation: str, commitment: str) -> None:
         """Its originator consented to a further nation; that grants nothing by itself."""
@@ -255,16 +298,21 @@ class Holdings:
         held = self._by_identity.get(source.report)
         return held is None or held.recalled
 
+    def origins(self, label: Label) -> frozenset[Origin]:
+        """Whose reports a derived portion draws on, and which, sources of sources too."""
+        reports = (self._by_identity.get(source.report) for source in self.ancestors(label))
+        return frozenset((held.originator, held.identity) for held in reports if held is not None)
+
     def contributors(self, label: Label) -> frozenset[str]:
         """The originators of everything that a derived portion draws on, sources of sources too."""
-        reports = (self._by_identity.get(source.report) for source in self.ancestors(label))
-        return frozenset(held.originator for held in reports if held is not None)
+        return frozenset(nation for nation, _ in self.origins(label))
 
     def portion(
         self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
         facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
+        line = banner(label, originator, vocabulary.mission, vocabulary)
         topic = Topic(facts.regions, facts.threats, label.precedence)
         return HeldPortion(
             index=frame.index,
@@ -277,6 +325,8 @@ class Holdings:
             size=len(frame.descriptor) + len(frame.payload),
             ancestors=self.ancestors(label),
             obligations=frozenset(label.obligations),
+            sources=self.origins(label),
+            banner=self._banners.setdefault(line, line),
         )
 
     def hold(
@@ -301,4 +351,5 @@ class Holdings:
             originator=header.originator,
             created=header.created,
             portions=tuple(portions),
+            erased=sum(1 << p.index for p in frame.portions if not p.payload),
         )

@@ -13,8 +13,9 @@ from broker import adoption, audit, logs
 from broker.answers import StatementReceipt
 from broker.consequences import concerned_report, parties, subject, take_effect
 from broker.deciding import Deciding
+from broker.erasing import Eraser, erasure
 from broker.holdings import Held
-from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
+from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
@@ -39,6 +40,9 @@ class Listeners(Protocol):
     def wake(self, nation: str) -> None:
         """Something changed for a nation."""
 
+    def recalled(self, held: Held, statement: Statement, index: int) -> None:
+        """A report was taken back by the statement at this entry."""
+
 
 class StatementAct(Act[StatementReceipt | None]):
     """One statement. Settles as None if it was accepted before."""
@@ -62,6 +66,7 @@ class StatementAct(Act[StatementReceipt | None]):
         self._body = subject(self.statement)
         self._next: Standing | None = None
         self._judged: tuple[Standing, Moment] | None = None
+        self._erasure: tuple[Row, Change] | None = None
 
     async def foresee(self, moment: Moment) -> None:
         """Judge it beside the writer, for where it will stand if nothing comes between.
@@ -77,6 +82,11 @@ class StatementAct(Act[StatementReceipt | None]):
             self._next = None
         elif self._judged is None or not _same(self._judged, standing, moment):
             await self._judge(standing, moment)
+        if isinstance(self._body, bodies.ReportRecall):
+            held = self._state.holdings.by_identity(self._body.report)
+            if held is not None:  # whether its author may is for `plan` to say
+                gone = frozenset(portion.index for portion in held.portions)
+                self._erasure = await erasure(self._journal, held, gone)
 
     async def _judge(self, standing: Standing, moment: Moment) -> None:
         """Check the signatures and fold it, in a thread; a policy only if a child survives it."""
@@ -111,7 +121,10 @@ class StatementAct(Act[StatementReceipt | None]):
         # statement any more; should the write fail, the journal has stopped.
         for nation in standing.directory.order:
             self._journal.add_channel(nation)
-        return (Record(event, (Row("statement", row),)),)
+        if self._erasure is None:
+            return (Record(event, (Row("statement", row),)),)
+        erased, change = self._erasure
+        return (Record(event, (Row("statement", row), erased), (change,)),)
 
     def _check_known(self, approval: bodies.Approval, held: Held, now: int) -> None:
         """A case that others still withhold is not there for the recipient, nor for its officers.
@@ -139,6 +152,10 @@ class StatementAct(Act[StatementReceipt | None]):
                 self._listeners.wake(nation)
         if isinstance(self._body, bodies.Approval | bodies.ReportRelease):
             self._listeners.wake(self._body.to)
+        if isinstance(self._body, bodies.ReportRecall):
+            held = state.holdings.by_identity(self._body.report)
+            if held is not None:
+                self._listeners.recalled(held, statement, entry.index)
         logs.event("statement.accepted", statement=statement.identity, kind=statement.head.type)
         proof = entry.evidence[MISSION]
         return StatementReceipt(statement.identity, entry.index, duplicate=False, evidence=proof)
@@ -171,8 +188,10 @@ class Publishing:
         journal: Journal,
         sequencer: Sequencer,
         listeners: Listeners,
+        eraser: Eraser,
     ) -> None:
-        self._state, self._deciding, self._journal = state, deciding, journal
+        self._state, self._deciding = state, deciding
+        self._journal, self._eraser = journal, eraser
         self._sequencer, self._listeners = sequencer, listeners
         self._waiting, self._judging = 0, asyncio.Lock()
 
@@ -196,7 +215,16 @@ class Publishing:
         if act.statement.identity not in self._state.statements:
             await self._foresee(act)
             receipt = await self._sequencer.do(act)
+            await self._forget(act)
         return receipt or await self._again(act.statement.identity)
+
+    async def _forget(self, act: StatementAct) -> None:
+        """A recalled report's attachments go before anybody is told that it is recalled."""
+        body = subject(act.statement)
+        if isinstance(body, bodies.ReportRecall):
+            held = self._state.holdings.by_identity(body.report)
+            if held is not None and held.recalled:
+                await self._eraser.forget(held, [portion.index for portion in held.portions])
 
     async def _foresee(self, act: StatementAct) -> None:
         if self._waiting >= WAITING:

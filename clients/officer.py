@@ -5,7 +5,7 @@ runs, and posted statement by statement; each comes back with the journal's proo
 officer spoke in between, what does not stand yet is made anew.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import anyio
 
 from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
 from clients.delivery import PAGE_MAX
-from clients.member_keys import MemberCard
+from clients.member_keys import MemberCard, RootKeys
 from clients.open import consents
 from clients.receiving import Receiving
 from clients.referral import QueuePage, Referral
@@ -79,6 +79,14 @@ class Officer(Receiving):
             lambda c: c.revoke_member(self.identity.nation, kid, reason, self._signers)
         )
 
+    async def expel(self, code: str, reason: str, roots: Iterable[RootKeys]) -> tuple[Spoken, ...]:
+        """Expel a nation, by the roots of a quorum of nations: nothing is sent to it any more.
+
+        It holds no key but its own, so no other nation needs a new epoch for it.
+        """
+        keys = [key for root in roots for key in root.keys]
+        return await self._say(lambda c: c.expel(code, reason, signers(*keys)))
+
     async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
         """Open the next epoch (`life` in seconds) and grant it to every member that reads."""
         return await self._say(
@@ -100,6 +108,23 @@ class Officer(Receiving):
         body = {"report": report, "reason": reason}
         return await self._say(
             lambda c: c.say(self.identity.nation, "report.recall", body, self._signers)
+        )
+
+    async def confirm(
+        self, report: str, outcome: str, *, basis: str | None = None
+    ) -> tuple[Spoken, ...]:
+        """Answer a recall for the nation: "destroyed", "retained" (by which law) or "never-opened".
+
+        A system may say it as well. Raises `NotAllowed` ("not-found") if nobody recalled it here.
+        """
+        await self.follower.sync()
+        recalled = self.follower.recalls.get(report)
+        if recalled is None:
+            raise NotAllowed("not-found", "no recall of such a report was told to your nation")
+        recall = recalled.statement
+        body = {"report": report, "recall": recall, "outcome": outcome, "basis": basis}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "recall.confirm", body, self._signers)
         )
 
     async def queue(self) -> tuple[Referral, ...]:

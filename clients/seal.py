@@ -61,7 +61,7 @@ class SealedReport:
     attachments: tuple[SealedAttachment, ...]
 
 
-def seal(
+def seal(  # long: the numbered steps, in the order in which they must stand
     draft: Draft,
     keys: MemberKeys,
     directory: Directory,

@@ -156,11 +156,7 @@ class Author(Speaker):
         **changes: Any,
     ) -> dict[str, Any]:
         """An officer's yes for these rules of an own layer, as its text stands, for an hour."""
-        frame, policy, charter = report.parse(raw), self.state.policy, self.world.directory.founded
-        texts = {"handle": charter.floor, "carry": charter.carry}
-        if policy is not None:
-            texts |= {"release": policy.release, "accept": policy.accept}
-        text = "\n".join(texts[layer])
+        frame, text = report.parse(raw), self.layer_text(layer)
         portion = next(p for p in frame.portions if p.index == index)
         return {
             "verdict": "approve",
@@ -175,6 +171,14 @@ class Author(Speaker):
             "expires": self.world.clock.now + 3_600,
             **changes,
         }
+
+    def layer_text(self, layer: str) -> str:
+        """The text of one of this nation's layers, or of the mission's."""
+        policy, charter = self.state.policy, self.world.directory.founded
+        texts = {"handle": charter.floor, "carry": charter.carry}
+        if policy is not None:
+            texts |= {"release": policy.release, "accept": policy.accept}
+        return "\n".join(texts[layer])
 
     def approves(self, raw: bytes, to: str, *rules: str, **how: Any) -> Statement:
         """Sign a referred case: `by` are the officers, the other words change the body."""

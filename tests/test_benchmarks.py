@@ -19,6 +19,7 @@ ROWS: Final = {
     "memory": {"memory.idle"},
     "replay": {"replay.first", "replay.again"},
     "decide": {"decide.cold", "decide.warm", "decide.broker"},
+    "analyse": {"analyse.matrix", "analyse.preview", "analyse.guarantees"},
     "match": {"match.1k", "match.10k", "match.100k"},
     "journal": {"journal.1", "journal.16", "journal.256"},
     "seal": {"seal.1", "seal.3", "seal.5"},

@@ -344,7 +344,6 @@ class Reading {
     const at = this.channels.get(channel) ?? { tip: FIRST, time: 0, shown: 0 };
     this.channels.set(channel, at);
     const shown = lines.filter(([kind]) => kind === "entry").length;
-    need(shown === entries, `entry ${at.tip[0]} of ${channel}: ${shown} shown, ${entries} announced`);
     let heads;
     if (head !== null) {
       need(this.places.includes(channel), `${channel} is no nation of the mission yet`);
@@ -372,7 +371,8 @@ class Reading {
       this.erased += found.says === null ? 1 : 0;
       this.proven.push([found.index, channel, found.type]);
     });
-    if (heads) this.ends(channel, at, heads.ends, entries);
+    if (heads) this.ends(channel, at, heads.ends, shown);
+    need(shown === entries, `entry ${at.tip[0]} of ${channel}: ${shown} shown, ${entries} announced`);
   }
 
   // 16.3 and 25.6: the next entry of its channel

@@ -282,9 +282,7 @@ class File:
         if self.page is None:
             return
         (channel, entries, lines, told), self.page = self.page, None
-        before, first = self.heads.get(channel), self.tips.get(channel, FIRST)[0]
-        shown = sum(kind == "entry" for kind, _ in lines)
-        need(shown == entries, f"entry {first} of {channel}: {shown} shown, {entries} announced")
+        before, shown = self.heads.get(channel), sum(kind == "entry" for kind, _ in lines)
         if told is not None:
             need(channel in self.places, f"{channel} is no nation of the mission yet")
             ends, latest = head(told, channel, self.places.index(channel), self.tree)
@@ -324,10 +322,12 @@ class File:
             self.erased += found["says"] is None
             self.proven.append((found["index"], channel, found["type"]))
             if told is not None and (found["says"] or {}).get("type") == "nation.admit":
-                shown = channel != MISSION or "statement" in dict(lines[at + 1 : at + 2])
-                need(shown, f"{where}: the admission is not shown")
+                follows = channel != MISSION or "statement" in dict(lines[at + 1 : at + 2])
+                need(follows, f"{where}: the admission is not shown")
         if told is not None:
-            self.ends(channel, ends, before, entries)
+            self.ends(channel, ends, before, shown)
+        where = f"entry {self.tips.get(channel, FIRST)[0]} of {channel}"
+        need(shown == entries, f"{where}: {shown} shown, {entries} announced")
 
     def ends(self, channel, ends, before, entries):
         """16.4: the page ends at the head, or before it with something new."""

@@ -182,6 +182,17 @@ class ReportRecall(Salted):
     reason: Words
 
 
+class RecallConfirm(Salted):
+    """What became of a recalled report in a nation that was sent it: that nation's word, for all
+    its readers. `recall` is the identity of the recall; `basis` the law by which it is retained.
+    """
+
+    report: Hex32B
+    recall: Hex32B
+    outcome: Literal["destroyed", "retained", "never-opened"]
+    basis: Words | None = None
+
+
 class ReportComplaint(Salted):
     """A recipient says what is wrong with a report."""
 
@@ -239,6 +250,7 @@ RULES: Final[dict[str, Rule]] = {
     "report.release": Rule("release", ReportRelease, ("parties",)),
     "report.withdraw": Rule("release", ReportWithdraw, ("parties",)),
     "report.recall": Rule("release", ReportRecall, ("parties",)),
+    "recall.confirm": Rule("self", RecallConfirm, ("parties",)),
     "report.complaint": Rule("self", ReportComplaint, ("parties",)),
     "approval": Rule("release", Approval, ("nation",)),
     "head.seen": Rule("self", HeadSeen, ("mission",)),

@@ -133,6 +133,13 @@ def _report_release(step: Step) -> Directory:
     return directory
 
 
+def _recall_confirm(step: Step) -> Directory:
+    body = step.statement.body(bodies.RecallConfirm)
+    if (body.outcome == "retained") != bool(body.basis):
+        raise Malformed("bad-statement", "what is retained has a legal basis, and nothing else has")
+    return step.directory
+
+
 def _approval(step: Step) -> Directory:
     body = step.statement.body(bodies.Approval)
     life = EMERGENCY_LIFE if body.emergency else APPROVAL_LIFE
@@ -169,6 +176,7 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "report.release": _report_release,
     "report.withdraw": _nothing,
     "report.recall": _nothing,
+    "recall.confirm": _recall_confirm,
     "report.complaint": _nothing,
     "approval": _approval,
     "head.seen": _nothing,

@@ -185,15 +185,15 @@ class _Reading:
             return
         self._page = None
         channel = page.line.channel
-        if len(page.entries) != page.line.entries:
-            detail = f"{len(page.entries)} entries where the page says {page.line.entries}"
-            raise Malformed("broken-chain", f"{self._next(channel)}: {detail}")
         if any(entry.checkpoint is not None for entry in page.entries):
             raise Malformed("bad-fields", "an entry with a checkpoint of its own")
         if page.line.head is None:
             found = tuple(self._alone(page, tree))
         else:
             found = self._followed(page, page.line.head, tree)
+        if len(found) != page.line.entries:  # last: a hole in the chain names the entry better
+            detail = f"{len(found)} entries where the page says {page.line.entries}"
+            raise Malformed("broken-chain", f"{self._next(channel)}: {detail}")
         self._take_statements(page, found)
         self._entries += found
 

@@ -18,7 +18,7 @@ what binds its keys in `wire.binding`; `wire.verify` decides.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -136,6 +136,16 @@ class Frame:
         kept = [p.encode(nation) for p in self.portions if p.index in wanted]
         assert kept, "a reader gets at least one portion"
         return b"".join((self.head, signature_block(self.signature), *kept))
+
+    def stripped(self, gone: Collection[int]) -> bytes:
+        """The report without wraps and payload of some portions: descriptors and signature stay, so
+        that it still proves what was said of them, and nobody can read them any more.
+        """
+        left = [
+            encode_portion(p.index, p.descriptor, {}, b"") if p.index in gone else p.encode()
+            for p in self.portions
+        ]
+        return b"".join((self.head, signature_block(self.signature), *left))
 
 
 # -- putting together

@@ -69,8 +69,10 @@ def preview(
 ) -> None:
     """Show who would gain and who would lose what, and which guarantees would break.
 
-    Exact: every report that there can be is covered. Ends with 1 if a guarantee breaks.
-    Example: tearline policy preview policies/new --nation KEN --against policies/examples
+    Exact: every report that there can be is covered. Ends with 1 if a guarantee
+    breaks.
+    Example: tearline policy preview policies/new --nation KEN
+    --against policies/examples
     """
     now = policy_folder.World.read(folder, mission, registry)
     book = now.book()

@@ -9,7 +9,7 @@ import typer
 
 from clients.cli import output
 from clients.cli.common import As, Json, load
-from clients.cli.evidence import moment, now_ms, opened, show_file
+from clients.cli.evidence import moment, now_ms, opened, show_file, words
 from clients.evidence import answers, disclosure, export, files
 from clients.evidence.answers import Answer, Asked
 from clients.evidence.questions import QUESTIONS
@@ -117,7 +117,7 @@ def _cell(name: str, value: Any) -> str:
         return ""
     if name == "time" or name.endswith("_time"):
         return moment(value)
-    return str(value)
+    return words(value)
 
 
 def _day(text: str | None) -> int | None:

@@ -21,6 +21,9 @@ DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may 
 Obligation = Annotated[
     Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
 ]
+Supersedes = Annotated[
+    str | None, typer.Option("--supersedes", help="Your report that this one replaces.")
+]
 DerivedFrom = Annotated[
     Many,
     typer.Option("--derived-from", help="A source: REPORT:PORTION, as `fetch --json` names them."),
@@ -30,9 +33,15 @@ Consent = Annotated[
     typer.Option("--consent", help="A source's originator's consent: the statement's identity."),
 ]
 EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
+ExpiresHours = Annotated[
+    int | None,
+    typer.Option(
+        "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
+    ),
+]
 
 
-def describes(
+def describes(  # long: one line for each option
     title: Annotated[str, typer.Option("--title", help="One line.")],
     classification: Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")],
     release_to: Annotated[
@@ -47,12 +56,8 @@ def describes(
     community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
     obligation: Obligation = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
-    expires_hours: Annotated[
-        int | None,
-        typer.Option(
-            "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
-        ),
-    ] = None,
+    expires_hours: ExpiresHours = None,
+    supersedes: Supersedes = None,
     attach: Annotated[list[Path], typer.Option("--attach", help="A file to send along.")] = [],
     portion: Annotated[
         list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
@@ -75,6 +80,7 @@ def describes(
         obligations=split(obligation),
         precedence=precedence_of(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
+        supersedes=supersedes,
         derived_from=[_source(word) for word in split(derived_from)],
         consents=split(consent),
     )
@@ -146,6 +152,7 @@ def _portion(path: Path, first: Label) -> Portion:
         "threats": first.threats,
         "precedence": first.precedence,
         "expires": first.expires,
+        "supersedes": first.supersedes,
         "derived_from": first.derived_from,
         "consents": first.consents,
     }

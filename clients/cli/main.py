@@ -1,7 +1,10 @@
 """The command `tearline`: one app of many commands, and the one edge where errors become words."""
 
+import inspect
+import re
 import sys
 from importlib.util import find_spec
+from textwrap import fill
 from typing import Any
 
 import typer
@@ -43,6 +46,7 @@ if FULL:
         mission,
         officer,
         policy,
+        recall,
         registry,
         status,
     )
@@ -52,6 +56,7 @@ if FULL:
     app.add_typer(mission.nation, name="nation")
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
+    app.add_typer(recall.app, name="recall")
     policy.app.add_typer(analysis.app)
     policy.app.command("status")(status.status)
     app.add_typer(policy.app, name="policy")
@@ -59,6 +64,23 @@ if FULL:
     app.add_typer(registry.app, name="registry")
     app.add_typer(demo.app)
     app.add_typer(exercise.app, name="exercise")
+
+
+def fit(commands: typer.Typer) -> None:
+    """Wrap what follows the first paragraph of every help to a terminal of 80 columns, with the
+    example on a line of its own: typer would show the lines as they stand in the source.
+    """
+    for info in commands.registered_commands:
+        first, _, rest = (inspect.getdoc(info.callback) or "").partition("\n\n")
+        parts = re.split(r"\n\n|\s+(?=Example: )", rest)
+        wrapped = [fill(part, 78, break_on_hyphens=False) for part in parts]
+        info.help = "\n\n".join([first, "\n".join(wrapped)])
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            fit(group.typer_instance)
+
+
+fit(app)
 
 
 def run() -> None:

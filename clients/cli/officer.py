@@ -187,21 +187,18 @@ def _show_queue(cases: tuple[Referral, ...], *, json: bool) -> None:
         for case in cases:
             output.line({"case": case.case, **case.model_dump(mode="json")})
         return
-    rows = [
-        (
-            case.case,
-            case.layer,
-            output.clean_line(case.banner),
-            case.report[:16],
-            case.to,
-            output.clean("\n".join(f"{rule.id}: {rule.says}" for rule in case.rules)),
-            str(case.needed - case.signed),
-            _age(now - case.accepted),
+    for case in cases:
+        whose = "the mission" if case.layer in ("handle", "carry") else case.owner
+        missing = case.needed - case.signed
+        officers = f"{missing} more {'officer' if missing == 1 else 'officers'}"
+        output.say(
+            f"[bold]{case.case}[/bold]  to [bold]{case.to}[/bold], asks {whose} ({case.layer})  "
+            f"[yellow]{officers}[/yellow]  [dim]for {_age(now - case.accepted)}[/dim]"
         )
-        for case in cases
-    ]
-    columns = ("case", "layer", "label", "report", "to", "which rule asks", "missing", "age")
-    output.table("Waiting for officers", columns, rows)
+        output.say(f"  {output.clean_line(case.banner)}  [dim]report {case.report[:16]}[/dim]")
+        for rule in case.rules:
+            output.say(f"  {rule.id}: {output.clean_line(rule.says)}")
+    output.say(f"[dim]{len(cases)} {'case' if len(cases) == 1 else 'cases'}[/dim]")
 
 
 def _age(seconds: int) -> str:

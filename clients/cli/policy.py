@@ -76,7 +76,8 @@ def test(
 ) -> None:
     """Run cases against the policies: outcome, rules and alarms must be as they say.
 
-    Example: tearline policy test policies/examples --cases policies/cases/KEN.json
+    Example: tearline policy test policies/examples
+    --cases policies/cases/KEN.json
     """
     world = policy_folder.World.read(folder, mission, registry)
     book = world.book()
@@ -137,10 +138,14 @@ def adopt(
 ) -> None:
     """Publish your nation's rules; they decide from the journal entry on.
 
-    Checked first against the mission's own words: a text outside the profile is not signed.
+    Checked first against the mission's own words: a text outside the profile is
+    not signed.
     Example: tearline policy adopt policies/KEN --as kit/KEN/officer
     """
     loaded = load(identity)
+    if (folder / loaded.nation).is_dir():
+        detail = f"{folder.name} holds nations' folders; adopt {folder.name}/{loaded.nation}"
+        raise Malformed("bad-input", detail)
     texts = policy_folder.nation_texts(folder)
     output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
 

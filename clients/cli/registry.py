@@ -69,8 +69,8 @@ def draft(
 ) -> None:
     """Propose the next version, signed by your root; other nations' roots sign it after you.
 
-    Example: tearline registry draft registry.json --as kit/KEN/officer --root kit/KEN/root
-    --out next.tlst
+    Example: tearline registry draft registry.json --as kit/KEN/officer
+    --root kit/KEN/root --out next.tlst
     """
     loaded, roots = load(identity), [load(folder) for folder in root]
     body = registry.parse(_read(file))
@@ -116,8 +116,8 @@ def sign(
 def publish(proposal: Proposal, identity: As, json: Json = False) -> None:
     """Post a proposal that enough nations have signed; it holds from its journal entry on.
 
-    Until a nation adopts its policy again, its layers are asked under the old version too, and the
-    lower answer counts.
+    Until a nation adopts its policy again, its layers are asked under the old
+    version too, and the lower answer counts.
     Example: tearline registry publish next.tlst --as kit/KEN/officer
     """
     loaded, raw = load(identity), _read(proposal)

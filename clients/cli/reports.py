@@ -41,8 +41,9 @@ Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.i
 def preview(identity: As, draft: Draft, json: Json = False) -> None:
     """Who would be able to read this, who not and why. Nothing is sent but the labels.
 
-    Example: tearline preview --as kit/KEN/system --title "Road closed" --text "…"
-    --classification RESTRICTED --release-to GBR,FRA --region KE --threat infrastructure.transport
+    Example: tearline preview --as kit/KEN/system --title "Road closed"
+    --text "…" --classification RESTRICTED --release-to GBR,FRA --region KE
+    --threat infrastructure.transport
     """
     loaded = load(identity)
 
@@ -77,9 +78,10 @@ def publish(
 ) -> None:
     """Seal a report, post it, and print the receipt that the journal proves.
 
-    Example: tearline publish --as kit/KEN/system --title "IED found" --file report.txt
-    --classification SECRET --release-to GBR --region KE --threat explosive.ied_emplaced
-    --precedence FLASH --attach photo.jpg --portion source.toml
+    Example: tearline publish --as kit/KEN/system --title "IED found"
+    --file report.txt --classification SECRET --release-to GBR --region KE
+    --threat explosive.ied_emplaced --precedence FLASH --attach photo.jpg
+    --portion source.toml
     """
     if save is not None and (save.is_dir() or not save.parent.is_dir()):
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
@@ -105,6 +107,8 @@ def publish(
     except NotUploaded as error:
         receipt, missing = error.receipt, error
     _show_receipt(receipt, json=json)
+    if draft.label.supersedes is not None and not json:
+        output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
         save.write_bytes(receipt.raw)
     if missing is not None:
@@ -223,7 +227,7 @@ def open_(
 ) -> None:
     """Open a sealed report from a file, without any network.
 
-    The keys that were known when this identity last followed the mission are used.
+    The keys that were known when this identity last followed the mission count.
     Example: tearline open report.tlr --as kit/GBR/analyst
     """
     if not path.is_file():
@@ -245,14 +249,25 @@ async def _show(received: Received, identity: Identity, *, display: bool, json: 
     if display:
         await screen.show(received.report, identity, time.time())
     elif json:
-        output.line(output.report_fields(received.report, asdict(received.proof)))
+        amended = {
+            "supersedes": sorted(received.supersedes),
+            "superseded_by": received.superseded_by,
+        }
+        output.line({**output.report_fields(received.report, asdict(received.proof)), **amended})
     else:
         output.show_report(received.report, asdict(received.proof))
+        for old in sorted(received.supersedes):
+            output.say(f"  [dim]takes the place of report {old[:16]}[/dim]")
+        if received.superseded_by is not None:
+            output.say(f"  [yellow]superseded by report {received.superseded_by[:16]}[/yellow]")
 
 
 def _notice(what: Notable) -> None:
     """Say beside the reports what did not open, what is held back, and what is tried again."""
-    if isinstance(what, Unopened):
+    if isinstance(what, Unopened) and what.reason.slug == "recalled":
+        text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
+        text += "what was kept here is destroyed, and so must be every other copy"
+    elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"
     elif isinstance(what, Unsupported):
         lacks = ", ".join(what.lacks)

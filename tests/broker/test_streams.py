@@ -231,6 +231,7 @@ async def test_a_tightened_policy_and_a_recall_count_for_what_already_waits(hous
     following = await house.follows(house["GBR"].analyst)
     assert await following.report() == first
     await house.files(kenya.says("report.recall", {"report": second, "reason": "wrong"}))
+    assert (await following.next()).kind == "recall"
     assert await following.report() == third
     await sent(house)
     nothing = (

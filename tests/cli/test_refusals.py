@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Said, here, label, tearline
-from tests.pilot import Pilot
+from tests.pilot import ROOT, Pilot
 
 pytestmark = pytest.mark.slow
 
@@ -347,6 +347,15 @@ def test_a_revoked_member_publishes_nothing(house: House, tmp_path: Path) -> Non
     here(*words).done()
     here("member", "revoke", card, *_officer(house), "--reason", "lost").done()
     is_refused(house, words, "unsigned-request", "stands no more")
+
+
+def test_the_wrong_one_of_two_policy_folders_is_told_from_the_right_one(house: House) -> None:
+    """Rules are checked for all nations together, and adopted by one."""
+    folder = ROOT / "policies/examples"
+    words = "KEN is one nation's folder; name the folder that holds it"
+    is_refused(house, ("policy", "lint", folder / "KEN"), "bad-input", words)
+    words = "examples holds nations' folders; adopt examples/KEN"
+    is_refused(house, ("policy", "adopt", folder, *_officer(house)), "bad-input", words)
 
 
 # -- files that do not open

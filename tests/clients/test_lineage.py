@@ -1,4 +1,4 @@
-"""A consent and what is derived, from officer to reader; what an author is told before sending."""
+"""A consent, from officer to reader; and what an author of something derived is told first."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -130,6 +130,7 @@ ENTRY2 = docs(TRUE)[at(docs(TRUE), "entry", 2)]["entry"]
 EDITS: dict[str, tuple[Edit, str]] = {
     "hide the newest entry": (hide(6), "entry 6 of KEN: 6 shown, 7 exist"),
     "hide an entry in the middle": (hide(2), "entry 2 of KEN"),
+    "lose a line": (lambda doc: doc.pop(at(doc, "entry", 2)), "entry 2 of KEN"),
     "hide the oldest entry": (hide(0), "entry 0 of KEN"),
     "hide all entries": (hide(*range(7)), "entry 0 of KEN: 0 shown"),
     "swap two entries": (swap, "entry 1 of KEN"),
@@ -183,7 +184,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "more entries than the page says": (
         lambda doc: page(doc, 0).update(entries=3),
-        "entry 0 of KEN",
+        "entry 4 of KEN",
     ),
     "another size in the header": (
         lambda doc: doc[0]["evidence"].update(size=14),

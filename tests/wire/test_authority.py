@@ -53,6 +53,8 @@ def body_of(nation: Nation, type_: str) -> dict[str, Any]:
             return {**place, "release": "ab" * 32, "reason": "no longer"}
         case "report.recall":
             return {"report": report, "reason": "wrong place"}
+        case "recall.confirm":
+            return {"report": report, "recall": "ab" * 32, "outcome": "destroyed"}
         case "report.complaint":
             return {"report": report, "code": "undecryptable"}
         case "approval":

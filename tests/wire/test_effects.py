@@ -320,3 +320,15 @@ def test_a_consent_wraps_to_a_key_that_the_nation_published() -> None:
     with refused("unknown-term"):
         kenya.says("report.release", {**body, "level": "COSMIC"})
     kenya.says("report.release", body)
+
+
+def test_a_recall_is_confirmed_with_a_legal_basis_where_one_is_needed_and_only_there() -> None:
+    world = Coalition.of("KEN", "GBR", "FRA")
+    britain = world["GBR"]
+    body = {"report": "ab" * 32, "recall": "cd" * 32}
+    wrong = ({"outcome": "retained"}, {"outcome": "destroyed", "basis": "Archives Act"})
+    for words in (*wrong, {"outcome": "retained", "basis": ""}):
+        with refused("bad-statement", "legal basis"):
+            britain.says("recall.confirm", {**body, **words})
+    britain.says("recall.confirm", {**body, "outcome": "retained", "basis": "Archives Act"})
+    britain.says("recall.confirm", {**body, "outcome": "never-opened"})
