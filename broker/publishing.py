@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Protocol
 from broker import adoption, audit, logs
 from broker.answers import StatementReceipt
 from broker.consequences import concerned_report, parties, subject, take_effect
+from broker.deciding import Deciding
 from broker.erasing import Eraser, erasure
 from broker.holdings import Held
 from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
@@ -20,7 +21,7 @@ from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
 from wire import bodies, statements
 from wire.entries import MISSION
-from wire.errors import BrokerFault, Conflict
+from wire.errors import BrokerFault, Conflict, NotAllowed
 from wire.statements import Statement
 
 WAITING: Final = 64
@@ -51,6 +52,7 @@ class StatementAct(Act[StatementReceipt | None]):
     def __init__(
         self,
         state: State,
+        deciding: Deciding,
         journal: Journal,
         listeners: Listeners,
         raw: bytes,
@@ -58,7 +60,8 @@ class StatementAct(Act[StatementReceipt | None]):
         from_operator: bool,
     ) -> None:
         self._from_operator = from_operator
-        self._state, self._journal, self._listeners = state, journal, listeners
+        self._state, self._deciding = state, deciding
+        self._journal, self._listeners = journal, listeners
         self.statement = statements.parse(raw)
         self._body = subject(self.statement)
         self._next: Standing | None = None
@@ -98,14 +101,15 @@ class StatementAct(Act[StatementReceipt | None]):
 
     def plan(self, moment: Moment) -> Sequence[Record]:
         """The entry and the bytes."""
-        del moment  # the place was given to `prepare`
-        standing, head = self._next, self.statement.head
+        standing, head = self._next, self.statement.head  # at the place given to `prepare`
         if standing is None:
             return ()
         held = None
         if self._body is not None:
             terms = standing.directory.terms
             held = concerned_report(self.statement, self._state.holdings, terms)
+            if isinstance(self._body, bodies.Approval) and held is not None:
+                self._check_known(self._body, held, moment.time)
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.
@@ -121,6 +125,16 @@ class StatementAct(Act[StatementReceipt | None]):
             return (Record(event, (Row("statement", row),)),)
         erased, change = self._erasure
         return (Record(event, (Row("statement", row), erased), (change,)),)
+
+    def _check_known(self, approval: bodies.Approval, held: Held, now: int) -> None:
+        """A case that others still withhold is not there for the recipient, nor for its officers.
+
+        Raises `NotAllowed` ("not-found").
+        """
+        nation, known_to = self.statement.head.nation, self._deciding.known_to
+        portions = [p for p in held.portions if p.commitment == approval.portion]
+        if not all(known_to(nation, held, portion, now) for portion in portions):
+            raise NotAllowed("not-found")
 
     def settle(self, entries: Sequence[Entry]) -> StatementReceipt | None:
         """It holds."""
@@ -170,12 +184,14 @@ class Publishing:
     def __init__(
         self,
         state: State,
+        deciding: Deciding,
         journal: Journal,
         sequencer: Sequencer,
         listeners: Listeners,
         eraser: Eraser,
     ) -> None:
-        self._state, self._journal, self._eraser = state, journal, eraser
+        self._state, self._deciding = state, deciding
+        self._journal, self._eraser = journal, eraser
         self._sequencer, self._listeners = sequencer, listeners
         self._waiting, self._judging = 0, asyncio.Lock()
 
@@ -188,7 +204,12 @@ class Publishing:
         """
         self._sequencer.check()
         act = StatementAct(
-            self._state, self._journal, self._listeners, raw, from_operator=from_operator
+            self._state,
+            self._deciding,
+            self._journal,
+            self._listeners,
+            raw,
+            from_operator=from_operator,
         )
         receipt: StatementReceipt | None = None
         if act.statement.identity not in self._state.statements:

@@ -32,10 +32,15 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("recall status", "recall confirm"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
+<<<<<<< HEAD
         *("policy adopt", "audit verify", "officer denials"),
         *("audit pull", "audit status", "audit ask", "audit prove", "audit report"),
         *("audit reconcile", "audit export"),
+=======
+        *("policy adopt", "audit verify", "officer denials", "policy status"),
+>>>>>>> loud
         *("exercise run", "exercise list", "exercise check"),
+        *("registry show", "registry draft", "registry sign", "registry publish"),
     }
     assert promised <= commands()
 
@@ -60,7 +65,8 @@ def test_its_help_is_not_broken_on_a_narrow_terminal(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall"]
+    "name",
+    ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall", "registry"],
 )
 def test_a_group_alone_shows_its_commands(name: str) -> None:
     said = here(*name.split())
