@@ -18,6 +18,7 @@ from typing import Final
 
 from benchmarks import (
     accept,
+    analysis,
     decisions,
     journal,
     latency,
@@ -37,6 +38,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "memory": memory.run,
     "replay": replay.run,
     "decide": decisions.run,
+    "analyse": analysis.run,
     "match": matching.run,
     "journal": journal.run,
     "seal": sealing.run,

@@ -2,11 +2,12 @@
 
 FOLDER/<NATION>/release/*.cedar     what leaves
 FOLDER/<NATION>/accept/*.cedar      what comes in
+FOLDER/<NATION>/guarantees/*.cedar  optional: what must stay true of what leaves
 FOLDER/floor.cedar, carry.cedar     optional: the coalition's floor and the mission's layer;
                                     the ready ones of the library otherwise
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,8 @@ class World:
 
     vocabulary: Vocabulary
     layers: tuple[LayerText, ...]
+    guarantees: Mapping[str, str]
+    """By nation."""
 
     @classmethod
     def read(cls, folder: Path, mission: str, registry: Path | None) -> "World":
@@ -51,10 +54,12 @@ class World:
             LayerText("handle", FLOOR_OWNER, _or_library(folder / "floor.cedar", mission)),
             LayerText("carry", mission, _or_library(folder / "carry.cedar", mission)),
         ]
+        guarantees = {}
         for nation in nations:
             texts = nation_texts(folder / nation)
-            layers += [LayerText(kind, nation, text) for kind, text in texts.items()]
-        return cls(words, tuple(layers))
+            layers += [LayerText(kind, nation, texts[kind]) for kind in bundle.NATION_LAYERS]
+            guarantees[nation] = texts.get(bundle.GUARANTEES, "")
+        return cls(words, tuple(layers), guarantees)
 
     def book(self) -> PolicyBook:
         """The layers as a book that decides. Raises `Malformed` ("policy-refused")."""
@@ -65,7 +70,10 @@ class World:
 
 
 def nation_texts(folder: Path) -> dict[str, str]:
-    """The two layers of one nation's folder. Raises `Malformed` for a misplaced file."""
+    """The layers, and any guarantees, of one nation's folder.
+
+    Raises `Malformed` for a misplaced file.
+    """
     texts = {p.relative_to(folder).as_posix(): read(p) for p in cedar_files(folder)}
     return dict(bundle.assemble(texts))
 

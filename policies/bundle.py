@@ -1,8 +1,9 @@
 """From the text of files to the text of layers, and the policies that a new nation starts with.
 
-Callers read the files; here are only texts. A nation's folder holds `release/*.cedar` and
-`accept/*.cedar`; the files of one layer are joined in the order of their names. Library texts carry
-the places `{NATION}` and `{MISSION}`, which `fill` replaces by checked codes and nothing else.
+Callers read the files; here are only texts. A nation's folder holds `release/*.cedar`,
+`accept/*.cedar` and, signed by another authority, `guarantees/*.cedar`; the files of one layer are
+joined in the order of their names. Library texts carry the places `{NATION}` and `{MISSION}`, which
+`fill` replaces by checked codes and nothing else.
 """
 
 import re
@@ -18,28 +19,33 @@ from wire.vocabulary import Vocabulary
 NATION_LAYERS: Final = ("release", "accept")
 """The layers, and the folders, that a nation owns."""
 
-_FILE: Final = re.compile(r"(release|accept)/[a-z0-9][a-z0-9_-]{0,63}\.cedar", re.ASCII)
+GUARANTEES: Final = "guarantees"
+"""The folder of what is proved of the release layer; no layer itself."""
+
+_FILE: Final = re.compile(r"(release|accept|guarantees)/[a-z0-9][a-z0-9_-]{0,63}\.cedar", re.ASCII)
 _NATION: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Z][A-Z0-9]*(?:[ _-][A-Z0-9]+)*", re.ASCII)
 _PLACE: Final = re.compile(r"\{(NATION|MISSION)\}")
 
 
 def assemble(texts: Mapping[str, str]) -> Mapping[str, str]:
-    """The two layers of a nation from {path inside its folder: text}.
+    """The two layers of a nation from {path inside its folder: text}, and any guarantees.
 
     Raises `Malformed("policy-refused")` for a path that is no policy file: a misplaced file would
     otherwise silently not count.
     """
-    parts: dict[str, list[str]] = {kind: [] for kind in NATION_LAYERS}
+    parts: dict[str, list[str]] = {kind: [] for kind in (*NATION_LAYERS, GUARANTEES)}
     for path, text in sorted(texts.items()):
         match = _FILE.fullmatch(path)
         if match is None:
             raise Malformed(
                 "policy-refused",
-                f"{quoted(path)}: policy files are release/NAME.cedar or accept/NAME.cedar",
+                f"{quoted(path)}: policy files are release/, accept/ or guarantees/NAME.cedar",
             )
         parts[match[1]].append(text if text.endswith("\n") else f"{text}\n")
-    return {kind: "\n".join(found) for kind, found in parts.items()}
+    return {
+        kind: "\n".join(found) for kind, found in parts.items() if found or kind in NATION_LAYERS
+    }
 
 
 def book(

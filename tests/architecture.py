@@ -22,15 +22,20 @@ MAY_SEE = {
 }
 NOT_IN_THE_PRODUCT = {"tests", "benchmarks", "examples"}
 
-# Writing down never depends on what was decided.
-NEVER_SEES = {"broker.journal": {"broker.deciding", "broker.intake", "broker.release", "policies"}}
+# Writing down never depends on what was decided; deciding never waits for an analysis.
+NEVER_SEES = {
+    "broker.journal": {"broker.deciding", "broker.intake", "broker.release", "policies"},
+    "broker": {"policies.analyse"},
+    "policies.decide": {"policies.analyse"},
+    "policies.layers": {"policies.analyse"},
+}
 
 # A dangerous thing has one home.
 ONE_HOME: Mapping[str, set[str]] = {
     "aiosqlite": {"broker.journal"},
     "sqlite3": {"broker.journal", "clients.evidence.store"},
     "cedarpy": {"policies"},
-    "z3": {"policies"},
+    "z3": {"policies.analyse"},
     "httpx": {"clients.transport"},
     "fastapi": {"broker.api", "broker.app", "clients.gateway"},
     "starlette": {"broker.api", "broker.app", "clients.gateway"},

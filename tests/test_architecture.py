@@ -18,6 +18,9 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     (architecture.arrows, {"clients.cli.x": "import tests.coalition"}),
     (architecture.arrows, {"broker.journal.x": "from broker.intake import accept"}),
     (architecture.arrows, {"broker.journal.x": "from policies.decide import Decision"}),
+    (architecture.arrows, {"broker.release": "from policies.analyse.space import Space"}),
+    (architecture.arrows, {"policies.decide": "from policies.analyse import matrix"}),
+    (architecture.one_home, {"policies.lint": "import z3"}),
     *(
         (architecture.one_home, {"broker.x": f"import {thing}"})
         for thing in ONE_HOME

@@ -9,19 +9,13 @@ import typer
 from clients import policy_folder
 from clients.cli import output
 from clients.cli.common import REFUSED, As, Json, Yes, load, run_async
+from clients.cli.policy_options import Folder, Mission, Registry
 from clients.officer import Officer, Spoken
 from policies import cases, explain, lint
 from policies.decide import PolicyBook
 from wire.errors import Malformed
 
 app = typer.Typer(no_args_is_help=True, help="Write and check release policies.")
-
-Folder = Annotated[Path, typer.Argument(help="A folder with <NATION>/release and <NATION>/accept.")]
-Mission = Annotated[str, typer.Option("--mission", help="The mission's code.")]
-Registry = Annotated[
-    Path | None,
-    typer.Option("--registry", help="registry.json of the mission; the standard one otherwise."),
-]
 
 
 @app.command("lint")

@@ -10,24 +10,22 @@ neighbours do not see: it is left out.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Literal
 
 import z3
 
 from policies.analyse.classes import Literal as Fact
-from policies.analyse.classes import cover, told
-from policies.analyse.ground import Variable
+from policies.analyse.classes import cover
+from policies.analyse.ground import DERIVED, Variable
 from policies.analyse.mission import Mission, Readings, asked_counts
 from policies.analyse.space import Space
 from policies.analyse.witness import Request, witness
-from policies.formula import Equals, Flag, Formula, every, occurrences
+from policies.formula import Equals, Formula, every, occurrences
 
 Stage = int | None
 """How many of the owner's officers must sign before the layer releases; None: it never does."""
 
 Part = Literal["any", "ordinary", "derived", "own", "latent"]
-
-DERIVED: Final = Flag("resource.derived")
 
 
 @dataclass(frozen=True)
@@ -210,9 +208,3 @@ def _stages(space: Space, asked: _Asked) -> Mapping[Stage, z3.BoolRef]:
 
 def _releases(space: Space, readings: Iterable[tuple[Formula, Variable]]) -> z3.BoolRef:
     return z3.And([space.encode(formula, variable) for formula, variable in readings])
-
-
-def in_words(mission: Mission, change: Change) -> tuple[str, ...]:
-    """The classes of a change as an officer reads them."""
-    vocabularies = {str(v): atlas.vocabulary for v, atlas in mission.atlases.items()}
-    return tuple(sorted(told(found, vocabularies) for found in change.classes))

@@ -20,6 +20,7 @@ from policies.formula import (
     Cross,
     Empty,
     Equals,
+    Flag,
     Formula,
     In,
     Is,
@@ -38,12 +39,14 @@ BEFORE: Final = "before"
 
 TREES: Final = ("Within", "Touching", "Threat", "ThreatTouching")
 
+DERIVED: Final = Flag("resource.derived")
 ALL_RELEASED: Final = "resource.releasableTo"
 ALL_DISPLAYED: Final = "resource.displayTo"
 
 
 def allowed(rules: Iterable[Rule]) -> Formula:
     """Where a layer of these rules says yes."""
+    rules = tuple(rules)
     permits = some(*(rule.formula for rule in rules if rule.effect == "permit"))
     forbids = some(*(rule.formula for rule in rules if rule.effect == "forbid"))
     return every(permits, negated(forbids))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from policies.analyse.ground import allowed
+from policies.analyse.ground import DERIVED, allowed
 from policies.analyse.mission import Mission, asked_counts
 from policies.analyse.space import Space
 from policies.analyse.witness import Request, witness
@@ -72,7 +72,7 @@ def _breaches(
     )
     for group in groups:
         stages, floor = asked[group[0]], floors[group[0]]
-        every_formula = [floor, *(f for formulas in stages for f in formulas)]
+        every_formula = [floor, DERIVED, *(f for formulas in stages for f in formulas)]
         space = Space(mission.atlases, group[0], every_formula, owner=owner)
         solver = space.solver(space.encode(floor))
         for number, rule in enumerate(guarantees, start=1):
@@ -80,7 +80,7 @@ def _breaches(
                 wrong = formulas[0] if rule.effect == "forbid" else negated(formulas[0])
                 solver.push()
                 solver.add(space.holds(formulas[number]), space.holds(wrong))
-                model = space.model(solver)
+                model = space.model(solver, space.holds(negated(DERIVED))) or space.model(solver)
                 solver.pop()
                 if model is not None:
                     example = witness(space, model, (LAYER, owner), count)

@@ -79,9 +79,9 @@ class Space:
         return self.model(self.solver(*facts))
 
     @staticmethod
-    def model(solver: z3.Solver) -> z3.ModelRef | None:
-        """A request that satisfies the solver, None if there is none."""
-        found = solver.check()
+    def model(solver: z3.Solver, *supposed: z3.BoolRef) -> z3.ModelRef | None:
+        """A request that satisfies the solver, and what is supposed; None if there is none."""
+        found = solver.check(*supposed)
         assert found != z3.unknown, "booleans are decided"
         return solver.model() if found == z3.sat else None
 

@@ -1,5 +1,6 @@
 """What the analysis says is what Cedar does: nothing more, nothing less."""
 
+import re
 from random import Random
 
 import pytest
@@ -36,8 +37,8 @@ def pair(seed: int) -> tuple[str, str]:
     random = Random(seed)
     before, after = small.text(random), small.text(random)
     if random.random() < 0.5:
-        more = small.text(random).splitlines()[0].replace("/r0", "/r9")
-        after = before + (more if random.random() < 0.5 else more.replace("permit", "forbid", 1))
+        more = random.choice(small.text(random).splitlines())
+        after = before + re.sub(r"/r[0-9]", "/r9", more)
     return before, after
 
 
@@ -105,7 +106,7 @@ def test_a_policy_signed_anew_grows_exactly_by_what_the_new_reference_data_lets_
         changed += bool(
             compare(mission, was, will, readings(text, now, then), readings(text, now), scenes)
         )
-    assert changed >= 8
+    assert changed >= 5
 
 
 @pytest.mark.slow

@@ -1,0 +1,112 @@
+"""`tearline policy matrix|preview`, as an officer uses them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clients import standard
+from tests.cli.terminal import here
+from wire import strict_json
+
+EXAMPLES = Path(__file__).parents[2] / "policies" / "examples"
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Path:
+    """The example policies in a folder that may be changed."""
+    return Path(shutil.copytree(EXAMPLES, tmp_path / "policies"))
+
+
+def edit(folder: Path, nation: str, old: str, new: str) -> None:
+    for path in (folder / nation / "release").glob("*.cedar"):
+        path.write_text(path.read_text().replace(old, new))
+
+
+def guarantee(folder: Path, nation: str, text: str) -> None:
+    (folder / nation / "guarantees").mkdir()
+    (folder / nation / "guarantees" / "standing.cedar").write_text(text)
+
+
+def test_the_matrix_shows_what_goes_alone_and_what_goes_with_officers(
+    edited: Path, tmp_path: Path
+) -> None:
+    grant = 'resource in UpTo::"SECRET"\n)'
+    edit(edited, "GBR", grant, f"{grant}\nwhen {{ context.approvals >= 1 }}")
+    page = tmp_path / "matrix.html"
+    said = here("policy", "matrix", edited, "--html", page).done()
+    assert "-→S" in said.out
+    html = page.read_text()
+    assert "<script" not in html
+    assert "http" not in html
+    assert 'title="GBR to FRA: - unaided, SECRET with officers"' in html
+    rows = here("policy", "matrix", edited, "--json").done().rows
+    assert {"from": "GBR", "to": "FRA", "alone": "-", "officers": "SECRET"} in rows
+    assert len(rows) == 20
+
+
+def test_a_preview_names_who_gains_and_what(edited: Path, tmp_path: Path) -> None:
+    edit(edited, "GBR", 'UpTo::"CONFIDENTIAL"', 'UpTo::"SECRET"')
+    words = ("policy", "preview", edited, "--nation", "GBR", "--against", EXAMPLES)
+    said = here(*words, "--html", tmp_path / "p.html").done()
+    assert "BGD, SEN gain: withheld → released" in said.out
+    assert "a second officer must sign" in said.out
+    assert "BGD, SEN gain" in (tmp_path / "p.html").read_text()
+    *changes, end = here(*words, "--json").done().rows
+    assert end == {"nation": "GBR", "grows": True, "broken": [], "dead": ["GBR/explosive-warnings"]}
+    assert all("FRA" not in change["nations"] for change in changes)
+
+
+def test_rules_in_another_order_change_nothing(edited: Path) -> None:
+    for path in (edited / "GBR" / "release").glob("*.cedar"):
+        first, *rest = path.read_text().split("\n\n")
+        path.write_text("\n\n".join([*rest, first]))
+    said = here("policy", "preview", edited, "--nation", "GBR", "--against", EXAMPLES).done()
+    assert said.out.startswith("nothing changes")
+
+
+def test_a_broken_guarantee_ends_with_one_and_shows_a_report(edited: Path) -> None:
+    guarantee(
+        edited,
+        "GBR",
+        '@id("GBR/never") @says("Signals never leave without an officer.")\n'
+        'forbid (principal, action == Action::"release", resource in Caveat::"SIGINT")\n'
+        "unless { context.approvals >= 1 };\n",
+    )
+    words = ("policy", "preview", edited, "--nation", "GBR", "--against", EXAMPLES)
+    here(*words).done()
+    edit(edited, "GBR", "unless { context.approvals >= 2 };", "unless { principal is Analyst };")
+    said = here(*words)
+    assert said.code == 1
+    assert "guarantee broken: GBR/never (never: Signals never leave" in said.out
+    assert "marked SIGINT to a person of" in said.out
+
+
+def test_other_reference_data_is_previewed_as_well(edited: Path, tmp_path: Path) -> None:
+    """The same text; but Kenya joined a coalition that the text names."""
+    registries = []
+    for number, members in enumerate((["SEN"], ["KEN", "SEN"])):
+        body = standard.registry(groups=[("AFRICAN", members)], version=number + 1)
+        path = tmp_path / f"registry{number}.json"
+        path.write_bytes(strict_json.dump(body.model_dump(mode="json")))
+        registries.append(path)
+    before, after = registries
+    for path in (edited / "FRA" / "release").glob("*.cedar"):
+        path.write_text(
+            '@id("FRA/african") permit (principal in Coalition::"AFRICAN",'
+            ' action == Action::"release", resource);\n'
+        )
+        break
+    words = ("policy", "preview", edited, "--nation", "FRA", "--against", edited)
+    same = here(*words, "--registry", after).done()
+    assert same.out.startswith("nothing changes")
+    said = here(*words, "--registry", after, "--registry-before", before).done()
+    assert "KEN gains: withheld → released" in said.out
+    assert "SEN gain" not in said.out
+    assert "a second officer must sign" in said.out
+
+
+def test_a_nation_that_has_no_folder_is_named(edited: Path) -> None:
+    said = here("policy", "preview", edited, "--nation", "USA")
+    assert said.code == 1
+    assert "no folder USA" in said.err
