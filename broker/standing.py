@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from broker import policybook
 from broker.policybook import Policies
+from policies.adopting import Adoption
 from policies.schema import FLOOR_OWNER
 from wire import bodies, fold
 from wire.directory import Directory
@@ -78,6 +79,10 @@ class Standing:
         Raises `Malformed` ("policy-refused").
         """
         policybook.check_adoptable(self.directory, self.vocabularies, nation)
+
+    def adoption(self, after: "Standing", nation: str, now: int) -> Adoption:
+        """What must be proved before a nation's policy or guarantees of `after` come into force."""
+        return policybook.adoption(self.directory, after.directory, self.vocabularies, nation, now)
 
     def settled(self, now: int) -> "Standing":
         """The same, with the policies that are in force now (seconds)."""

@@ -30,7 +30,7 @@ app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(officer.app, name="officer")
 if FULL:
-    from clients.cli import analysis, demo, kit, mission, policy
+    from clients.cli import adopt, analysis, demo, kit, mission, policy
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -38,6 +38,7 @@ if FULL:
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
     policy.app.add_typer(analysis.app)
+    policy.app.add_typer(adopt.app)
     app.add_typer(policy.app, name="policy")
     app.add_typer(demo.app)
 

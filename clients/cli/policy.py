@@ -8,9 +8,8 @@ import typer
 
 from clients import policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, As, Json, Yes, load, run_async
+from clients.cli.common import REFUSED, Json
 from clients.cli.policy_options import Folder, Mission, Registry
-from clients.officer import Officer, Spoken
 from policies import cases, explain, lint
 from policies.decide import PolicyBook
 from wire.errors import Malformed
@@ -125,39 +124,6 @@ def why(
             output.line({"case": case.name, **told.model_dump(mode="json")})
         else:
             output.say(f"[bold]{output.clean(case.name)}[/bold]\n{output.clean(told.text)}")
-
-
-@app.command()
-def adopt(
-    folder: Annotated[Path, typer.Argument(help="Your nation's folder: release/ and accept/.")],
-    identity: As,
-    days: Annotated[int, typer.Option("--days", help="It ends by itself.", min=1, max=400)] = 365,
-    yes: Yes = False,
-    json: Json = False,
-) -> None:
-    """Publish your nation's rules; they decide from the journal entry on.
-
-    Checked first against the mission's own words: a text outside the profile is not signed.
-    Example: tearline policy adopt policies/KEN --as kit/KEN/officer
-    """
-    loaded = load(identity)
-    texts = policy_folder.nation_texts(folder)
-    output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
-
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            words = (await officer.follower.sync()).terms
-            for kind, text in texts.items():
-                for finding in lint.lint(text, kind, loaded.nation, words):
-                    if finding.severity == "error":
-                        raise Malformed("policy-refused", f"{kind}: {finding}")
-            return await officer.adopt(texts["release"], texts["accept"], life=days * 86_400)
-
-    for spoken in run_async(work):
-        if json:
-            output.line({"type": spoken.type, "identity": spoken.identity, "index": spoken.index})
-        else:
-            output.say(f"[green]adopted[/green] at {spoken.index} of the journal")
 
 
 def _cases(files: Iterable[Path]) -> Iterable[cases.Case]:

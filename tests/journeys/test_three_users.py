@@ -276,10 +276,12 @@ def test_a_disclosure_officer_writes_checks_and_adopts_rules(
     assert "Nothing about Uganda leaves." in why
 
     mission.publishes("Uganda before", who="FRA/system", region="UG", release_to="GBR")
-    said = tearline(
-        "policy", "adopt", folder / "FRA", "--as", mission.who("FRA/officer"), "--json"
-    ).done()
-    assert [row["type"] for row in said.rows] == ["policy.publish"]
+    signed = tmp_path / "fra.tlst"
+    adopt = ("policy", "adopt", folder / "FRA", "--as", mission.who("FRA/officer"), "--json")
+    tearline(*adopt, "--out", signed).done()
+    second = ("--as", mission.who("FRA/officer2"), "--json")
+    said = tearline("policy", "countersign", signed, *second).done()
+    assert said.rows[-1]["type"] == "policy.publish"
     draft = ("--title", "Uganda", "--text", "x", *label(region="UG", release_to="GBR"))
     refused = here("publish", "--as", mission.who("FRA/system"), *draft)
     assert refused.code == 1
