@@ -82,7 +82,7 @@ def mission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mission]:
     assert made["nations"] == list(NATIONS)
     for nation in NATIONS:
         kinds = {path.name for path in (folder / nation).iterdir()}
-        assert kinds == {"root", "officer", "system", "analyst", "auditor"}
+        assert kinds == {"root", "officer", "officer2", "system", "analyst", "auditor"}
     found = Mission(folder)
     with found.stack:
         found.start()

@@ -1,48 +1,59 @@
 """The release matrix says what decisions say."""
 
 import itertools
+from dataclasses import replace
+
+import pytest
 
 from policies.analyse.adoption import guarantees, standing
 from policies.analyse.matrix import Cell, matrix
 from policies.analyse.mission import Mission
 from policies.analyse.preview import preview
 from policies.analyse.space import Space
+from policies.analyse.witness import Request, witness
 from policies.decide import Outcome
-from policies.formula import Formula, negated
+from policies.formula import AtLeast, Formula, negated
 from tests.policies import world
+from tests.policies.generated import PLACES, THREATS
 from tests.policies.world import NATIONS, analyst, moment, permit_all, report
 
 
-def test_every_cell_is_the_highest_level_that_a_decision_can_have() -> None:
-    """Brute force over the example policies: levels, recipients, places and officers."""
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_cell_is_reached_by_a_report_that_cedar_releases_and_passed_by_none(
+    *, signed: bool
+) -> None:
+    """From below by many decisions, from above by a witness that is decided."""
     book = world.mission()
-    cells, read_in = matrix(Mission.of(book)).cells, frozenset(book.vocabulary.communities)
-    for originator, recipient in itertools.permutations(NATIONS, 2):
-        best: dict[bool, int | None] = {}
-        for signed in (False, True):
-            approvals = dict.fromkeys(book.layers, 2) if signed else {}
-            levels = [
-                level
-                for level in range(5)
-                for place in ("KE", "ML", "TD", "SN", "GB")
-                for threat in ("explosive.mine", "cyber.intrusion", "conflict.clash")
-                for kind in ("Analyst", "Gateway")
-                for purpose in book.vocabulary.purposes
-                if book.decide(
-                    analyst(recipient, 4, kind=kind, communities=read_in),
-                    report(
-                        originator,
-                        recipient,
-                        level=level,
-                        regions=frozenset({place}),
-                        threats=frozenset({threat}),
-                    ),
-                    moment(age=10**7, purpose=purpose, approvals=approvals),
-                ).outcome
-                is Outcome.RELEASE
-            ]
-            best[signed] = max(levels, default=None)
-        assert cells[originator, recipient] == Cell(best[False], best[True])
+    mission, read_in = Mission.of(book), frozenset(book.vocabulary.communities)
+    approvals = dict.fromkeys(book.layers, 2) if signed else {}
+    for (originator, recipient), cell in matrix(mission).cells.items():
+        highest = cell.officers if signed else cell.unaided
+        assert highest is not None
+        who, what, when = at_least(mission, originator, recipient, highest, 2 * signed)
+        when = replace(when, approvals=approvals)
+        assert what.level >= highest
+        assert book.decide(who, what, when).outcome is Outcome.RELEASE
+        who = analyst(recipient, 4, communities=read_in)
+        for level, place, threat in itertools.product(range(5), PLACES, THREATS):
+            named = {"regions": frozenset({place}), "threats": frozenset({threat})}
+            facts = report(originator, recipient, level=level, **named)
+            when = moment(age=10**7, approvals=approvals)
+            if book.decide(who, facts, when).outcome is Outcome.RELEASE:
+                assert level <= highest
+
+
+def at_least(
+    mission: Mission, originator: str, recipient: str, level: int, officers: int
+) -> Request:
+    """A request of this level or above that the analysis says all layers let through."""
+    step = AtLeast("resource.level", level) if level else True
+    layers = [mission.floor, mission.carry, step]
+    layers += [mission.layer("release", originator), mission.layer("accept", recipient)]
+    formulas = [mission.ground(layer, recipient, officers) for layer in layers]
+    space = Space(mission.atlases, recipient, formulas, owner=originator)
+    found = space.find(space.from_originator(), *map(space.encode, formulas))
+    assert found is not None
+    return witness(space, found, ("release", originator), officers)
 
 
 def test_a_missing_layer_lets_nothing_through() -> None:
