@@ -1,8 +1,11 @@
 # Everything a stranger needs. Each target does its own set-up.
 PY := .venv/bin/python
 READY := .venv/.ready
+PYTEST = $(PY) -m pytest -q -n 2 --dist worksteal
+COVERING := tests/wire tests/policies tests/vectors
+export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test slow check lint bench clean lock
+.PHONY: demo test slow check coverage lint bench clean lock
 
 $(READY): locks/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -19,13 +22,16 @@ lint: $(READY)
 	$(PY) -m mypy
 
 check: lint      ## format, lint, types and the fast tests
-	$(PY) -m pytest -q -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
-test: lint       ## everything that must pass before a change lands
-	$(PY) -m pytest -q -n 2 -m "not slow"
+coverage: $(READY) ## wire/ and the decision path of policies/, with every branch taken
+	$(PYTEST) --timeout 900 --cov --cov-report=term-missing:skip-covered $(COVERING)
 
-slow: $(READY)   ## the long tests: real data, crashes, many generated cases
-	$(PY) -m pytest -q -m slow --timeout 900
+test: lint coverage ## everything that must pass before a change lands
+	$(PYTEST) --timeout 900 $(COVERING:%=--ignore=%)
+
+slow: $(READY)   ## the long tests alone: real data, crashes, many generated cases
+	$(PYTEST) --timeout 900 -m slow
 
 bench: $(READY)  ## speed, as ratios to a limit measured in the same run
 	$(PY) -m benchmarks
@@ -40,4 +46,4 @@ lock:            ## renew the lock files (hashes, no index, no host)
 	done
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-run
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage demo-run

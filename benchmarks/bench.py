@@ -13,6 +13,7 @@ class Bench:
 
     folder: Path
     quick: bool = False
+    full: bool = False
 
     @cached_property
     def mission(self) -> Mission:

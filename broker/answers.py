@@ -17,7 +17,7 @@ from wire.model import Hex32B, NationCode, Strict, Token
 Use = Literal["release", "display"]
 """Whether a reader may keep what it gets, or only look at it."""
 
-EventKind = Literal["report", "unsupported", "heartbeat", "end"]
+EventKind = Literal["report", "recall", "unsupported", "heartbeat", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Release:
     @cached_property
     def json(self) -> bytes:
         """The JSON in which it travels; made once for all readers of one nation."""
-        proof = self.evidence.model_dump_json()
-        return (
-            f'{{"report":"{encode(self.report)}","use":"{self.use}","evidence":{proof}}}'.encode()
-        )
+        # The long part is put in as bytes: a text with one dash beyond ASCII is slow to encode.
+        report, proof = encode(self.report).encode("ascii"), self.evidence.model_dump_json()
+        use = self.use.encode("ascii")
+        return b'{"report":"%b","use":"%b","evidence":%b}' % (report, use, proof.encode())
 
     @property
     def size(self) -> int:
@@ -115,6 +115,43 @@ class Withheld(NotAllowed):
     def __init__(self, detail: str, explanation: Preview) -> None:
         super().__init__("withheld", detail)
         self.explanation: Mapping[str, object] = explanation.model_dump(mode="json")
+
+
+class RuleSays(Strict):
+    """A rule by name, and what its author says about it."""
+
+    id: str
+    says: str
+
+
+class Referral(Strict):
+    """One case that waits for officers: which layer of whom asks, about what, and because of what.
+
+    `text` is the SHA-256 of the layer's text; `accepted` in seconds. Of the `needed` officers, or
+    nations in a layer of the mission's, `signed` have agreed.
+    """
+
+    layer: str
+    owner: str
+    report: Hex32B
+    portion: Hex32B
+    banner: str
+    originator: NationCode
+    to: NationCode
+    accepted: int
+    text: Hex32B
+    rules: tuple[RuleSays, ...]
+    needed: int
+    signed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralPage:
+    """A page of the queue. `more` says whether there are further cases behind `cursor`."""
+
+    referrals: tuple[Referral, ...]
+    cursor: str
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import asyncio
 import errno
 import hashlib
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -75,8 +75,8 @@ class Attachments:
         length = found[2].length
         if total > length or start + len(chunk) > length or len(chunk) > CHUNK:
             raise Malformed("too-large", f"{length} bytes were declared, {CHUNK} come at a time")
-        lock = self._locks.setdefault((identity, attachment), asyncio.Lock())
-        async with lock:
+        async with self._lock(identity, attachment):
+            found = self._own(uploader, identity, attachment)  # it may be recalled meanwhile
             progress = await self._progress(found)
             if total != length or start != progress.received or not chunk:
                 raise Conflict("bad-range", f"{progress.received} of {length} bytes are stored")
@@ -104,14 +104,26 @@ class Attachments:
             raise Conflict("bad-range", f"the attachment has {total} bytes")
         return Download(total, start, end, self._pieces(asker, found, start, end))
 
+    async def remove(self, held: Held, gone: Collection[int]) -> None:
+        """Delete the attachments of portions (by index), also those that are not complete."""
+        for portion in held.portions:
+            for one in portion.attachments if portion.index in gone else ():
+                async with self._lock(held.identity, one.id):
+                    path = self._path((held, portion, one))
+                    await _in_thread(partial(_unlink, path, path.with_suffix(".part")))
+
+    def _lock(self, identity: str, attachment: str) -> asyncio.Lock:
+        return self._locks.setdefault((identity, attachment), asyncio.Lock())
+
     # -- whose is it
 
     def _find(self, identity: str, attachment: str) -> Found | None:
         held = self._state.holdings.by_identity(identity)
-        for portion in () if held is None or held.recalled else held.portions:
+        for portion in () if held is None else held.portions:
             for one in portion.attachments:
                 if held is not None and one.id == attachment:
-                    return held, portion, one
+                    erased = held.erased >> portion.index & 1
+                    return None if erased else (held, portion, one)
         return None
 
     def _own(self, uploader: Member, identity: str, attachment: str) -> Found:
@@ -217,6 +229,14 @@ def _finish(part: Path, path: Path, sha256: str) -> None:
             os.close(folder)
     except OSError as error:
         part.unlink(missing_ok=True)
+        raise _fault(error) from error
+
+
+def _unlink(*paths: Path) -> None:
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except OSError as error:
         raise _fault(error) from error
 
 

@@ -21,11 +21,13 @@ Role = Literal["originator", "contributor", "recipient", "author", "party", "rea
 CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "report.accepted": ("originator",),
     "report.refused": ("originator",),
+    "report.expired": ("originator",),
     "release": ("originator", "contributor", "recipient"),
     "statement": ("author", "party"),
     "subscription.set": ("reader",),
     "subscription.deleted": ("reader",),
     "audit.read": ("reader",),
+    "referral.read": ("reader",),
     "denial": ("originator", "contributor", "recipient"),
     "operator.start": (),
     "operator.stop": (),
@@ -99,6 +101,13 @@ def refused(
     return Event("report.refused", {channel: view})
 
 
+def expired(held: Held, gone: Iterable[int]) -> Event:
+    """The time of portions of a report is over: what could be read of them was deleted."""
+    (channel,) = concerned("report.expired", {"originator": [held.originator]})
+    view = {"report": held.identity, "portions": sorted(gone)}
+    return Event("report.expired", {channel: view})
+
+
 def released(
     visible: Visible,
     nation: str,
@@ -110,7 +119,9 @@ def released(
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
     and only the originator's the nations that contributed. `display` lists the portions that may
-    only be looked at; what was released to be kept are the others.
+    only be looked at; what was released to be kept are the others. How it is marked stands in the
+    views of those who have the label; which of its own reports it draws on is told to each
+    contributor.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -130,16 +141,33 @@ def released(
     for channel in concerned("release", roles):
         shown = _shown(visible, nation, channel)
         portions, rulings = [p for p, _ in shown], [ruling for _, ruling in shown]
+        ours = {report for p in portions for owner, report in p.sources if owner == channel}
         views[channel] = {
             **common,
             **({"reader": reader} if channel == nation else {}),
             "use": use_of(portions, nation),
             "portions": [portion.index for portion in portions],
             "display": [p.index for p in portions if DISPLAY in p.duties(nation)],
+            **(_marked(portions) if channel in (held.originator, nation) else {}),
+            **({"sources": sorted(ours)} if ours else {}),
             "rules": _rules(rulings, channel),
             "policies": _in_force(rulings, sources, channel, held.originator),
         }
     return Event("release", views)
+
+
+def _marked(portions: Iterable[HeldPortion]) -> dict[str, Any]:
+    """How each portion is marked, in the order of `portions`."""
+    return {
+        "marked": [
+            {
+                "banner": portion.banner,
+                "precedence": portion.topic.precedence,
+                "obligations": sorted(portion.obligations),
+            }
+            for portion in portions
+        ]
+    }
 
 
 def _shown(visible: Visible, recipient: str, viewer: str) -> list[tuple[HeldPortion, Ruling]]:
@@ -188,10 +216,13 @@ def stated(
     parties: Iterable[str],
     report: str | None,
     everybody: Iterable[str] = (),
+    *,
+    emergency: bool = False,
 ) -> Event:
     """A statement was accepted. `parties` are those whom it is about, beside its author.
 
-    `report` is the identity of the report that it is about, told to its parties alone. How many
+    `report` is the identity of the report that it is about, told to its parties alone, and so is
+    that it was an emergency, which somebody has to review. How many
     channels an entry has, and the place of each, is to be seen in its leaf; where that would tell
     who is a party, `everybody` has a part in it that says no more than the mission's channel.
     """
@@ -202,7 +233,9 @@ def stated(
         "seq": head.seq,
         "type": head.type,
     }
-    about = {"report": report} if report is not None else {}
+    about: dict[str, Any] = {} if report is None else {"report": report}
+    if emergency:
+        about["emergency"] = True
     authors = [head.nation] if head.scope != "mission" else []
     told = set(concerned("statement", {"author": authors, "party": parties})) - {MISSION}
     channels = dict.fromkeys((MISSION, *everybody, *authors, *sorted(told)))
@@ -234,6 +267,12 @@ def read(
     view = {"reader": reader, "after": after, "limit": limit}
     told = {"denials": list(denials), "left_out": left_out}
     return Event("audit.read", {channel: {**view, **told}})
+
+
+def queue_read(nation: str, reader: str, limit: int) -> Event:
+    """An officer is about to read what is referred to its nation."""
+    (channel,) = concerned("referral.read", {"reader": [nation]})
+    return Event("referral.read", {channel: {"reader": reader, "limit": limit}})
 
 
 def operator(kind: str, version: str) -> Event:

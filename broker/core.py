@@ -18,6 +18,7 @@ from broker.answers import (
     Preview,
     Progress,
     Receipt,
+    ReferralPage,
     Release,
     StatementPage,
     StatementReceipt,
@@ -27,6 +28,7 @@ from broker.attachments import Attachments
 from broker.cursors import CursorSeal
 from broker.deciding import NOTHING, Deciding
 from broker.denials import Denials
+from broker.erasing import Eraser
 from broker.intake import Intake
 from broker.journal import Journal
 from broker.matching import Filter, check
@@ -34,6 +36,7 @@ from broker.pages import Pages
 from broker.preview import preview
 from broker.publishing import Publishing
 from broker.pull import Pull
+from broker.referrals import Referrals
 from broker.release import Asker, Releases
 from broker.sequencer import BatchClock, Sequencer
 from broker.settings import Settings
@@ -81,7 +84,10 @@ class Broker:
         self._intake = Intake(
             state, deciding, self._streams, ring, journal, sequencer, self._verifiers
         )
-        self._publishing = Publishing(state, journal, sequencer, self._streams)
+        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
+        self._attachments = Attachments(folder, state, self._releases, journal)
+        self._eraser = eraser = Eraser(state, journal, sequencer, ring, self._attachments)
+        self._publishing = Publishing(state, journal, sequencer, self._streams, eraser)
         self._subscriptions = Subscriptions(
             state,
             journal,
@@ -93,8 +99,7 @@ class Broker:
         )
         self._pull = Pull(state, self._releases, denials, limits)
         self._pages = Pages(state, journal, sequencer, denials)
-        folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
-        self._attachments = Attachments(folder, state, self._releases, journal)
+        self._referrals = Referrals(state, deciding, journal, sequencer)
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
         sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
@@ -130,6 +135,8 @@ class Broker:
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, settings.origin, signer.vkey)
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
+            await broker._eraser.make_good(broker._state.holdings)
+            await broker.expire()
             undo.pop_all()
         broker._beating = asyncio.get_running_loop().create_task(broker._beat())
         logs.event("broker.started", size=journal.size, reports=len(broker._state.holdings))
@@ -156,7 +163,12 @@ class Broker:
             await asyncio.sleep(self.settings.limits.heartbeat_seconds)
             self.beat()
             with contextlib.suppress(BrokerFault):  # it stopped; who needs it will hear that
+                await self.expire()
                 await self._denials.keep(self.journal)
+
+    async def expire(self) -> None:
+        """Delete what is over by now: serving it stopped at its time. Raises `BrokerFault`."""
+        await self._eraser.expire()
 
     def beat(self) -> None:
         """Let every stream send a heartbeat now."""
@@ -284,6 +296,12 @@ class Broker:
         """A page of the viewer's nation's channel: see `Pages.views`."""
         self.check_ready()
         return await self._pages.views(self.member(viewer.kid), after, trusted_size, limit)
+
+    async def referrals(self, viewer: Member, cursor: str | None, limit: int) -> ReferralPage:
+        """A page of what waits for the viewer's nation's officers: see `Referrals.page`."""
+        self.check_ready()
+        seal = CursorSeal(self._cursor_key, self._random, "referrals", viewer.kid)
+        return await self._referrals.page(self.member(viewer.kid), seal, cursor, limit)
 
     # -- attachments
 

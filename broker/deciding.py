@@ -8,11 +8,12 @@ thousand streams of one nation ask once, and no change of anything is missed.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.answers import Use
 from broker.holdings import Held, HeldPortion
+from broker.lineage import may_go
 from broker.policybook import Policies, Reader, Ruling
 from broker.state import State
 from policies.decide import Outcome
@@ -68,7 +69,8 @@ class Deciding:
         self._known: dict[tuple[int, Recipient, str, frozenset[str]], Visible | None] = {}
         self._known_at = (-1, -1)
         self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
-        self._ruled_at = (-1, -1)
+        self._ruled_by: Policies | None = None
+        self._added: dict[tuple[ReportFacts, str], ReportFacts] = {}
         self._gateways: dict[tuple[str, frozenset[str]], Recipient] = {}
         self._gateways_of: Directory | None = None
 
@@ -129,22 +131,50 @@ class Deciding:
     ) -> Ruling:
         """What they say of a portion of the report with this identity; times in seconds.
 
-        Reports of one kind and age that nobody signed an approval for have one answer.
+        Only where a layer refers are its officers' approvals of this case counted, and only those
+        for the rules that refer it now.
         """
+        first = self.unaided(recipient, created, portion, purpose, now)
+        if first.outcome is not Outcome.REFER:
+            return first
         case = (report, portion.commitment, recipient.nation)
-        approvals = self._state.standing.approvals_of(case, now)
-        age, facts = now - created, portion.facts
-        if approvals:
-            return self.rule(recipient, facts, Circumstances(now, age, purpose, approvals))
-        stamp = (self._state.version, now)
-        if stamp != self._ruled_at or len(self._ruled) >= REMEMBERED:
-            self._ruled, self._ruled_at = {}, stamp
-        key = (recipient, id(facts), age, purpose)
+        approvals = self._state.standing.counted(case, first, now)
+        if not approvals:
+            return first
+        moment = Circumstances(now, now - created, purpose, approvals)
+        return self.rule(recipient, self._facts(portion, recipient.nation), moment)
+
+    def unaided(
+        self, recipient: Recipient, created: int, portion: HeldPortion, purpose: str, now: int
+    ) -> Ruling:
+        """What they say before any officer has signed.
+
+        Reports of one kind have one answer for as long as no rule in force can tell the moments
+        apart.
+        """
+        age, policies = now - created, self._state.policies
+        facts = self._facts(portion, recipient.nation)
+        if policies is not self._ruled_by or len(self._ruled) >= REMEMBERED:
+            self._ruled, self._ruled_by = {}, policies
+        key = (recipient, id(facts), policies.moment(now, age, purpose), purpose)
         known = self._ruled.get(key)
         if known is None or known.decision.report is not facts:
-            moment = Circumstances(now, age, purpose, approvals)
+            moment = Circumstances(now, age, purpose, {})
             known = self._ruled[key] = self.rule(recipient, facts, moment)
         return known
+
+    def _facts(self, portion: HeldPortion, nation: str) -> ReportFacts:
+        """What the label says, and the originator's consent to a nation that is not on its list."""
+        if nation in portion.recipients:
+            return portion.facts
+        key = (portion.facts, nation)
+        found = self._added.get(key)
+        if found is None:
+            if len(self._added) >= REMEMBERED:
+                self._added.clear()
+            more = portion.facts.release_to | {nation}
+            found = self._added[key] = replace(portion.facts, release_to=more)
+        return found
 
     def visible(
         self, recipient: Recipient, held: Held, purpose: str, keeps: frozenset[str] = NOTHING
@@ -184,12 +214,17 @@ class Deciding:
         """The same, asked anew; for a report that may not be accepted yet."""
         if held.recalled:
             return None
+        holdings, consents = self._state.holdings, self._state.standing.consents
         portions, rulings = [], []
         for portion in held.portions:
             nation = recipient.nation
-            if nation not in portion.recipients or not portion.duties(nation) <= keeps:
+            if not held.names(nation, portion) or not portion.duties(nation) <= keeps:
+                continue
+            if held.erased >> portion.index & 1:
                 continue
             if portion.expires is not None and portion.expires <= now:
+                continue
+            if not may_go(held, portion, recipient.nation, holdings, consents, now):
                 continue
             ruling = self.ask(recipient, held.identity, held.created, portion, purpose, now)
             if ruling.outcome is Outcome.RELEASE:

@@ -139,7 +139,7 @@ class Denials:
         for portion in held.portions:
             if not wanted >> portion.index & 1 or (got and got.mask >> portion.index & 1):
                 continue
-            if nation not in portion.recipients:
+            if not held.names(nation, portion):
                 because = "not-listed" if by_name and got is None else None
             elif held.recalled:
                 because = "recalled"

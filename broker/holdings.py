@@ -8,11 +8,13 @@ less than a kilobyte.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Final
 
 from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
+from wire.banner import banner
 from wire.labels import PRECEDENCES, Label, Source, duties
 from wire.report import Frame, Header, PortionFrame, PortionLabel
 from wire.vocabulary import Vocabulary
@@ -35,6 +37,10 @@ class HeldAttachment:
     length: int
 
 
+Origin = tuple[str, str]
+"""Originator and identity of a report that another one draws on, directly or not."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPortion:
     """One portion; `size` is roughly what a reader of it gets, in bytes."""
@@ -47,7 +53,11 @@ class HeldPortion:
     expires: int | None
     attachments: tuple[HeldAttachment, ...]
     size: int
+    ancestors: frozenset[Source] = frozenset()
+    """Everything that it draws on: its sources, and theirs."""
     obligations: frozenset[str] = frozenset()
+    sources: frozenset[Origin] = frozenset()
+    banner: str = ""
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of this nation must keep to be given it (`wire.labels.Label.duties`)."""
@@ -61,7 +71,11 @@ class HeldPortion:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One accepted report. `released` says under which entry which set of portions went where."""
+    """One accepted report. `released` says under which entry which set of portions went where.
+
+    `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
+    of the statement that took the report back.
+    """
 
     position: int
     accepted: int
@@ -70,8 +84,30 @@ class Held:
     originator: str
     created: int
     portions: tuple[HeldPortion, ...]
-    recalled: bool = False
+    erased: int = 0
+    recall: str | None = None
     released: dict[tuple[str, int], int] = field(default_factory=dict)
+    added: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Further nations that its originator ever consented to, each with portions (commitments)."""
+    binding: bool = field(init=False)
+    """Whether any portion asks anything of any client; most ask nothing."""
+
+    def __post_init__(self) -> None:
+        self.binding = any(p.obligations or p.facts.display_to for p in self.portions)
+
+    def names(self, nation: str, portion: HeldPortion) -> bool:
+        """Whether the nation stands on the portion's list, or ever was added to it."""
+        return nation in portion.recipients or portion.commitment in self.added.get(nation, ())
+
+    @property
+    def recalled(self) -> bool:
+        """Whether its originator took it back."""
+        return self.recall is not None
+
+    @property
+    def holders(self) -> frozenset[str]:
+        """Every nation that was sent some of it."""
+        return frozenset(nation for nation, _ in self.released)
 
     @property
     def nations(self) -> frozenset[str]:
@@ -80,17 +116,19 @@ class Held:
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of a nation must keep to be given all that there is for it."""
-        ours = (p.duties(nation) for p in self.portions if nation in p.recipients)
+        if not self.binding:
+            return frozenset()
+        ours = (p.duties(nation) for p in self.portions if self.names(nation, p))
         return frozenset().union(*ours)
 
     def lanes(self, nation: str) -> frozenset[int]:
         """How urgent it can be for a reader of a nation, who may have all portions or some."""
-        ours = frozenset(p.urgency for p in self.portions if nation in p.recipients)
+        ours = frozenset(p.urgency for p in self.portions if self.names(nation, p))
         return ours or frozenset({LANES - 1})
 
     def answering(self, nation: str, interest: Interest) -> int:
-        """The portions that answer a filter, of those that a nation has a key to, as bits."""
-        ours = (p for p in self.portions if nation in p.recipients and p.topic in interest)
+        """The portions that answer a filter, of those that name a nation, as bits."""
+        ours = (p for p in self.portions if self.names(nation, p) and p.topic in interest)
         return sum(1 << portion.index for portion in ours)
 
 
@@ -144,6 +182,10 @@ class Holdings:
         self._by_id: dict[str, Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
+        self._banners: dict[str, str] = {}
+        self._expiring: list[tuple[int, int, int]] = []
+        self._drawn: dict[str, dict[int, Held]] = {}
+        self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
         self._facts: dict[ReportFacts, ReportFacts] = {}
         self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
 
@@ -171,7 +213,10 @@ class Holdings:
 
     def lanes(self, nation: str) -> Lanes:
         """What is offered to this nation."""
-        return self._lanes.setdefault(nation, Lanes())
+        found = self._lanes.get(nation)
+        if found is None:
+            found = self._lanes[nation] = Lanes()
+        return found
 
     def add(self, held: Held) -> None:
         """Hold an accepted report and offer it to its nations."""
@@ -181,44 +226,93 @@ class Holdings:
         for portion in held.portions:
             self._facts.setdefault(portion.facts, portion.facts)
             self._topics.setdefault(_about(portion.topic), portion.topic)
+            if portion.expires is not None and not held.erased >> portion.index & 1:
+                heappush(self._expiring, (portion.expires, held.position, portion.index))
+            for source in portion.ancestors:
+                self._derived.setdefault(source.portion, []).append((held, portion))
+            for nation in portion.facts.contributors - held.nations:
+                self._drawn.setdefault(nation, {})[held.position] = held
         offer = Offer(held.position, held)
         for nation in held.nations:
             self.lanes(nation).add(offer, held.lanes(nation))
+
+    def expired(self, now: int, most: int) -> list[tuple[Held, frozenset[int]]]:
+        """Reports with the portions that are over by now and not deleted yet, at most so many."""
+        found: dict[int, set[int]] = {}
+        while self._expiring and self._expiring[0][0] <= now and len(found) < most:
+            _, position, index = heappop(self._expiring)
+            if not self.at(position).erased >> index & 1:
+                found.setdefault(position, set()).add(index)
+        return [(self.at(position), frozenset(gone)) for position, gone in found.items()]
+
+    def add_nation(self, held: Held, nation: str, commitment: str) -> None:
+        """Its originator consented to a further nation; that grants nothing by itself."""
+        more = held.added.get(nation, frozenset()) | {commitment}
+        held.added = {**held.added, nation: more}
 
     def offer_again(self, held: Held, nation: str, position: int, commitment: str) -> None:
         """At this later position a portion may have been opened to a nation: offer it once more."""
         portions = sum(1 << p.index for p in held.portions if p.commitment == commitment)
         self.lanes(nation).add(Offer(position, held, portions), held.lanes(nation))
 
-    def has_got(self, nation: str, source: Source) -> bool:
-        """Whether this portion is the nation's own, or was released to it and not recalled."""
+    def source(self, source: Source) -> tuple[Held, HeldPortion] | None:
+        """The portion that was derived from, with its report; None if it was never accepted."""
         held = self._by_identity.get(source.report)
-        if held is None or held.recalled:
+        found = (p for p in held.portions if p.commitment == source.portion) if held else ()
+        portion = next(iter(found), None)
+        return None if held is None or portion is None else (held, portion)
+
+    def drawn_from(self, nation: str) -> Iterable[Held]:
+        """Reports that draw on this nation's and are for others."""
+        return self._drawn.get(nation, {}).values()
+
+    def derived(self, commitment: str) -> Iterator[tuple[Held, HeldPortion]]:
+        """Every portion that draws on this one, however far away."""
+        yield from self._derived.get(commitment, ())
+
+    def ancestors(self, label: Label) -> frozenset[Source]:
+        """Everything that a derived portion draws on, sources of sources too."""
+        found = set(label.derived_from)
+        for source in label.derived_from:
+            if (there := self.source(source)) is not None:
+                found |= there[1].ancestors
+        return frozenset(found)
+
+    def has_got(self, nation: str, source: Source) -> bool:
+        """Whether this portion is the nation's own, or was released to it, and not recalled."""
+        there = self.source(source)
+        if there is None or self.is_recalled(source):
             return False
-        bits = [1 << p.index for p in held.portions if p.commitment == source.portion]
+        held, portion = there
         got = (mask for who, mask in held.released if who == nation)
-        return bool(bits) and (nation == held.originator or any(m & bits[0] for m in got))
+        return nation == held.originator or any(mask & 1 << portion.index for mask in got)
+
+    def is_recalled(self, source: Source) -> bool:
+        """Whether the portion, or anything that it draws on, was taken back."""
+        there = self.source(source)
+        return there is not None and (
+            there[0].recalled or any(self._taken_back(other) for other in there[1].ancestors)
+        )
+
+    def _taken_back(self, source: Source) -> bool:
+        held = self._by_identity.get(source.report)
+        return held is None or held.recalled
+
+    def origins(self, label: Label) -> frozenset[Origin]:
+        """Whose reports a derived portion draws on, and which, sources of sources too."""
+        reports = (self._by_identity.get(source.report) for source in self.ancestors(label))
+        return frozenset((held.originator, held.identity) for held in reports if held is not None)
 
     def contributors(self, label: Label) -> frozenset[str]:
         """The originators of everything that a derived portion draws on, sources of sources too."""
-        found: set[str] = set()
-        for source in label.derived_from:
-            held = self._by_identity.get(source.report)
-            if held is not None:
-                found.add(held.originator)
-                found.update(
-                    nation
-                    for portion in held.portions
-                    if portion.commitment == source.portion
-                    for nation in portion.facts.contributors
-                )
-        return frozenset(found)
+        return frozenset(nation for nation, _ in self.origins(label))
 
     def portion(
         self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
         facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
+        line = banner(label, originator, vocabulary.mission, vocabulary)
         topic = Topic(facts.regions, facts.threats, label.precedence)
         return HeldPortion(
             index=frame.index,
@@ -229,7 +323,10 @@ class Holdings:
             expires=label.expires,
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
+            ancestors=self.ancestors(label),
             obligations=frozenset(label.obligations),
+            sources=self.origins(label),
+            banner=self._banners.setdefault(line, line),
         )
 
     def hold(
@@ -254,4 +351,5 @@ class Holdings:
             originator=header.originator,
             created=header.created,
             portions=tuple(portions),
+            erased=sum(1 << p.index for p in frame.portions if not p.payload),
         )

@@ -13,6 +13,7 @@ originator's leaves no trace in the originator's channel.
 """
 
 import hashlib
+from itertools import zip_longest
 from typing import Final
 
 from broker import lineage
@@ -25,8 +26,9 @@ from broker.sequencer import Sequencer
 from broker.state import State
 from broker.submission import Audience, SubmitAct
 from broker.verifiers import Verifiers
-from wire import report
+from wire import report, strict_json
 from wire.errors import BrokerFault, Conflict, NotAllowed
+from wire.report import PortionFrame, PortionLabel
 
 ATTEMPTS: Final = 8
 """Times a report is verified anew because the directory changed under it."""
@@ -80,7 +82,28 @@ class Intake:
         """
         rows = await self._journal.rows("report_by_index", (held.position,))
         first, second = report.parse(rows[0][-1]), report.parse(raw)
-        if [p.encode() for p in first.portions] != [p.encode() for p in second.portions]:
+        pairs = zip_longest(first.portions, second.portions)
+        if not all(kept and shown and _same(kept, shown) for kept, shown in pairs):
             raise Conflict("id-reuse", "this report was accepted with other portions")
         (proof,) = await self._journal.prove(held.originator, [held.position])
         return Receipt(held.identity, held.position, duplicate=True, evidence=proof)
+
+
+def _same(kept: PortionFrame, shown: PortionFrame) -> bool:
+    """Whether this portion is the one that was accepted, with every wrap.
+
+    What was deleted since (`broker.erasing`) is known by the digests in the descriptor.
+    """
+    if kept.payload:
+        return kept.encode() == shown.encode()
+    label = strict_json.load(kept.label_bytes, PortionLabel)
+    wraps = {i: _digest(wrap) for i, wrap in shown.wraps.items()}
+    return (
+        (kept.index, kept.descriptor) == (shown.index, shown.descriptor)
+        and _digest(shown.payload).hex() == label.payload.sha256
+        and wraps == {i: record.wrap_sha256 for i, record in enumerate(kept.records)}
+    )
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

@@ -1,4 +1,8 @@
-"""The third-party rule at intake: what a derived portion draws on, and who agreed to what.
+"""The third-party rule: what a derived portion draws on, and who agreed to what.
+
+At intake a derived portion must fit its sources as they are then. At every release it is asked
+again who may have it: whatever it draws on, however far away, must be released to that nation too,
+by its own list or by a consent of its originator that is in force, and must not be recalled.
 
 A source that the author's nation has not got does not exist for it: unknown, withheld, recalled
 and misnamed sources get the same answer.
@@ -6,17 +10,64 @@ and misnamed sources get the same answer.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from broker.holdings import Holdings
+from broker.consents import Consents
+from broker.holdings import Held, HeldPortion, Holdings
 from broker.journal import Journal
 from broker.standing import Standing
 from wire import bodies, lattice, report
-from wire.errors import Malformed
+from wire.errors import Malformed, NotAllowed
 from wire.labels import Label, Source
 from wire.report import PortionLabel
 from wire.verify import VerifiedPortion
 
 Sources = Mapping[Source, Label]
+
+ANCESTORS_LIMIT: Final = 1_024
+"""Portions that one may draw on in all, sources of sources too: each is asked at every release."""
+
+
+def may_go(
+    held: Held,
+    portion: HeldPortion,
+    nation: str,
+    holdings: Holdings,
+    consents: Consents,
+    now: int,
+) -> bool:
+    """Whether a nation stands on the portion's list, or was added to it, and everything that the
+    portion draws on may go there too. What an author wrote stays its own nation's.
+    """
+    if nation == held.originator:
+        return True
+    added = not consents.is_empty and consents.opens(portion.commitment, nation, now)
+    if not added and nation not in portion.recipients:
+        return False
+    keeps = added or nation in portion.facts.release_to
+    return all(
+        _allows(source, nation, held.originator, holdings, consents, now, keeps=keeps)
+        for source in portion.ancestors
+    )
+
+
+def _allows(
+    source: Source,
+    nation: str,
+    author: str,
+    holdings: Holdings,
+    consents: Consents,
+    now: int,
+    *,
+    keeps: bool,
+) -> bool:
+    """Whether `author` may let a nation have, or see, what it derived from this source."""
+    there = holdings.source(source)
+    if there is None or there[0].recalled:
+        return False
+    portion = there[1]
+    named = portion.facts.release_to if keeps else portion.recipients
+    return nation in named or consents.allows(source, nation, author, now)
 
 
 def check_known(portions: Sequence[VerifiedPortion], author: str, holdings: Holdings) -> None:
@@ -52,10 +103,16 @@ async def read_sources(
     return found
 
 
+def stored_label(raw: bytes, commitment: str) -> PortionLabel:
+    """The label of one portion of an accepted report, as the journal has it."""
+    (frame,) = (p for p in report.parse(raw).portions if p.commitment == commitment)
+    return PortionLabel.model_validate_json(frame.label_bytes)
+
+
 def check_allowed(
-    portion: VerifiedPortion, author: str, sources: Sources, standing: Standing
+    portion: VerifiedPortion, author: str, sources: Sources, standing: Standing, now: int
 ) -> None:
-    """Refuse a derived portion that its sources do not allow.
+    """Refuse a derived portion that its sources do not allow at `now` (seconds).
 
     Raises `NotAllowed` ("third-party-rule") or `Malformed`.
     """
@@ -67,13 +124,29 @@ def check_allowed(
     origins = [lattice.Origin(source, sources[source]) for source in label.derived_from]
     agreed: dict[Source, frozenset[str]] = {}
     for identity in label.consents:
-        source, to = _consent(standing.consents.get(identity))
+        source, to = _consent(standing.consents.in_force(identity, now), author)
         agreed[source] = agreed.get(source, frozenset()) | {to}
     lattice.check_lineage(label, author, origins, agreed, standing.directory.terms)
 
 
-def _consent(body: bodies.ReportRelease | None) -> tuple[Source, str]:
-    """What a consent is for; that its author is the source's originator was checked on arrival."""
-    if body is None:
+def check_far(held: Held, holdings: Holdings, consents: Consents, now: int) -> None:
+    """Refuse what goes further than a source of a source allows.
+
+    Raises `NotAllowed` ("third-party-rule"), or `Malformed` ("bad-lineage") for too many of them.
+    """
+    for portion in held.portions:
+        if len(portion.ancestors) > ANCESTORS_LIMIT:
+            raise Malformed("bad-lineage", f"it draws on more than {ANCESTORS_LIMIT} portions")
+        for nation in sorted(portion.recipients):
+            if not may_go(held, portion, nation, holdings, consents, now):
+                raise NotAllowed("third-party-rule", "a source of a source does not allow it")
+
+
+def _consent(body: bodies.ReportRelease | None, author: str) -> tuple[Source, str]:
+    """What a consent is for; that it is by the source's originator was checked on arrival.
+
+    One for another author is unknown here, like one that ended.
+    """
+    if body is None or body.author not in (None, author):
         raise Malformed("bad-lineage", "a consent is not known")
     return Source(report=body.report, portion=body.portion), body.to

@@ -11,7 +11,8 @@ this reader. Who comes back with it misses nothing; what overtook may come once 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -52,17 +53,19 @@ class Group:
     wanted: Filter
     interest: Interest
     streams: "dict[LiveStream, None]" = field(default_factory=dict)
-    _newest: tuple[Held | None, int] = (None, 0)
+    _newest: tuple[Held | None, Mapping[str, frozenset[str]], int] = (None, {}, 0)
 
     def read_by(self, interest: Interest) -> None:
         """The filter, read by other words from now on."""
-        self.interest, self._newest = interest, (None, 0)
+        self.interest, self._newest = interest, (None, {}, 0)
 
     def matching(self, held: Held) -> int:
-        """The portions that answer the filter, of those that the nation has a key to, as bits."""
-        if self._newest[0] is not held:  # all its streams ask about the same one, one by one
-            self._newest = held, held.answering(self.asker.recipient.nation, self.interest)
-        return self._newest[1]
+        """The portions that answer the filter, of those that name the nation, as bits."""
+        newest, added, found = self._newest
+        if newest is not held or added is not held.added:  # all its streams ask about the same one
+            found = held.answering(self.asker.recipient.nation, self.interest)
+            self._newest = held, held.added, found
+        return found
 
 
 @dataclass(slots=True)
@@ -100,6 +103,7 @@ class LiveStream:
         self._ahead: dict[tuple[int, int], Release] = {}
         self._wake = asyncio.Event()
         self._beats = 0
+        self._notices: deque[bytes] = deque()
         self._away_since: int | None = None
         self._untaken = 0
         self._stood = -1
@@ -121,6 +125,11 @@ class LiveStream:
         self._beats += 1
         self._wake.set()
 
+    def tell(self, notice: bytes) -> None:
+        """Let it say before everything else that a report was taken back."""
+        self._notices.append(notice)
+        self.wake(len(notice))
+
     def wake(self, size: int) -> None:
         """Something of `size` bytes is there. A reader that takes nothing of too much is cut."""
         if self._away_since is not None:
@@ -133,7 +142,10 @@ class LiveStream:
     # -- what its reader gets
 
     async def events(self, leave: Callable[["LiveStream"], None]) -> AsyncGenerator[Event, None]:
-        """Reports, heartbeats and, at the end, why it ends. `leave` is called when all is over."""
+        """Reports, recalls, heartbeats and, at the end, why it ends.
+
+        `leave` is called when all is over.
+        """
         try:
             while True:
                 event = await self._next()
@@ -150,6 +162,8 @@ class LiveStream:
         while True:
             if reason := self.over():
                 return self._event("end", strict_json.dump({"reason": reason}))
+            if self._notices:
+                return self._event("recall", self._notices.popleft())
             try:
                 event = await self._report()
             except TearlineError as fault:
@@ -157,7 +171,7 @@ class LiveStream:
                 continue
             if event is not None:
                 return event
-            if self.ended is not None:
+            if self.ended is not None or self._notices:
                 continue
             if self._beats:
                 self._beats = 0
@@ -189,7 +203,7 @@ class LiveStream:
     async def _report(self) -> Event | None:
         """The most urgent report there is; None if there is none, or something else comes first."""
         self._wake.clear()
-        while self.ended is None and self._beats < OVERDUE:
+        while self.ended is None and self._beats < OVERDUE and not self._notices:
             looked, found = self._find() if self._beyond is None else (0, None)
             if self._beyond is not None:
                 return self._unsupported(self._beyond)

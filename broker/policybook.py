@@ -15,6 +15,7 @@ from typing import Final
 
 from broker import logs
 from policies.adopting import Adoption
+from policies.cache import Numbered
 from policies.decide import (
     Decision,
     LayerVerdict,
@@ -56,6 +57,8 @@ class Ruling:
     @property
     def verdicts(self) -> tuple[LayerVerdict, ...]:
         """Each layer's lowest verdict."""
+        if not self.lowered:
+            return self.decision.verdicts
         lower = {(verdict.kind, verdict.owner): verdict for verdict in self.lowered}
         return tuple(lower.get((v.kind, v.owner), v) for v in self.decision.verdicts)
 
@@ -86,10 +89,27 @@ class Policies:
         self.until: Final = until
         self._pinned: Final = tuple(pinned.values())
         self._reports: dict[ReportFacts, tuple[ReportKey, ...]] = {}
+        layers = [layer for book in self._books for layer in book.layers.values()]
+        self._timed: Final = tuple(layer for layer in layers if not layer.context.constant)
+        self._moments: Final = Numbered()
+        self._latest = (-1, -1, ""), -1
 
     @property
     def _books(self) -> Iterable[PolicyBook]:
         return (self.book, *(book for book, _ in self._pinned))
+
+    def moment(self, now: int, age: int, purpose: str) -> int:
+        """The number of a class of moments that no rule can tell apart, if no officer signed.
+
+        What was decided at one of them holds at all of them, for the same purpose.
+        """
+        asked = (now, age, purpose)
+        latest, number = self._latest
+        if latest != asked:  # all recipients of a report ask about the same one
+            moment = Circumstances(now, age, purpose, {})
+            number = self._moments[tuple([layer.moment(moment) for layer in self._timed])]
+            self._latest = asked, number
+        return number
 
     def reader(self, recipient: Recipient) -> Reader:
         """A recipient made ready; for these policies only."""

@@ -12,7 +12,9 @@ from typing import ClassVar, Final, Protocol
 from broker import adoption, audit, logs
 from broker.answers import StatementReceipt
 from broker.consequences import concerned_report, parties, subject, take_effect
-from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
+from broker.erasing import Eraser, erasure
+from broker.holdings import Held
+from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
@@ -42,6 +44,9 @@ class Listeners(Protocol):
     def wake(self, nation: str) -> None:
         """Something changed for a nation."""
 
+    def recalled(self, held: Held, statement: Statement, index: int) -> None:
+        """A report was taken back by the statement at this entry."""
+
 
 class StatementAct(Act[StatementReceipt | None]):
     """One statement. Settles as None if it was accepted before."""
@@ -64,6 +69,7 @@ class StatementAct(Act[StatementReceipt | None]):
         self._next: Standing | None = None
         self._judged: tuple[Standing, Moment] | None = None
         self._proved: Adoption | None = None
+        self._erasure: tuple[Row, Change] | None = None
 
     async def foresee(self, moment: Moment) -> None:
         """Judge it beside the writer, for where it will stand if nothing comes between.
@@ -79,6 +85,11 @@ class StatementAct(Act[StatementReceipt | None]):
             self._next = None
         elif self._judged is None or not _same(self._judged, standing, moment):
             await self._judge(standing, moment)
+        if isinstance(self._body, bodies.ReportRecall):
+            held = self._state.holdings.by_identity(self._body.report)
+            if held is not None:  # whether its author may is for `plan` to say
+                gone = frozenset(portion.index for portion in held.portions)
+                self._erasure = await erasure(self._journal, held, gone)
 
     async def _judge(self, standing: Standing, moment: Moment) -> None:
         """Check the signatures and fold it, in a thread; a policy only if a child proves it."""
@@ -103,18 +114,25 @@ class StatementAct(Act[StatementReceipt | None]):
         standing, head = self._next, self.statement.head
         if standing is None:
             return ()
-        held = concerned_report(self.statement, self._state.holdings)
+        held = None
+        if self._body is not None:
+            terms = standing.directory.terms
+            held = concerned_report(self.statement, self._state.holdings, terms)
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.
         everybody = standing.directory.order if head.type == "report.recall" else ()
-        event = audit.stated(self.statement, about, report, everybody)
+        urgent = isinstance(self._body, bodies.Approval) and self._body.emergency
+        event = audit.stated(self.statement, about, report, everybody, emergency=urgent)
         row = (THIS_INDEX, self.statement.identity, head.nation, head.seq, self.statement.raw)
         # The heads leaf of this very batch names a new nation's channel. Nothing can refuse the
         # statement any more; should the write fail, the journal has stopped.
         for nation in standing.directory.order:
             self._journal.add_channel(nation)
-        return (Record(event, (Row("statement", row),)),)
+        if self._erasure is None:
+            return (Record(event, (Row("statement", row),)),)
+        erased, change = self._erasure
+        return (Record(event, (Row("statement", row), erased), (change,)),)
 
     def settle(self, entries: Sequence[Entry]) -> StatementReceipt | None:
         """It holds."""
@@ -132,6 +150,10 @@ class StatementAct(Act[StatementReceipt | None]):
                 self._listeners.wake(nation)
         if isinstance(self._body, bodies.Approval | bodies.ReportRelease):
             self._listeners.wake(self._body.to)
+        if isinstance(self._body, bodies.ReportRecall):
+            held = state.holdings.by_identity(self._body.report)
+            if held is not None:
+                self._listeners.recalled(held, statement, entry.index)
         logs.event("statement.accepted", statement=statement.identity, kind=statement.head.type)
         proof = entry.evidence[MISSION]
         return StatementReceipt(statement.identity, entry.index, duplicate=False, evidence=proof)
@@ -158,9 +180,14 @@ class Publishing:
     """
 
     def __init__(
-        self, state: State, journal: Journal, sequencer: Sequencer, listeners: Listeners
+        self,
+        state: State,
+        journal: Journal,
+        sequencer: Sequencer,
+        listeners: Listeners,
+        eraser: Eraser,
     ) -> None:
-        self._state, self._journal = state, journal
+        self._state, self._journal, self._eraser = state, journal, eraser
         self._sequencer, self._listeners = sequencer, listeners
         self._waiting, self._judging = 0, asyncio.Lock()
 
@@ -180,7 +207,16 @@ class Publishing:
         if act.statement.identity not in self._state.statements:
             await self._foresee(act)
             receipt = await self._sequencer.do(act)
+            await self._forget(act)
         return receipt or await self._again(act.statement.identity)
+
+    async def _forget(self, act: StatementAct) -> None:
+        """A recalled report's attachments go before anybody is told that it is recalled."""
+        body = subject(act.statement)
+        if isinstance(body, bodies.ReportRecall):
+            held = self._state.holdings.by_identity(body.report)
+            if held is not None and held.recalled:
+                await self._eraser.forget(held, [portion.index for portion in held.portions])
 
     async def _foresee(self, act: StatementAct) -> None:
         if self._waiting >= WAITING:

@@ -66,6 +66,11 @@ class Ring:
         """The release, if it is still there."""
         return self._kept.get(key)
 
+    def drop(self, position: int) -> None:
+        """Forget all releases of the report at this position: parts of it were deleted."""
+        for key in [key for key in self._kept if key[0] == position]:
+            self._bytes -= self._kept.pop(key).size
+
     def put(self, key: Key, release: Release) -> None:
         """Keep it for the next reader."""
         old = self._kept.pop(key, None)

@@ -14,7 +14,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, Generic, TypeVar
 
 from broker import logs
@@ -198,7 +198,7 @@ class Sequencer:
             if self._waiting[0].act.alone and planned:
                 break
             waiting = self._waiting.popleft()
-            moment = replace(first, position=first.position + len(records))
+            moment = Moment(first.position + len(records), first.time, first.claimed)
             try:
                 if waiting.act.alone:
                     await waiting.act.prepare(moment)

@@ -6,22 +6,18 @@ alone, so a restart comes to the same one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from broker import policybook
-from broker.policybook import Policies
+from broker.approvals import Case, Word, counted
+from broker.consents import Consents
+from broker.policybook import Policies, Ruling
 from policies.adopting import Adoption
-from policies.schema import FLOOR_OWNER
-from wire import bodies, fold
+from wire import fold
 from wire.directory import Directory
 from wire.entries import MISSION
 from wire.statements import Statement
 from wire.vocabulary import Vocabulary
-
-NO_APPROVALS: Final[Mapping[tuple[str, str], int]] = {}
-
-Case = tuple[str, str, str]
-"""What officers approve: report, commitment of the portion, recipient nation."""
 
 MOVES_POLICIES: Final = frozenset(
     {"mission.charter", "registry.publish", "nation.admit", "nation.expel", "policy.publish"}
@@ -29,29 +25,19 @@ MOVES_POLICIES: Final = frozenset(
 """Statements after which the policies in force are folded anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """One signed approval: which layer's officers of which nation, until when (seconds)."""
-
-    layer: Literal["handle", "release", "carry", "accept"]
-    nation: str
-    officers: frozenset[str]
-    expires: int
-
-
 @dataclass(frozen=True)
 class Standing:
     """The fold of all statements up to one journal position.
 
-    `vocabularies` are all reference data there ever were, by digest; `consents` the
-    `report.release` statements by identity. `policies` is None until there is a registry.
+    `vocabularies` are all reference data there ever were, by digest; `approvals` what officers said
+    about a case, in journal order. `policies` is None until there is a registry.
     """
 
     directory: Directory
     policies: Policies | None = None
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict)
-    approvals: Mapping[Case, tuple[Approved, ...]] = field(default_factory=dict)
-    consents: Mapping[str, bodies.ReportRelease] = field(default_factory=dict)
+    approvals: Mapping[Case, tuple[Word, ...]] = field(default_factory=dict)
+    consents: Consents = field(default_factory=Consents)
 
     def after(self, statement: Statement, position: int, time: int) -> "Standing":
         """The standing after this statement at this position and time (seconds).
@@ -67,9 +53,8 @@ class Standing:
                 return replace(next_one, vocabularies=known)
             case "approval":
                 return replace(next_one, approvals=self._approved(statement))
-            case "report.release":
-                consent = statement.body(bodies.ReportRelease)
-                return replace(next_one, consents={**self.consents, statement.identity: consent})
+            case "report.release" | "report.withdraw":
+                return replace(next_one, consents=self.consents.after(statement))
             case _:
                 return next_one
 
@@ -91,38 +76,18 @@ class Standing:
         policies = policybook.fold(self.directory, self.vocabularies, now, self.policies)
         return replace(self, policies=policies)
 
-    def _approved(self, statement: Statement) -> Mapping[Case, tuple[Approved, ...]]:
-        body = statement.body(bodies.Approval)
-        officers = frozenset(statement.signatures)
-        approved = Approved(body.layer, statement.head.nation, officers, body.expires)
-        case = (body.report, body.portion, body.to)
-        return {**self.approvals, case: (*self.approvals.get(case, ()), approved)}
+    def _approved(self, statement: Statement) -> Mapping[Case, tuple[Word, ...]]:
+        case, word = Word.of(statement)
+        return {**self.approvals, case: (*self.approvals.get(case, ()), word)}
 
-    def approvals_of(self, case: Case, now: int) -> Mapping[tuple[str, str], int]:
-        """How many signed approvals each layer has for this case now.
+    def counted(self, case: Case, ruling: Ruling, now: int) -> Mapping[tuple[str, str], int]:
+        """How many approvals each layer that refers the case has now (seconds)."""
+        words = self.approvals.get(case, ())
+        return counted(ruling, words, lambda who: self.officers(who, now), now) if words else {}
 
-        A nation's officers count in their own nation's layers alone. The floor and the mission
-        belong to all, so there it is nations that count, each once, however many officers signed.
-        """
-        found = self.approvals.get(case)
-        if not found:
-            return NO_APPROVALS
-        signed: dict[tuple[str, str], set[str]] = {}
-        for approved in found:
-            if now < approved.expires:
-                owner = self._owner(approved)
-                ours = owner == approved.nation
-                who = self._standing(approved.officers, now) if ours else {approved.nation}
-                signed.setdefault((approved.layer, owner), set()).update(who)
-        return {name: len(who) for name, who in signed.items()}
-
-    def _owner(self, approved: Approved) -> str:
-        owners = {"handle": FLOOR_OWNER, "carry": self.directory.mission}
-        return owners.get(approved.layer, approved.nation)
-
-    def _standing(self, officers: frozenset[str], now: int) -> set[str]:
+    def officers(self, kids: frozenset[str], now: int) -> frozenset[str]:
         """Those whose keys were not revoked and have not expired since; a root's keys count too."""
         members, position = self.directory.members, self.directory.position + 1
-        return {
-            kid for kid in officers if kid not in members or members[kid].valid_at(position, now)
-        }
+        return frozenset(
+            kid for kid in kids if kid not in members or members[kid].valid_at(position, now)
+        )

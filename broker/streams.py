@@ -21,8 +21,11 @@ from broker.release import Asker, Releases
 from broker.settings import Limits
 from broker.state import State
 from policies.facts import Recipient
+from wire import strict_json
+from wire.base64_strict import encode
 from wire.errors import Conflict, Malformed
 from wire.members import Member
+from wire.statements import Statement
 
 GroupName = tuple[Recipient, str, frozenset[str], Filter]
 
@@ -184,6 +187,14 @@ class Streams:
                 visible = self._releases.look(group.asker, held) or entitled
                 for stream in group.streams:
                     stream.wake(visible.size)
+
+    def recalled(self, held: Held, statement: Statement, index: int) -> None:
+        """Tell those who were sent a report that it is taken back, by whose word."""
+        said = {"statement": encode(statement.raw), "index": index}
+        notice = strict_json.dump(said, prose=True)
+        for stream in self._open.values():
+            if stream.member.nation in held.holders:
+                stream.tell(notice)
 
     def wake(self, nation: str) -> None:
         """Something was offered once more to a nation, or somebody of it may have to leave."""

@@ -72,12 +72,15 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         if directory is not self._directory or known or claim in moment.claimed:
             return ()
         self._check(moment)
+        held, standing = self._hold(moment), state.standing
         try:
             for portion in verified.portions:
-                lineage.check_allowed(portion, verified.originator, self._sources, state.standing)
+                lineage.check_allowed(
+                    portion, verified.originator, self._sources, standing, moment.time
+                )
+            lineage.check_far(held, state.holdings, standing.consents, moment.time)
         except NotAllowed as refusal:
             return self._refused(refusal, ())
-        held = self._hold(moment)
         rulings = self._decide(held, moment.time)  # (5)
         withheld = [n for nations in rulings.values() for n, r in nations.items() if _withheld(r)]
         if withheld:

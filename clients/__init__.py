@@ -4,7 +4,7 @@ from clients.auditor import Auditor, Verdict
 from clients.draft import AttachmentFile, Draft, Label, Portion
 from clients.identity import Identity
 from clients.officer import Officer
-from clients.publisher import Publisher, Receipt
+from clients.publisher import NotUploaded, Publisher, Receipt
 from clients.subscriber import Received, Subscriber
 from clients.sync import BlockingAuditor, BlockingOfficer, BlockingPublisher, BlockingSubscriber
 
@@ -18,6 +18,7 @@ __all__ = [
     "Draft",
     "Identity",
     "Label",
+    "NotUploaded",
     "Officer",
     "Portion",
     "Publisher",

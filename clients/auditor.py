@@ -7,10 +7,14 @@ from typing import Final
 
 import anyio
 
+from clients import ledger
+from clients.certificate import Certificate, certify
 from clients.denials import Denial, told_in
+from clients.history import History
+from clients.ledger import Ledger
 from clients.session import Session
 from wire import base64_strict, strict_json
-from wire.errors import Malformed
+from wire.errors import Malformed, NotAllowed
 from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Strict
 from wire.prove import Trust, VerifiedEntry, walk
@@ -32,7 +36,8 @@ class ViewPage(Strict):
 class Verdict:
     """What an auditor knows after a complete walk of its nation's channel.
 
-    `shared` counts reports by (originator, recipient nation), as far as they concern this nation.
+    `shared` counts reports by (originator, recipient nation), as far as they concern this nation;
+    `shown` those of them of which the recipient was to look at some portion and not to keep it.
     `findings` say in words where the history, whole and unaltered as it is, contradicts itself.
     """
 
@@ -44,6 +49,7 @@ class Verdict:
     by_type: Mapping[str, int]
     shared: Mapping[tuple[str, str], int]
     newest_ms: int | None
+    shown: Mapping[tuple[str, str], int] = field(default_factory=dict)
     complete: bool = True
     findings: tuple[str, ...] = field(default=())
 
@@ -71,12 +77,50 @@ class Auditor(Session):
             by_type=dict(tally.types),
             shared={pair: len(reports) for pair, reports in tally.shared.items()},
             newest_ms=tally.newest_ms,
+            shown={pair: len(reports) for pair, reports in tally.shown.items()},
             findings=tuple(tally.findings),
         )
 
     async def entries(self) -> list[VerifiedEntry]:
         """Every entry that concerns the nation, proven and in order."""
-        return [entry async for _, page in self._pages() for entry in page]
+        return list((await self.history()).entries)
+
+    async def history(self) -> History:
+        """Every entry that concerns the nation, and the tree in which these are all there are."""
+        pages = [page async for page in self._pages()]
+        entries = tuple(entry for _, page in pages for entry in page)
+        return History(self.identity.nation, pages[-1][0], entries)
+
+    async def certificate(self, report: str) -> Certificate:
+        """Who was sent a recalled report of this nation, and what each says became of it.
+
+        Raises `NotAllowed` ("not-found") for a report that this nation has not recalled.
+        """
+        history = await self.history()
+        await self.follower.sync()
+        return certify(history, report, self.follower.filed("report.recall", "recall.confirm"))
+
+    async def nation_ledger(self, code: str) -> Ledger:
+        """What a nation that leaves, or may, was sent of this nation's.
+
+        Raises `NotAllowed` ("not-found") for a nation that never was of the mission.
+        """
+        history = await self.history()
+        nation = (await self.follower.sync()).nations.get(code)
+        if nation is None or code == self.identity.nation:
+            raise NotAllowed("not-found", "not another nation of this mission")
+        return ledger.of_nation(history, nation)
+
+    async def member_ledger(self, kid: str) -> Ledger:
+        """What a member of this nation that leaves, or may, was sent.
+
+        Raises `NotAllowed` ("not-found") for a member that never was of this nation.
+        """
+        history = await self.history()
+        member = (await self.follower.sync()).members.get(kid)
+        if member is None or member.nation != self.identity.nation:
+            raise NotAllowed("not-found", "not a member of your nation")
+        return ledger.of_member(history, member)
 
     async def denials(self) -> list[Denial]:
         """All that was asked for in vain and that the nation was told of, oldest first."""
@@ -136,6 +180,7 @@ class _Tally:
         self.nation = nation
         self.types: Counter[str] = Counter()
         self.shared: dict[tuple[str, str], set[str]] = {}
+        self.shown: dict[tuple[str, str], set[str]] = {}
         self.erased = 0
         self.newest_ms: int | None = None
         self.findings: list[str] = []
@@ -157,6 +202,8 @@ class _Tally:
         if not (isinstance(originator, str) and isinstance(to, str) and isinstance(report, str)):
             raise Malformed("broken-chain", f"entry {entry.index} does not say who shared what")
         self.shared.setdefault((originator, to), set()).add(report)
+        if view.get("display"):
+            self.shown.setdefault((originator, to), set()).add(report)
         if originator == self.nation:
             self._check_ours(entry.index, view)
 

@@ -10,6 +10,7 @@ from wire.errors import SLUGS, BrokerFault, NotAllowed, TearlineError
 from wire.evidence import Evidence
 from wire.model import Hex32B, Strict, Token
 from wire.report import REPORT_MAX
+from wire.statements import STATEMENT_MAX
 
 RELEASE_MAX: Final = 2 * REPORT_MAX  # bytes of one release in JSON: a report in base64 and a proof
 PAGE_MAX: Final = 24 * 1024 * 1024  # bytes of one page
@@ -67,6 +68,18 @@ class Heartbeat(Strict):
     def read(cls, data: bytes) -> "Heartbeat":
         """From JSON. Raises `Malformed`."""
         return strict_json.load(data, cls, prose=True)
+
+
+class Recall(Strict):
+    """That a report was taken back: the originator's statement, in base64, and its entry."""
+
+    statement: Annotated[str, Field(max_length=2 * STATEMENT_MAX)]
+    index: int
+
+    @classmethod
+    def read(cls, data: bytes) -> "Recall":
+        """From JSON. Raises `Malformed`."""
+        return strict_json.load(data, cls, limit=3 * STATEMENT_MAX, prose=True)
 
 
 class End(Strict):

@@ -4,11 +4,10 @@ Classification, release list, regions and threat types have no default: what has
 has to be written. Everything else has the strictest usual value.
 """
 
-import difflib
 import io
 import mimetypes
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import BinaryIO, Literal
 
 from clients import content
 from clients.content import Content, tidy
+from clients.terms import check_terms
 from wire import labels, strict_json
-from wire.errors import Malformed, quoted
+from wire.errors import Malformed
 from wire.labels import Source
 from wire.vocabulary import Vocabulary
 
@@ -64,10 +64,10 @@ class Label:
 
         Raises `Malformed` as `wire.labels.check` does, and "bad-fields" for a wrong form.
         """
-        _check_terms("level", [self.classification], {v.token: "" for v in vocabulary.levels})
-        _check_terms("place", _words(self.regions, "regions"), vocabulary.regions.names)
-        _check_terms("threat type", _words(self.threats, "threats"), vocabulary.threats.names)
-        _check_terms("caveat", _words(self.caveats, "caveats"), vocabulary.caveats)
+        check_terms("level", [self.classification], {v.token: "" for v in vocabulary.levels})
+        check_terms("place", _words(self.regions, "regions"), vocabulary.regions.names)
+        check_terms("threat type", _words(self.threats, "threats"), vocabulary.threats.names)
+        check_terms("caveat", _words(self.caveats, "caveats"), vocabulary.caveats)
         release = {originator, *vocabulary.expand(_words(self.release_to, "release_to"))}
         fields = {
             "classification": self.classification,
@@ -178,30 +178,6 @@ class Draft(Portion):
     def all_portions(self) -> tuple[Portion, ...]:
         """Every portion, in the author's order."""
         return (self, *self.portions)
-
-
-def _check_terms(what: str, words: Iterable[str], known: Mapping[str, str]) -> None:
-    """Refuse a word that the mission does not have, and say which one may have been meant.
-
-    `known` is code and name. Raises `Malformed` ("unknown-term").
-    """
-    for word in words:
-        if word not in known:
-            meant = _meant(word, known)
-            hint = f"; did you mean {meant} {known[meant]}".rstrip() if meant else ""
-            raise Malformed("unknown-term", f"the {what} {quoted(word)}{hint}")
-
-
-def _meant(word: str, known: Mapping[str, str]) -> str | None:
-    """The code that looks or sounds most like a word: by its beginning, its name, its letters."""
-    low = word.lower()
-    starts = (code for code in known if code.lower().startswith(low))
-    if low and (code := next(starts, None)):
-        return code
-    spelled = {name.lower(): code for code, name in known.items() if name}
-    spelled |= {code.lower(): code for code in known}
-    close = difflib.get_close_matches(low, spelled, n=1)
-    return spelled[close[0]] if close else None
 
 
 def _words(words: Iterable[str], what: str) -> list[str]:

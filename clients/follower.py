@@ -8,7 +8,8 @@ key or a second history is found here. What was verified is kept, and never foll
 import base64
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -20,7 +21,7 @@ from clients.store import Store
 from clients.transport import Transport
 from clients.trees import Seen, Trees
 from wire import base64_strict, fold, statements, strict_json
-from wire.bodies import EpochGrant
+from wire.bodies import EpochGrant, ReportRecall, ReportRelease
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
 from wire.errors import Malformed, NotAllowed
@@ -28,6 +29,7 @@ from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.prove import Trust, VerifiedEntry, walk
+from wire.statements import Statement
 
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
 
@@ -46,6 +48,25 @@ class Kept(Strict):
     position: int
     time: int
     raw: str
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """That a nation took a report back, by which statement at which entry."""
+
+    statement: str
+    nation: str
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A proven statement, where it stands in the journal, and since when (seconds)."""
+
+    statement: Statement
+    index: int
+    time: int
 
 
 class History(Strict):
@@ -74,7 +95,11 @@ class Follower:
         self._complete_to = self._saved = 0
         self._kept: list[Kept] = []
         self._grants: list[EpochGrant] = []
+        self.recalls: dict[str, Recalled] = {}
+        """What was taken back of what this nation was sent or said, by report."""
         self._ring: EpochKeyring | None = None
+        self.releases: list[ReportRelease] = []
+        """Consents that this nation has a part in, in journal order; they may have ended since."""
         self._following = anyio.Lock()
         self._followed_at = -math.inf
         self._restore()
@@ -184,6 +209,24 @@ class Follower:
             if statement.head.type == "epoch.grant" and statement.body_bytes is not None:
                 self._grants.append(statement.body(EpochGrant))
                 self._ring = None
+            if statement.head.type == "report.recall" and statement.body_bytes is not None:
+                said, recall = statement.identity, statement.body(ReportRecall)
+                recalled = Recalled(said, statement.head.nation, item.position, recall.reason)
+                self.recalls.setdefault(recall.report, recalled)
+            if statement.head.type == "report.release" and statement.body_bytes is not None:
+                self.releases.append(statement.body(ReportRelease))
+
+    def said(self, kind: str) -> Iterator[tuple[int, int, Statement]]:
+        """Every proven statement of a type: its position, its time (seconds), and itself."""
+        for item in self._kept:
+            statement = statements.parse(base64.b64decode(item.raw))
+            if statement.head.type == kind:
+                yield item.position, item.time, statement
+
+    def filed(self, *kinds: str) -> dict[str, Filed]:
+        """The proven statements of these types, by identity."""
+        found = (Filed(said, at, time) for kind in kinds for at, time, said in self.said(kind))
+        return {filed.statement.identity: filed for filed in found}
 
     def _refused(self, error: NotAllowed) -> NotAllowed:
         """Why this member is not welcome, as far as it can tell by itself."""

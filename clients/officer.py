@@ -5,21 +5,24 @@ runs, and posted statement by statement; each comes back with the journal's proo
 officer spoke in between, what does not stand yet is made anew.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import anyio
 
 from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
-from clients.member_keys import MemberCard
-from clients.session import Session
+from clients.delivery import PAGE_MAX
+from clients.member_keys import MemberCard, RootKeys
+from clients.open import consents
+from clients.receiving import Receiving
+from clients.referral import QueuePage, Referral
 from clients.speaker import Signer, cosign, signers
 from clients.transport import STATEMENT
 from wire import statements, strict_json
-from wire.bodies import Kind
+from wire.bodies import Kind, ReportRelease
 from wire.entries import MISSION
-from wire.errors import Conflict, Malformed
+from wire.errors import Conflict, Malformed, NotAllowed
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.model import Hex32B, Strict
 
@@ -45,7 +48,7 @@ class Spoken:
     index: int
 
 
-class Officer(Session):
+class Officer(Receiving):
     """A disclosure officer's client.
 
     async with Officer(identity) as officer:
@@ -75,6 +78,14 @@ class Officer(Session):
         return await self._say(
             lambda c: c.revoke_member(self.identity.nation, kid, reason, self._signers)
         )
+
+    async def expel(self, code: str, reason: str, roots: Iterable[RootKeys]) -> tuple[Spoken, ...]:
+        """Expel a nation, by the roots of a quorum of nations: nothing is sent to it any more.
+
+        It holds no key but its own, so no other nation needs a new epoch for it.
+        """
+        keys = [key for root in roots for key in root.keys]
+        return await self._say(lambda c: c.expel(code, reason, signers(*keys)))
 
     async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
         """Open the next epoch (`life` in seconds) and grant it to every member that reads."""
@@ -120,15 +131,102 @@ class Officer(Session):
             lambda c: c.say(self.identity.nation, "report.recall", body, self._signers)
         )
 
-    async def approve(
-        self, layer: str, report: str, portion: str, to: str, *, life: int
+    async def confirm(
+        self, report: str, outcome: str, *, basis: str | None = None
     ) -> tuple[Spoken, ...]:
-        """Sign one referred case of one's own layer, for one nation, for `life` seconds."""
+        """Answer a recall for the nation: "destroyed", "retained" (by which law) or "never-opened".
+
+        A system may say it as well. Raises `NotAllowed` ("not-found") if nobody recalled it here.
+        """
+        await self.follower.sync()
+        recalled = self.follower.recalls.get(report)
+        if recalled is None:
+            raise NotAllowed("not-found", "no recall of such a report was told to your nation")
+        recall = recalled.statement
+        body = {"report": report, "recall": recall, "outcome": outcome, "basis": basis}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "recall.confirm", body, self._signers)
+        )
+
+    async def queue(self) -> tuple[Referral, ...]:
+        """Every case that waits for this nation's officers, oldest report first."""
+        directory = await self.follower.sync()
+        found, cursor, more = list[Referral](), None, True
+        while more:
+            page = await self._queue_page(cursor)
+            for case in page.referrals:
+                case.check_text(self.identity.nation, directory)
+            found += page.referrals
+            cursor, more = page.cursor, page.more
+        return tuple(found)
+
+    async def _queue_page(self, cursor: str | None) -> QueuePage:
+        path = "/v1/referrals" if cursor is None else f"/v1/referrals?after={cursor}"
+        answer = await self.transport.get(path)
+        return strict_json.load(answer.body, QueuePage, limit=PAGE_MAX)
+
+    async def approve(
+        self, case: Referral, *, life: int, reason: str = "", emergency: bool = False
+    ) -> tuple[Spoken, ...]:
+        """Agree that this case goes out, or comes in, for `life` seconds.
+
+        An emergency needs a second officer, a reason, and is marked for review.
+        """
         expires = self.transport.now() + life
-        body = {"layer": layer, "report": report, "portion": portion, "to": to, "expires": expires}
+        return await self._decide(case.body("approve", expires, reason=reason, emergency=emergency))
+
+    async def reject(self, case: Referral, reason: str, *, life: int) -> tuple[Spoken, ...]:
+        """Say no, and keep the case out of the queue for `life` seconds.
+
+        What this nation's officers agreed to before about it is taken back.
+        """
+        return await self._decide(case.body("reject", self.transport.now() + life, reason=reason))
+
+    async def _decide(self, body: Mapping[str, object]) -> tuple[Spoken, ...]:
         return await self._say(
             lambda c: c.say(self.identity.nation, "approval", body, self._signers)
         )
+
+    async def consent(
+        self, report: str, to: str, *, life: int, author: str | None = None
+    ) -> tuple[Spoken, ...]:
+        """Release an own report to one more nation for `life` seconds: every portion that this
+        officer can open, its key wrapped for that nation. The signed bytes stay as they are.
+
+        `author` is the nation that may lean on it in what it derives; any reader, if none is named.
+        Raises `NotAllowed` ("not-allowed") for another nation's report, ("not-found") for none.
+        """
+        verified = await self._own_or_got(report)
+        ours, now = self.identity.nation, self.transport.now()
+        if verified.originator != ours:
+            raise NotAllowed("not-allowed", "only its originator releases a report further")
+        bodies = consents(
+            verified, ours, self.follower.keyring(), to, self.directory, now=now, life=life
+        )
+
+        def make(ceremony: Ceremony) -> None:
+            for body in bodies:
+                more = {} if author is None else {"author": author}
+                ceremony.say(ours, "report.release", {**body, **more}, self._signers)
+
+        return await self._say(make)
+
+    async def withdraw(self, release: str, reason: str) -> tuple[Spoken, ...]:
+        """Take a consent back: from then on it opens nothing, and nothing derived leans on it.
+
+        Raises `NotAllowed` ("not-found") if this nation gave no such consent.
+        """
+        await self.follower.sync()
+        ours = self.identity.nation
+        said = (statement for _, _, statement in self.follower.said("report.release"))
+        own = (s for s in said if (s.identity, s.head.nation) == (release, ours))
+        statement = next(own, None)
+        if statement is None:
+            raise NotAllowed("not-found")
+        given = statement.body(ReportRelease)
+        about = {"report": given.report, "portion": given.portion, "to": given.to}
+        body = {**about, "release": release, "reason": reason}
+        return await self._say(lambda c: c.say(ours, "report.withdraw", body, self._signers))
 
     @property
     def _signers(self) -> tuple[Signer, ...]:

@@ -26,10 +26,16 @@ def open_file(identity: Identity, raw: bytes, *, keeps: Collection[str] = ()) ->
         raise NotAllowed("no-key", "it has not followed its mission yet; fetch something first")
     nation = identity.nation
     frame = parse(raw)
-    ours = [p.index for p in frame.portions if any(r.nation == nation for r in p.records)]
+    later = [r for r in session.follower.releases if r.to == nation and r.report == frame.identity]
+    added = {consent.portion for consent in later}
+    ours = [
+        p.index
+        for p in frame.portions
+        if p.commitment in added or any(r.nation == nation for r in p.records)
+    ]
     if not ours:
         raise NotAllowed("no-key", f"no portion of this file is for {nation}")
     raw = frame.redacted(ours, nation)
     verified = verify_delivery(raw, directory, directory.position + 1, int(time.time()), nation)
-    keyring = session.follower.keyring()
-    return open_report(verified, nation, keyring, directory.terms, keeps=frozenset(keeps))
+    keyring, duties = session.follower.keyring(), frozenset(keeps)
+    return open_report(verified, nation, keyring, directory.terms, later, keeps=duties)

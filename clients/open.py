@@ -10,7 +10,7 @@ of its ciphertext was checked.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cryptography.cobblestone import Cobblestone256Decryptor
 from cryptography.exceptions import InvalidTag
@@ -22,6 +22,7 @@ from clients.opened import Closed, OpenedAttachment, OpenedPortion, OpenedReport
 from wire import base64_strict, report
 from wire.banner import banner, point_banner, portion_mark
 from wire.bodies import ReportRelease
+from wire.directory import Directory
 from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.lattice import point, roll_up
 from wire.members import EpochKey
@@ -34,6 +35,7 @@ __all__ = [  # with the types of `clients.opened`: what opens, and what it gives
     "OpenedAttachment",
     "OpenedPortion",
     "OpenedReport",
+    "consents",
     "open_report",
     "rewrap",
 ]
@@ -96,6 +98,48 @@ def rewrap(
     key = _content_key(verified, portion, nation, keyring, {}, vocabulary)
     info = report.wrap_info(to.level, to.nation, to.kid, _bound(verified, portion))
     return seal_to(to.public, key, info)
+
+
+def consents(
+    verified: VerifiedReport,
+    nation: str,
+    keyring: EpochKeyring,
+    to: str,
+    directory: Directory,
+    *,
+    now: int,
+    life: int,
+) -> list[dict[str, Any]]:
+    """What releases every portion that opens here to one more nation, for `life` seconds.
+
+    Raises what opening the first portion raises if none opens, `Conflict` ("stale-epoch") if the
+    nation has no fresh key, and `Malformed` ("bad-input") if it has them all already.
+    """
+    terms, bodies, closed = directory.terms, list[dict[str, Any]](), list[TearlineError]()
+    for portion in verified.portions:
+        if to in portion.recipients:
+            continue
+        key = directory.epoch_key(to, portion.level, now)
+        try:
+            wrap = rewrap(verified, portion, nation, keyring, key, terms)
+        except TearlineError as reason:
+            closed.append(reason)
+            continue
+        bodies.append(
+            {
+                "report": verified.identity,
+                "portion": portion.frame.commitment,
+                "to": to,
+                "level": terms.levels[key.level].token,
+                "epoch": key.epoch,
+                "kid": key.kid,
+                "wrap": base64_strict.encode(wrap),
+                "expires": now + life,
+            }
+        )
+    if not bodies:
+        raise closed[0] if closed else Malformed("bad-input", f"{to} is on its list already")
+    return bodies
 
 
 def _check_duties(portion: VerifiedPortion, nation: str, keeps: frozenset[str]) -> None:

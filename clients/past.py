@@ -16,7 +16,10 @@ from wire.vocabulary import Vocabulary
 
 
 def read(folder: Path, vocabulary: Vocabulary) -> Iterator[Past]:
-    """Every original portion of every report in a folder. Raises `Malformed` for a file that is none."""
+    """Every original portion of every report in a folder.
+
+    Raises `Malformed` for a file that is none.
+    """
     files = sorted(folder.glob("*.tlr"))
     if not files:
         raise Malformed("bad-input", f"no .tlr files in {folder.name}; see tearline fetch --save")

@@ -9,12 +9,15 @@ from pydantic import Field
 
 from clients.draft import Draft
 from clients.explained import EXPLANATION_MAX, Preview
+from clients.lineage import Given, KnownSource, Lineage
+from clients.receiving import Receiving
 from clients.seal import SealedReport, fixed_labels, seal
-from clients.session import Session
 from clients.transport import JSON, REPORT
 from wire import strict_json
-from wire.errors import BrokerFault, Conflict, Malformed, TearlineError
+from wire.bodies import ReportRelease
+from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed, TearlineError
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
+from wire.labels import Source
 from wire.model import Hex32B, Strict
 
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
@@ -54,7 +57,16 @@ class Receipt:
     raw: bytes = field(repr=False)
 
 
-class Publisher(Session):
+class NotUploaded(TearlineError):  # noqa: N818 - as in `wire.errors`
+    """An attachment did not arrive. The report itself stands, and `receipt` proves it."""
+
+    def __init__(self, receipt: Receipt, why: TearlineError) -> None:
+        said = f"report {receipt.report[:16]} stands, but not all of its attachments arrived"
+        super().__init__(why.slug, f"{said}: {why.detail}" if why.detail else said)
+        self.receipt = receipt
+
+
+class Publisher(Receiving):
     """A partner system's way to share: preview, publish, receipt.
 
     async with Publisher(identity) as publisher:
@@ -74,7 +86,8 @@ class Publisher(Session):
         """Seal, post, prove, and upload the attachments.
 
         Raises `NotAllowed` ("withheld", with the explanation) if a policy refuses, `Conflict` if
-        keys are stale even after fetching them anew, `BrokerFault` if the link does not hold.
+        keys are stale even after fetching them anew, `BrokerFault` if the link does not hold, and
+        `NotUploaded`, with the receipt, if only the attachments did not all arrive.
         Calling it again after a fault makes a new report; to repeat the same one, keep the
         sealed report and call `submit`.
         """
@@ -90,7 +103,10 @@ class Publisher(Session):
         sealed = await self.seal(draft)
         try:
             receipt = await self.submit(sealed)
-            await self.upload(sealed, progress)
+            try:
+                await self.upload(sealed, progress)
+            except TearlineError as why:
+                raise NotUploaded(receipt, why) from why
         finally:
             for attachment in sealed.attachments:
                 attachment.ciphertext.close()
@@ -102,6 +118,7 @@ class Publisher(Session):
         The ciphertexts of its attachments are open files, and the caller's to close.
         """
         directory = await self.follower.sync(within=FRESH)
+        lineage = await self._lineage(draft)
         return seal(
             draft,
             self.identity.keys,
@@ -109,7 +126,36 @@ class Publisher(Session):
             now=self.transport.now(),
             random=self.random,
             spool=tempfile.TemporaryFile,
+            lineage=lineage,
         )
+
+    async def _lineage(self, draft: Draft) -> Lineage:
+        """The sources that a draft names, fetched and verified, and the consents, proven.
+
+        What is not there is left out; sealing says so.
+        """
+        named = [portion.label for portion in draft.all_portions]
+        wanted = {identity for label in named for identity in label.consents}
+        sources: dict[Source, KnownSource] = {}
+        for report in sorted({s.report for label in named for s in label.derived_from}):
+            try:
+                verified = await self._own_or_got(report)
+            except NotAllowed as error:
+                if error.slug != "not-found":
+                    raise
+                continue
+            for portion in verified.portions:
+                source = Source(report=report, portion=portion.frame.commitment)
+                sources[source] = KnownSource(verified.originator, portion.label)
+        if wanted:
+            await self.follower.sync()  # a consent may be a moment old
+        said = self.follower.said("report.release") if wanted else ()
+        consents = {
+            statement.identity: Given(statement.head.nation, statement.body(ReportRelease))
+            for _, _, statement in said
+            if statement.identity in wanted and statement.body_bytes is not None
+        }
+        return Lineage(sources, consents)
 
     async def submit(self, sealed: SealedReport) -> Receipt:
         """Post sealed bytes and check the proof; the same bytes give the same receipt again."""

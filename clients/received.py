@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from clients import amended
 from clients.delivery import Unsupported
 from clients.open import OpenedReport
 from wire import labels
@@ -34,6 +35,8 @@ class Received:
     """The sealed bytes of the portions that may be kept, empty if none may: a `.tlr` file."""
     may_keep: frozenset[int] = frozenset()
     """The places of those portions."""
+    superseded_by: str | None = None
+    """The newest report that its originator put in its place, if one was read here."""
 
     @property
     def identity(self) -> str:
@@ -44,6 +47,11 @@ class Received:
     def originator(self) -> str:
         """The nation that says it."""
         return self.report.originator
+
+    @property
+    def supersedes(self) -> frozenset[str]:
+        """The reports in whose place it stands."""
+        return amended.replaces(self.report)
 
     @property
     def banner(self) -> str:

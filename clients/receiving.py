@@ -8,16 +8,23 @@ was signed, and what came is what the journal says was released; only then it is
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
+from clients import amended
 from clients.delivery import Release
+from clients.follower import Recalled
 from clients.identity import Identity
 from clients.open import OpenedReport, open_report
 from clients.received import Notice, Received, ReleaseProof, Unopened
 from clients.session import Session
-from wire import base64_strict
-from wire.errors import Malformed, TearlineError
+from wire import base64_strict, strict_json
+from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.labels import DISPLAY
+from wire.report import Header, parse_head
 from wire.verify import VerifiedReport, verify_delivery
+
+DESTROYED: Final = b"destroyed"  # here, and the nation has not been spoken for from here
+ANSWERED: Final = b"answered"
 
 
 class Receiving(Session):
@@ -41,16 +48,63 @@ class Receiving(Session):
         verified, proof = await self._verified_release(release)
         terms, nation = self.directory.terms, self.identity.nation
         try:
-            keyring = self.follower.keyring()
-            opened = open_report(verified, nation, keyring, terms, keeps=self.keeps)
+            keyring, later = self.follower.keyring(), self.follower.releases
+            opened = open_report(verified, nation, keyring, terms, later, keeps=self.keeps)
         except TearlineError as reason:
             notice(Unopened(verified.identity, verified.originator, reason))
+            return None
+        if self._is_recalled(verified.identity, verified.originator, notice):
             return None
         kept = _may_keep(opened, nation)
         raw = verified.frame.redacted(kept, nation) if kept else b""
         if kept:  # what may only be displayed leaves no copy behind
             self.store.put(f"report:{verified.identity}", raw, lasting=False)
-        return Received(opened, proof, raw, kept)
+        amended.note(self.store, [opened])
+        newest = amended.newest(self.store, opened.identity, opened.originator)
+        return Received(opened, proof, raw, kept, newest)
+
+    # -- what was taken back
+
+    def _destroy(self, notice: Notice) -> list[tuple[str, Recalled]]:
+        """Destroy what is kept here of reports that their originators took back; gives those that
+        were kept and are not answered for yet.
+        """
+        waiting = []
+        for report, recalled in list(self.follower.recalls.items()):
+            kept, mark = f"report:{report}", f"recalled:{report}"
+            sealed = self.store.get(kept) if kept in self.store else None
+            if sealed is not None and self._is_recalled(report, _originator(sealed), notice):
+                self.store.put(mark, DESTROYED)
+                self.store.drop(kept)
+            if mark in self.store and self.store.get(mark) == DESTROYED:
+                waiting.append((report, recalled))
+        return waiting
+
+    def _is_recalled(self, report: str, originator: str, notice: Notice) -> bool:
+        """Whether its originator, and nobody else, took it back; then that is said."""
+        recalled = self.follower.recalls.get(report)
+        if recalled is None or recalled.nation != originator:
+            return False
+        notice(Unopened(report, originator, NotAllowed("recalled", recalled.reason)))
+        return True
+
+    # -- one release
+
+    async def _own_or_got(self, report: str) -> VerifiedReport:
+        """A report that this member may have, verified and not opened. Nothing of it is shown or
+        kept, so all its duties are. Raises `NotAllowed` ("not-found") for whatever reason.
+        """
+        path = f"/v1/reports/{report}"
+        try:
+            answer = await self.transport.get(path)
+        except NotAllowed as error:
+            if error.slug != "obligation-unsupported":
+                raise
+            answer = await self.transport.get(path, keeps=error.detail.split(", "))
+        verified, _ = await self._verified_release(Release.read(answer.body))
+        if verified.identity != report:
+            raise Malformed("bad-proof", "another report than was asked for")
+        return verified
 
     async def _verified_release(self, release: Release) -> tuple[VerifiedReport, ReleaseProof]:
         # Its checkpoint is one proof away from the statements' own, whichever is the newer one.
@@ -84,6 +138,11 @@ class Receiving(Session):
             raise Malformed("bad-proof", "released for another use than it was signed for")
         if view.get("display") != shown:
             raise Malformed("bad-proof", "other portions to be kept than were signed for")
+
+
+def _originator(sealed: bytes) -> str:
+    """Whose report it is; it was verified before it was kept."""
+    return strict_json.load(parse_head(sealed)[1], Header).originator
 
 
 def _may_keep(opened: OpenedReport, nation: str) -> frozenset[int]:

@@ -20,6 +20,7 @@ from cryptography.cobblestone import Cobblestone256Encryptor
 from clients import padding
 from clients.draft import AttachmentFile, Draft, Portion
 from clients.keys import Random, seal_to
+from clients.lineage import NONE, Lineage, check_derived
 from clients.member_keys import MemberKeys
 from wire import composite, report, strict_json
 from wire.directory import Directory
@@ -60,7 +61,7 @@ class SealedReport:
     attachments: tuple[SealedAttachment, ...]
 
 
-def seal(
+def seal(  # long: the numbered steps, in the order in which they must stand
     draft: Draft,
     keys: MemberKeys,
     directory: Directory,
@@ -68,17 +69,22 @@ def seal(
     now: int,
     random: Random,
     spool: Callable[[], BinaryIO] = io.BytesIO,
+    lineage: Lineage = NONE,
 ) -> SealedReport:
     """Seal a draft in the name of the member that holds `keys`.
 
     `spool` gives an empty file for each attachment's ciphertext: memory, unless told otherwise.
+    `lineage` has the sources and consents that the draft names, as this client has proven them.
     Raises `NotAllowed` ("unknown-signer") if the member may not sign, `Conflict` ("stale-epoch")
-    naming every nation that has no fresh key, `Malformed` for a draft that cannot be sent.
+    naming every nation that has no fresh key, `NotAllowed` ("third-party-rule") naming a source
+    that may not go so far, `Malformed` for a draft that cannot be sent.
     """
     kid = keys.kid
     author = directory.member(kid, directory.position + 1, now)
     author = directory.signer(kid, author.nation, directory.position + 1, now)
     labels = fixed_labels(draft, author.nation, directory, now)  # (1)
+    for label in labels:
+        check_derived(label, author.nation, lineage, directory.terms, now)
     recipients = [_recipients(label, directory, now) for label in labels]  # (2)
     places = _places(len(labels), random)  # (3)
     sealing = _Sealing(author.nation, random(REPORT_ID).hex(), random, spool)

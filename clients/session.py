@@ -30,7 +30,7 @@ class Session:
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self.identity, self.random = identity, random
+        self.identity, self.clock, self.random = identity, clock, random
         self.store = Store(identity.state, identity.keys.store, random)
         self.transport = Transport(identity, clock=clock, random=random)
         self.follower = Follower(identity, self.transport, self.store)

@@ -11,19 +11,25 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 import anyio
 
-from clients.delivery import End, Heartbeat, Page, Release, Unsupported, Wanted
+from clients import amended
+from clients.delivery import End, Heartbeat, Page, Recall, Release, Unsupported, Wanted
+from clients.follower import Recalled
 from clients.identity import Identity
+from clients.officer import Officer
 from clients.open import OpenedAttachment
 from clients.received import Notable, Notice, Unopened, unnoticed
 from clients.received import Received as Received
-from clients.receiving import Receiving
+from clients.receiving import ANSWERED, Receiving
 from clients.shown import Place, Shown
+from clients.terms import check_terms
 from clients.transport import JSON, PASSING, ServerEvent
-from wire import base64_strict, labels, report
+from wire import base64_strict, labels, report, statements
+from wire.bodies import RecallConfirm
 from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
 
 PAGE: Final = 50  # reports of one page
@@ -75,16 +81,20 @@ class Subscriber(Receiving):
         where this one stopped. A broken link is tried again for ever; what fails to verify
         raises, and so does the end of this member's own right to listen.
         """
-        body = Wanted.of(regions, threats, precedence, purpose).encode()
+        wanted = Wanted.of(regions, threats, precedence, purpose)
+        body = wanted.encode()
         # Another declaration brings other portions, so it has a place of its own.
         filled = body + "".join(f"\0{word}" for word in self._keeps).encode()
         name = name or "w-" + hashlib.sha256(filled).hexdigest()[:16]
-        await self.follower.sync()
+        await self._check(wanted)
         await self.transport.send("PUT", f"/v1/subscriptions/{name}", body, JSON)
         place = Place(self.store, f"{name}:{hashlib.sha256(filled).hexdigest()}")
         path, failures = f"/v1/subscriptions/{name}/stream", 0
         while True:
             try:
+                if failures:  # what was taken back while the link was broken
+                    await self.follower.sync()
+                await self.take_back(notice)
                 stream = self.transport.events(path, place.last, keeps=self._keeps)
                 async with aclosing(stream) as events:
                     async for event in events:
@@ -117,8 +127,9 @@ class Subscriber(Receiving):
 
         `again` gives also what was shown before. FLASH comes first within a page.
         """
-        await self.follower.sync()
         wanted = Wanted.of(regions, threats, precedence)
+        await self._check(wanted)
+        await self.take_back(notice)
         shown, given = self._shown(ANYWHERE), set[tuple[str, tuple[int, ...]]]()
         cursor: str | None = None
         more = True
@@ -137,7 +148,8 @@ class Subscriber(Receiving):
                 notice(unsupported)
             fresh = [r for r in page.releases if again or not _is_shown(r, shown)]
             opened = [await self._received(release, notice) for release in fresh]
-            for received in sorted(filter(None, opened), key=_urgency):
+            for read in sorted(filter(None, opened), key=_urgency):
+                received = self._marked(read)  # what amends it may stand on the same page
                 what = (received.identity, received.portions)
                 if what not in given:  # a broker may say a thing twice
                     given.add(what)
@@ -150,6 +162,7 @@ class Subscriber(Receiving):
         what keeps it from being opened.
         """
         await self.follower.sync()
+        await self.take_back(unnoticed)
         answer = await self.transport.get(f"/v1/reports/{identity}", keeps=self._keeps)
         unopened: list[Notable] = []
         received = await self._received(Release.read(answer.body), unopened.append)
@@ -188,6 +201,12 @@ class Subscriber(Receiving):
         """The declaration, as it stands in every signed query."""
         return sorted(self.keeps)
 
+    async def _check(self, wanted: Wanted) -> None:
+        """Refuse a word that the newest registry does not have, as a draft does."""
+        vocabulary = (await self.follower.sync()).terms
+        check_terms("place", wanted.regions, vocabulary.regions.names)
+        check_terms("threat type", wanted.threats, vocabulary.threats.names)
+
     # -- showing
 
     def _shown(self, name: str) -> Shown:
@@ -205,18 +224,65 @@ class Subscriber(Receiving):
             for name in names:
                 self._shown(name).add(received.identity, received.portions)
 
-    # -- one release
+    # -- what was amended or taken back
 
-    async def _delivered(self, event: ServerEvent, name: str, notice: Notice) -> Received | None:
-        """What an event brings that this subscription has not shown yet."""
+    def _marked(self, received: Received) -> Received:
+        newest = amended.newest(self.store, received.identity, received.originator)
+        return replace(received, superseded_by=newest)
+
+    async def take_back(self, notice: Notice) -> None:
+        """Destroy what is kept here of reports that their originators took back.
+
+        A system that kept one answers for its nation, unless that was done; what keeps it from it
+        goes to `notice`, and it tries again the next time.
+        """
+        for identity, recalled in self._destroy(notice):
+            try:
+                await self._answer(identity, recalled)
+            except TearlineError as error:
+                notice(error)
+            else:
+                self.store.put(f"recalled:{identity}", ANSWERED)
+
+    async def _answer(self, identity: str, recalled: Recalled) -> None:
+        """Say for the nation that it was destroyed, if this member is a system of it."""
+        nation, members = self.identity.nation, self.directory.members
+        said = (statement for _, _, statement in self.follower.said("recall.confirm"))
+        ours = [statement for statement in said if statement.head.nation == nation]
+        answered = {statement.body(RecallConfirm).recall for statement in ours}
+        member = members.get(self.identity.kid)
+        if member is None or member.kind != "system" or recalled.statement in answered:
+            return
+        async with Officer(self.identity, clock=self.clock, random=self.random) as speaker:
+            await speaker.confirm(identity, "destroyed")
+
+    async def _recalled(self, recall: Recall, notice: Notice) -> None:
+        """Believe a recall once it is proven: a statement of the originator, in its chain."""
+        statement = statements.parse(base64_strict.decode(recall.statement))
+        await self.follower.sync(at_least=recall.index)
+        if statement.identity not in self.follower.filed("report.recall"):
+            raise Malformed("bad-proof", "a recall that does not stand in the journal")
+        self._verified.clear()
+        await self.take_back(notice)
+
+    # -- one event
+
+    async def _beside(self, event: ServerEvent, notice: Notice) -> None:
+        """What comes beside the reports. Raises why the stream ends."""
         if event.kind == "end":
             raise End.why(event.data)
         if event.kind == "heartbeat":
             await self.follower.observe(Heartbeat.read(event.data).checkpoint)
             self.follower.trees.keep()
+        if event.kind == "recall":
+            await self._recalled(Recall.read(event.data), notice)
         if event.kind == "unsupported":
             notice(Unsupported.read(event.data))
+
+    async def _delivered(self, event: ServerEvent, name: str, notice: Notice) -> Received | None:
+        """What an event brings that this subscription has not shown yet."""
         if event.kind != "report":
+            await self._beside(event, notice)
             return None
         digest = hashlib.sha256(event.data).digest()
         async with self._opening:  # several subscriptions may bring the same at once

@@ -22,6 +22,7 @@ from clients.member_keys import MemberCard
 from clients.officer import Officer, Spoken
 from clients.open import OpenedAttachment
 from clients.publisher import Publisher, Receipt
+from clients.referral import Referral
 from clients.session import Session
 from clients.subscriber import Received, Subscriber
 from wire.bodies import Kind
@@ -177,9 +178,29 @@ class BlockingOfficer(_Blocking[Officer]):
         """See `Officer.recall`."""
         return self._call(self._session.recall, report, reason)  # type: ignore[no-any-return]
 
+    def queue(self) -> tuple[Referral, ...]:
+        """See `Officer.queue`."""
+        return self._call(self._session.queue)  # type: ignore[no-any-return]
+
     def approve(
-        self, layer: str, report: str, portion: str, to: str, *, life: int
+        self, case: Referral, *, life: int, reason: str = "", emergency: bool = False
     ) -> tuple[Spoken, ...]:
         """See `Officer.approve`."""
-        work = partial(self._session.approve, life=life)
-        return self._call(work, layer, report, portion, to)  # type: ignore[no-any-return]
+        work = partial(self._session.approve, life=life, reason=reason, emergency=emergency)
+        return self._call(work, case)  # type: ignore[no-any-return]
+
+    def reject(self, case: Referral, reason: str, *, life: int) -> tuple[Spoken, ...]:
+        """See `Officer.reject`."""
+        work = partial(self._session.reject, life=life)
+        return self._call(work, case, reason)  # type: ignore[no-any-return]
+
+    def consent(
+        self, report: str, to: str, *, life: int, author: str | None = None
+    ) -> tuple[Spoken, ...]:
+        """See `Officer.consent`."""
+        work = partial(self._session.consent, life=life, author=author)
+        return self._call(work, report, to)  # type: ignore[no-any-return]
+
+    def withdraw(self, release: str, reason: str) -> tuple[Spoken, ...]:
+        """See `Officer.withdraw`."""
+        return self._call(self._session.withdraw, release, reason)  # type: ignore[no-any-return]

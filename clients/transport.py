@@ -280,10 +280,22 @@ def _date(headers: httpx.Headers) -> float | None:
 def _words(error: httpx.HTTPError) -> str:
     """What is wrong with the link, as far as it is ours to say."""
     if isinstance(error, httpx.ConnectError):
-        return "nothing answers there"
+        return _no_connection(error)
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     return "the link broke"
+
+
+def _no_connection(error: httpx.ConnectError) -> str:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return "nothing answers there"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        why = quoted(cause.verify_message, 80)
+        return f"its certificate is not believed, {why}; name who vouches for it as `ca_file`"
+    return "what answers there speaks no TLS"
 
 
 def _query(fields: Mapping[str, str | int | list[str] | None]) -> str:

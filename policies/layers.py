@@ -102,7 +102,8 @@ class Layer:
             if answer.alarm:
                 return self._verdict(Outcome.WITHHOLD, (), alarm=answer.alarm)
             if answer.allowed:
-                return self._verdict(Outcome.REFER, first.rules, count)
+                asks = tuple(sorted({*first.rules, *answer.rules}))
+                return self._verdict(Outcome.REFER, first.rules, count, asks=asks)
         return self._verdict(Outcome.WITHHOLD, first.rules)
 
     def _answers(
@@ -123,9 +124,14 @@ class Layer:
         ]
 
     def _verdict(
-        self, outcome: Outcome, rules: tuple[str, ...], needed: int = 0, alarm: str | None = None
+        self,
+        outcome: Outcome,
+        rules: tuple[str, ...],
+        needed: int = 0,
+        alarm: str | None = None,
+        asks: tuple[str, ...] = (),
     ) -> LayerVerdict:
-        return LayerVerdict(self.kind, self.owner, self.digest, outcome, rules, needed, alarm)
+        return LayerVerdict(self.kind, self.owner, self.digest, outcome, rules, needed, alarm, asks)
 
     def _cedar(
         self,

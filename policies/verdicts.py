@@ -30,6 +30,9 @@ class LayerVerdict:
     rules: tuple[str, ...]
     approvals_needed: int
     alarm: str | None
+    asks: tuple[str, ...] = ()
+    """Of a REFER, every rule that the officers decide about: those that refuse, and those that
+    grant once they have signed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ our own code, and to a planted violation that it must find.
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -87,8 +88,9 @@ MAKERS = {
     "OpenedAttachment": {"clients.open"},
 }
 
+FILE_LINES = 400
 FUNCTION_LINES = 50
-LONG = "# long:"
+LONG = re.compile(r"# long: \w")
 """What stands on the `def` line of a longer function, with the reason."""
 
 Sources = Mapping[str, str]
@@ -110,9 +112,15 @@ def within(name: str, roots: set[str] | Mapping[str, str]) -> bool:
     return any(name == root or name.startswith(f"{root}.") for root in roots)
 
 
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Everything in the tree; walked once, for all rules."""
+    return tuple(ast.walk(tree))
+
+
 def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Every name that is imported, wherever in the module, with its line."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -153,7 +161,7 @@ def one_gate(code: Sources) -> Iterator[str]:
     for module, tree in trees(code):
         if module in ONE_GATE:
             continue
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Attribute):
                 owner = node.value.id if isinstance(node.value, ast.Name) else ""
                 if node.attr == "model_validate_json" or (
@@ -172,7 +180,7 @@ def pure(code: Sources) -> Iterator[str]:
             for name, line in imports(tree):
                 if within(name, IMPURE_MODULES):
                     yield f"{module}:{line} imports {name}"
-            for node in ast.walk(tree):
+            for node in nodes(tree):
                 if what := _impure(node):
                     yield f"{module}:{node.lineno} {what}"  # type: ignore[attr-defined]
 
@@ -193,7 +201,7 @@ def _impure(node: ast.AST) -> str | None:
 def plain_imports(code: Sources) -> Iterator[str]:
     """No relative imports, none hidden in functions or by name, none of a star."""
     for module, tree in trees(code):
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.ImportFrom) and node.level:
                 yield f"{module}:{node.lineno} is relative"
             if isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names):
@@ -230,7 +238,7 @@ def _module(name: str, code: Sources) -> str:
 def one_maker(code: Sources) -> Iterator[str]:
     """Types that prove a check are made by their maker, and every such type is listed."""
     for module, tree in trees(code):
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.ClassDef) and _is_proof(node) and node.name not in MAKERS:
                 yield f"{module}:{node.lineno} {node.name} has no maker"
             if isinstance(node, ast.Attribute) and node.attr == "_make":
@@ -247,11 +255,19 @@ def short_functions(code: Sources) -> Iterator[str]:
     """A function fits a screen, or says on its `def` line why not."""
     for module, tree in trees(code):
         lines = code[module].splitlines()
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
-                if length > FUNCTION_LINES and LONG not in lines[node.lineno - 1]:
+                if length > FUNCTION_LINES and not LONG.search(lines[node.lineno - 1]):
                     yield f"{module}:{node.lineno} {node.name} has {length} lines"
+
+
+def short_files(code: Sources) -> Iterator[str]:
+    """A file is read from top to bottom in one sitting."""
+    for module, source in code.items():
+        length = len(source.splitlines())
+        if length > FILE_LINES:
+            yield f"{module} has {length} lines"
 
 
 Rule = Callable[[Sources], Iterator[str]]
@@ -264,4 +280,5 @@ RULES: tuple[Rule, ...] = (
     no_cycles,
     one_maker,
     short_functions,
+    short_files,
 )

@@ -1,5 +1,6 @@
 """What a nation of the test world seals, signs, opens and releases further."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -136,9 +137,55 @@ class Author(Speaker):
 
     def consents(self, raw: bytes, to: str, index: int = 0, **how: Any) -> Statement:
         """Release one portion of an own report to one more nation, with a wrap of its key."""
-        return self.says("report.release", self.consent_body(raw, to, index), **how)
+        return self.says("report.release", self.consent_body(raw, to, index, **how))
 
-    def consent_body(self, raw: bytes, to: str, index: int = 0) -> dict[str, Any]:
+    def takes_back(self, consent: Statement) -> Statement:
+        """Take an own consent back."""
+        body = sealing.fields(consent.body_bytes or b"")
+        about = {name: body[name] for name in ("report", "portion", "to")}
+        gone = {"release": consent.identity, "reason": "no longer"}
+        return self.says("report.withdraw", {**about, **gone})
+
+    def approval_body(
+        self,
+        raw: bytes,
+        to: str,
+        *rules: str,
+        layer: str = "release",
+        index: int = 0,
+        **changes: Any,
+    ) -> dict[str, Any]:
+        """An officer's yes for these rules of an own layer, as its text stands, for an hour."""
+        frame, text = report.parse(raw), self.layer_text(layer)
+        portion = next(p for p in frame.portions if p.index == index)
+        return {
+            "verdict": "approve",
+            "layer": layer,
+            "report": frame.identity,
+            "portion": portion.commitment,
+            "to": to,
+            "text": hashlib.sha256(text.encode()).hexdigest(),
+            "rules": sorted(rules),
+            "emergency": False,
+            "reason": "",
+            "expires": self.world.clock.now + 3_600,
+            **changes,
+        }
+
+    def layer_text(self, layer: str) -> str:
+        """The text of one of this nation's layers, or of the mission's."""
+        policy, charter = self.state.policy, self.world.directory.founded
+        texts = {"handle": charter.floor, "carry": charter.carry}
+        if policy is not None:
+            texts |= {"release": policy.release, "accept": policy.accept}
+        return "\n".join(texts[layer])
+
+    def approves(self, raw: bytes, to: str, *rules: str, **how: Any) -> Statement:
+        """Sign a referred case: `by` are the officers, the other words change the body."""
+        by = {"by": how.pop("by")} if "by" in how else {}
+        return self.says("approval", self.approval_body(raw, to, *rules, **how), **by)
+
+    def consent_body(self, raw: bytes, to: str, index: int = 0, **changes: Any) -> dict[str, Any]:
         """What releases one portion of an own report to one more nation."""
         frame = report.parse(raw)
         portion = next(p for p in frame.portions if p.index == index)
@@ -158,4 +205,6 @@ class Author(Speaker):
             "epoch": key.epoch,
             "kid": key.kid,
             "wrap": encode(seal_to(key.public, content_key, info)),
+            "expires": self.world.clock.now + 30 * 86_400,
+            **changes,
         }

@@ -58,6 +58,7 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     (architecture.plain_imports, {"broker.x": "importlib.import_module('clients.keys')"}),
     (architecture.plain_imports, {"broker.x": "__import__('clients.keys')"}),
     (architecture.no_cycles, {"wire.a": "import wire.b", "wire.b": "from wire import a"}),
+    (architecture.no_cycles, {"wire.a": "def f(): import wire.b", "wire.b": "import wire.a"}),
     (
         architecture.no_cycles,
         {"wire.a": "from wire.b import x", "wire.b": "import wire.c", "wire.c": "import wire.a"},
@@ -67,6 +68,10 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     (architecture.one_maker, {"wire.verify": "wire.members.Member._make()"}),
     (architecture.one_maker, {"wire.x": "class Proof(metaclass=OnlyByMaker): pass"}),
     (architecture.short_functions, {"wire.x": "def f():\n" + "    x = 1\n" * 50}),
+    (architecture.short_functions, {"wire.x": "async def f():\n" + "    x = 1\n" * 50}),
+    (architecture.short_functions, {"wire.x": "def f():  # long:\n" + "    x = 1\n" * 50}),
+    (architecture.short_functions, {"wire.x": "class A:\n  def f(self):\n" + "    x = 1\n" * 50}),
+    (architecture.short_files, {"wire.x": "x = 1\n" * 401}),
 ]
 
 

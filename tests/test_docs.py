@@ -9,6 +9,7 @@ import hmac
 import importlib
 import json
 import re
+import shlex
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from clients import padding
 from clients.content import decode as read_content
 from clients.keys import EpochSeed, grant_info
 from tests import sealing
+from tests.cli.terminal import here
 from wire import (
     banner,
     base64_strict,
@@ -45,6 +47,7 @@ from wire.vocabulary import Level, Tree, Vocabulary
 ROOT = Path(__file__).parent.parent
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 OURS = "wire|policies|broker|clients|tests"
+GUIDE = (ROOT / "docs/auditor.md").read_text("utf-8")
 PROTOCOL = (ROOT / "docs/protocol.md").read_text("utf-8")
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -94,6 +97,12 @@ def found(name: str) -> Any:
 def test_no_line_is_longer_than_120_characters(path: str) -> None:
     lines = (ROOT / path).read_text("utf-8").splitlines()
     assert [i for i, line in enumerate(lines, 1) if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"^\$ tearline (.*)", GUIDE, re.MULTILINE))))
+def test_every_command_of_the_auditors_guide_can_be_typed(line: str) -> None:
+    """Asked for its help, a command says so if it does not know an option that it was given."""
+    here(*shlex.split(line), "--help").done()
 
 
 # -- tables

@@ -18,6 +18,10 @@ Lines = Annotated[
 """Policy text, one string a line: the JSON gate lets no line breaks into strings."""
 Words = Annotated[str, StringConstraints(max_length=200)]
 Count = Annotated[int, Field(ge=1, le=64)]
+RuleName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{1,31}/[a-z0-9][a-z0-9/._-]{0,63}\z")
+]
+"""The `@id` of a policy rule: its owner, then its own name."""
 
 Kind = Literal["system", "analyst", "officer", "auditor", "gateway"]
 SIGNING_KINDS: Final = frozenset({"system", "officer"})
@@ -153,7 +157,11 @@ class GuaranteePublish(Salted):
 
 
 class ReportRelease(Salted):
-    """The originator's consent to one more nation, with that nation's key wrap."""
+    """The originator's consent to one more nation, with that nation's key wrap.
+
+    It lasts until `expires`, or until it is taken back. `author` is the nation that may lean on it
+    in what it derives from the portion, and sees this body too; if none is named, any reader may.
+    """
 
     report: Hex32B
     portion: Hex32B
@@ -162,6 +170,18 @@ class ReportRelease(Salted):
     epoch: Annotated[int, Field(ge=1, lt=1 << 32)]
     kid: Hex16B
     wrap: Base64
+    author: NationCode | None = None
+    expires: Seconds
+
+
+class ReportWithdraw(Salted):
+    """The originator takes a consent back: from this entry on it opens nothing."""
+
+    report: Hex32B
+    portion: Hex32B
+    to: NationCode
+    release: Hex32B
+    reason: Words
 
 
 class ReportRecall(Salted):
@@ -169,6 +189,17 @@ class ReportRecall(Salted):
 
     report: Hex32B
     reason: Words
+
+
+class RecallConfirm(Salted):
+    """What became of a recalled report in a nation that was sent it: that nation's word, for all
+    its readers. `recall` is the identity of the recall; `basis` the law by which it is retained.
+    """
+
+    report: Hex32B
+    recall: Hex32B
+    outcome: Literal["destroyed", "retained", "never-opened"]
+    basis: Words | None = None
 
 
 class ReportComplaint(Salted):
@@ -179,12 +210,22 @@ class ReportComplaint(Salted):
 
 
 class Approval(Salted):
-    """An officer's signature on one referred case, for his own layer only."""
+    """An officer's word on one referred case, for his own layer only: yes or no.
 
+    A yes is for the rules that it names, as they stand in the layer's text with this SHA-256: when
+    another rule or another text refers the case, the officers are asked again. An emergency is for
+    whatever the layer refers, and needs two officers. A no takes back every yes before it.
+    """
+
+    verdict: Literal["approve", "reject"]
     layer: Literal["handle", "release", "carry", "accept"]
     report: Hex32B
     portion: Hex32B
     to: NationCode
+    text: Hex32B
+    rules: Annotated[tuple[RuleName, ...], SortedSet, Field(max_length=300)]
+    emergency: bool
+    reason: Words
     expires: Seconds
 
 
@@ -219,7 +260,9 @@ RULES: Final[dict[str, Rule]] = {
     "policy.publish": Rule("policy", PolicyPublish, ("nation",)),
     "guarantee.publish": Rule("guarantee", GuaranteePublish, ("nation",)),
     "report.release": Rule("release", ReportRelease, ("parties",)),
+    "report.withdraw": Rule("release", ReportWithdraw, ("parties",)),
     "report.recall": Rule("release", ReportRecall, ("parties",)),
+    "recall.confirm": Rule("self", RecallConfirm, ("parties",)),
     "report.complaint": Rule("self", ReportComplaint, ("parties",)),
     "approval": Rule("release", Approval, ("nation",)),
     "head.seen": Rule("self", HeadSeen, ("mission",)),

@@ -16,6 +16,8 @@ from wire.keys import GRANT, WRAP, check_seal_key, seal_kid
 from wire.members import Delegation, Epoch, Member
 
 ED25519_KEY: Final = 32  # bytes
+APPROVAL_LIFE: Final = 30 * 86_400  # seconds; who still agrees after a month says so again
+EMERGENCY_LIFE: Final = 86_400  # seconds: an emergency is over, or is reviewed, within a day
 EPOCH_LIFE: Final = 14 * 86_400  # seconds: the answer to a frozen directory comes within two weeks
 
 
@@ -137,7 +139,28 @@ def _report_release(step: Step) -> Directory:
         raise Malformed("bad-statement", "a wrap has the wrong length")
     if epoch is None or body.kid not in epoch.kids[level : level + 1]:
         raise Conflict("stale-epoch", f"{body.to} has no such key")
+    if body.expires <= step.time:
+        raise Malformed("bad-statement", "the consent expired before it began")
     return directory
+
+
+def _recall_confirm(step: Step) -> Directory:
+    body = step.statement.body(bodies.RecallConfirm)
+    if (body.outcome == "retained") != bool(body.basis):
+        raise Malformed("bad-statement", "what is retained has a legal basis, and nothing else has")
+    return step.directory
+
+
+def _approval(step: Step) -> Directory:
+    body = step.statement.body(bodies.Approval)
+    life = EMERGENCY_LIFE if body.emergency else APPROVAL_LIFE
+    if not step.time < body.expires <= step.time + life:
+        raise Malformed("bad-statement", f"an approval lasts at most {life} seconds")
+    if not body.reason and (body.emergency or body.verdict == "reject"):
+        raise Malformed("bad-statement", "a rejection, or an emergency, gives its reason")
+    if body.emergency and body.verdict == "reject":
+        raise Malformed("bad-statement", "nothing is rejected as an emergency")
+    return step.directory
 
 
 def _nothing(step: Step) -> Directory:
@@ -163,8 +186,10 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "policy.publish": _policy,
     "guarantee.publish": _guarantee,
     "report.release": _report_release,
+    "report.withdraw": _nothing,
     "report.recall": _nothing,
+    "recall.confirm": _recall_confirm,
     "report.complaint": _nothing,
-    "approval": _nothing,
+    "approval": _approval,
     "head.seen": _nothing,
 }

@@ -61,6 +61,7 @@ SLUGS: Final[dict[str, Slug]] = {
     "statement-conflict": Slug(409, "the statement does not follow the chain", "fetch the chain and sign on top of it"),
     "root-expired": Slug(409, "the nation's root keys have expired", "publish a new root"),
     "policy-rollback": Slug(409, "an older or different policy version", "publish the next version"),
+    "recalled": Slug(410, "its originator took it back", "destroy every copy; your nation confirms it"),
     "quota": Slug(429, "the nation's quota is used up", "remove what is not needed, or wait"),
     "bad-cursor": Slug(400, "the cursor is not valid here", "start again without a cursor"),
     "bad-range": Slug(416, "the chunk does not continue what is stored", "ask for the offset and go on from there"),

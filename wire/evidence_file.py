@@ -25,7 +25,9 @@ CLOCK_SLACK_MS: Final = 300_000
 
 @dataclass
 class Proven:
-    """What a file proves. `complete_at` holds, by channel, the size of the tree it is all of."""
+    """What a file proves. `complete_at` holds, by channel, the size of the tree it is all of;
+    `trees` the root of every tree in the file, by size.
+    """
 
     header: Header
     charter: MissionCharter
@@ -33,6 +35,7 @@ class Proven:
     entries: list[VerifiedEntry]
     said: dict[str, Said]
     complete_at: dict[str, int]
+    trees: dict[int, bytes]
 
     def of(self, channel: str) -> list[VerifiedEntry]:
         """The entries of one channel, in order."""
@@ -84,6 +87,7 @@ class _Reading:
         self._times: dict[str, int] = {}
         self._entries: list[VerifiedEntry] = []
         self._said: dict[str, Said] = {}
+        self._trees: dict[int, bytes] = {}
 
     def take(self, line: Line) -> None:
         """The next line, in the only order that lines may have."""
@@ -101,7 +105,8 @@ class _Reading:
             raise Malformed("bad-fields", "an entry or a statement outside a page")
         elif line.entry is not None:
             self._page.entries.append(line.entry)
-        elif line.statement is not None:
+        else:
+            assert line.statement is not None  # a line is of one kind
             self._page.said[len(self._page.entries) - 1] = line.statement
 
     def end(self) -> Proven:
@@ -115,14 +120,20 @@ class _Reading:
         if header.kind == "history":
             for channel in (MISSION, header.nation):
                 if channel not in self._complete_at:
-                    raise Malformed("broken-chain", f"not all entries of {channel} are here")
+                    raise Malformed("broken-chain", self._missing(channel))
             if self._complete_at[header.nation] != header.size:
                 detail = f"entries of {header.nation} are missing up to {header.size}"
                 raise Malformed("broken-chain", detail)
         elif not self._entries:
             raise Malformed("bad-fields", "a receipt of nothing")
         return Proven(
-            header, self._charter, tree, self._entries, self._said, dict(self._complete_at)
+            header,
+            self._charter,
+            tree,
+            self._entries,
+            self._said,
+            dict(self._complete_at),
+            self._trees,
         )
 
     # -- line by line
@@ -156,6 +167,7 @@ class _Reading:
                 if now.size == old.size:
                     raise Malformed("bad-fields", "the same tree twice")
         self._tree = opened
+        self._trees[now.size] = now.root
 
     def _take_page(self, line: PageLine) -> None:
         assert self._header is not None
@@ -173,15 +185,15 @@ class _Reading:
             return
         self._page = None
         channel = page.line.channel
-        if len(page.entries) != page.line.entries:
-            detail = f"{len(page.entries)} entries where the page says {page.line.entries}"
-            raise Malformed("broken-chain", f"{self._next(channel)}: {detail}")
         if any(entry.checkpoint is not None for entry in page.entries):
             raise Malformed("bad-fields", "an entry with a checkpoint of its own")
         if page.line.head is None:
             found = tuple(self._alone(page, tree))
         else:
             found = self._followed(page, page.line.head, tree)
+        if len(found) != page.line.entries:  # last: a hole in the chain names the entry better
+            detail = f"{len(found)} entries where the page says {page.line.entries}"
+            raise Malformed("broken-chain", f"{self._next(channel)}: {detail}")
         self._take_statements(page, found)
         self._entries += found
 
@@ -265,6 +277,12 @@ class _Reading:
     @property
     def _is_history(self) -> bool:
         return self._header is not None and self._header.kind == "history"
+
+    def _missing(self, channel: str) -> str:
+        """The first entry that a page announced and none showed."""
+        trust = self._trust.get(channel, Trust())
+        exist = "more" if trust.head is None else trust.head.count
+        return f"{self._next(channel)}: {trust.tip.count} shown, {exist} exist"
 
     def _next(self, channel: str) -> str:
         return f"entry {self._trust.get(channel, Trust()).tip.count} of {channel}"

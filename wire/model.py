@@ -4,6 +4,7 @@ Identifiers are ASCII by pattern, so look-alike letters cannot arise. Lists that
 sorted and without duplicates; anything else is refused, never repaired.
 """
 
+from operator import lt
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -18,7 +19,7 @@ class Strict(BaseModel):
 
 
 def _sorted_set(values: tuple[T, ...]) -> tuple[T, ...]:
-    if any(not a < b for a, b in zip(values, values[1:], strict=False)):  # type: ignore[operator]
+    if not all(map(lt, values, values[1:])):  # type: ignore[arg-type]
         raise ValueError("must be sorted and without duplicates")
     return values
 

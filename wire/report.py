@@ -18,7 +18,7 @@ what binds its keys in `wire.binding`; `wire.verify` decides.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -137,6 +137,16 @@ class Frame:
         assert kept, "a reader gets at least one portion"
         return b"".join((self.head, signature_block(self.signature), *kept))
 
+    def stripped(self, gone: Collection[int]) -> bytes:
+        """The report without wraps and payload of some portions: descriptors and signature stay, so
+        that it still proves what was said of them, and nobody can read them any more.
+        """
+        left = [
+            encode_portion(p.index, p.descriptor, {}, b"") if p.index in gone else p.encode()
+            for p in self.portions
+        ]
+        return b"".join((self.head, signature_block(self.signature), *left))
+
 
 # -- putting together
 
@@ -192,7 +202,12 @@ class _Reader:
         return piece
 
     def number(self, size: int, what: str) -> int:
-        return int.from_bytes(self.take(size, size, what), "big")
+        end = self.at + size
+        if end > len(self.raw):
+            raise Malformed("bad-envelope", f"cut off in {what}")
+        value = int.from_bytes(self.raw[self.at : end], "big")
+        self.at = end
+        return value
 
 
 def parse_head(raw: bytes) -> tuple[bytes, bytes, bytes, int]:

@@ -101,7 +101,7 @@ def load(
 
 def dump(value: object, *, limit: int = LIMIT_BYTES, prose: bool = False) -> bytes:
     """The compact UTF-8 text of `value`, which our own gate accepts."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
@@ -155,6 +155,7 @@ def _no_number(_text: str) -> NoReturn:
     raise Malformed("bad-json", "a number that is not a plain integer")
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DECODER: Final[Any] = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_int=_integer,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from broker.answers import Unsupported
+from broker.answers import Referral, Unsupported
 from broker.api.common import Cursor
 from wire.bodies import Base64
 from wire.evidence import Evidence, Segment
@@ -102,6 +102,14 @@ class ViewPageModel(Strict):
 
     segment: Segment
     consistency: tuple[HashText, ...]
+
+
+class ReferralPageModel(Strict):
+    """A page of the queue. `cursor` goes on after it; `more` says whether to ask again at once."""
+
+    referrals: tuple[Referral, ...]
+    cursor: str
+    more: bool
 
 
 class Proof(Strict):

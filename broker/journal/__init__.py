@@ -10,7 +10,17 @@ from broker.journal.records import (
     Entry,
     Record,
     Row,
+    erase_report,
     erase_view,
 )
 
-__all__ = ["THIS_INDEX", "Change", "Entry", "Journal", "Record", "Row", "erase_view"]
+__all__ = [
+    "THIS_INDEX",
+    "Change",
+    "Entry",
+    "Journal",
+    "Record",
+    "Row",
+    "erase_report",
+    "erase_view",
+]

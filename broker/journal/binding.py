@@ -5,6 +5,7 @@ this tie, whoever can write the database file could drop a revocation or add a r
 next start would serve by it. The key is the journal secret, which is not in the database.
 """
 
+import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -13,8 +14,22 @@ from broker.journal.schema import TABLES
 
 _CONTEXT: Final = b"tearline/rows/v1"
 
-BOUND: Final = ("report", "statement", "release")
-"""The tables whose rows never change. Each has the column `idx`, the entry that wrote the row."""
+BOUND: Final = ("report", "statement", "release", "erasure")
+"""The tables whose rows never change but for `DIGESTED`. Each has the column `idx`, the entry that
+wrote the row.
+"""
+
+DIGESTED: Final = ("report", TABLES["report"].index("raw"))
+"""The one column that is bound by its digest: a report's bytes may be deleted, and the digest that
+they had is kept by the entry that deleted them (`erasure`).
+"""
+
+
+class Digest(bytes):
+    """SHA-256 of a report's bytes, in their place."""
+
+    __slots__ = ()
+
 
 INDEX_COLUMN: Final = {table: TABLES[table].index("idx") for table in BOUND}
 
@@ -28,8 +43,12 @@ def bind(secret: bytes, index: int, rows: Iterable[tuple[str, Sequence[Any]]]) -
 def _encoded(table: str, values: Sequence[Any]) -> bytes:
     """Tag, length and bytes of each value, so that no two rows share an encoding."""
     parts = [_field(b"t", table.encode())]
-    for value in values:
+    for column, value in enumerate(values):
         match value:
+            case Digest():
+                parts.append(_field(b"h", value))
+            case bytes() if (table, column) == DIGESTED:
+                parts.append(_field(b"h", hashlib.sha256(value).digest()))
             case bytes():
                 parts.append(_field(b"b", value))
             case str():

@@ -20,7 +20,7 @@ from broker.journal.lock import FolderLock
 from broker.journal.reading import Readable
 from broker.journal.records import Change, Entry, Record
 from broker.journal.recovery import compare_anchor, recover
-from broker.journal.schema import PROGRESS
+from broker.journal.schema import ERASING, PROGRESS
 from broker.journal.state import Seals, State
 from broker.journal.store import Store, faults
 from wire.entries import Random
@@ -125,6 +125,8 @@ class Journal(Readable):
                 await self._store.stage(batch.steps)
                 await self._store.commit()  # from here on it is true
                 await self._anchor.write(batch.after.checkpoint)
+                if any(change.key in ERASING for record in records for change in record.changes):
+                    await self._store.fold_all()  # what was deleted still stands in the log
             self._state = batch.after
         note = batch.after.checkpoint
         return [

@@ -33,7 +33,8 @@ _NAMED: Final = """SELECT link.at, link.body, view.opening, view.body, entry.lea
     FROM json_each(?) AS wanted
     JOIN link ON link.at >= wanted.value * 256 AND link.at < wanted.value * 256 + 256
     LEFT JOIN view ON view.at = link.at JOIN entry ON entry.idx = link.at / 256
-    WHERE link.channel = ? ORDER BY link.at"""
+    WHERE +link.channel = ? ORDER BY link.at"""
+# The plus keeps SQLite from the channel's own index, where every name would mean the whole chain.
 _LEAVES: Final = "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
 
 

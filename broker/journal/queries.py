@@ -30,6 +30,8 @@ QUERIES: Final[dict[str, str]] = {
     # -> report index, nation, portions as a bit set, index of the release entry; after, how many
     "releases_after": """SELECT report_idx, nation, portion, idx FROM release
         WHERE idx > ? ORDER BY idx LIMIT ?""",
+    # -> report index, when it was last deleted from
+    "erased": "SELECT report_idx, max(idx) FROM erasure GROUP BY report_idx",
     "statements": f"{_STATEMENT} ORDER BY idx",
     # -> statement index, raw, and the link of its entry, which has the time; after, how many
     "statements_dated": """SELECT statement.idx, raw, link.body FROM statement

@@ -5,6 +5,7 @@ the rows in which the broker keeps what it needs to serve. Both become durable i
 or not at all, so no row can exist whose event is not in the log.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -86,6 +87,17 @@ class Entry:
     time_ms: int
     type: str
     evidence: Mapping[str, Evidence]
+
+
+def erase_report(index: int, stored: bytes, left: bytes) -> tuple[Row, Change]:
+    """Delete parts of the bytes of the report accepted at `index`; what is `left` stays.
+
+    Goes with the record of the deletion itself. Every proof stays valid, and the journal still
+    knows that nothing but this was taken away.
+    """
+    before, after = hashlib.sha256(stored).digest(), hashlib.sha256(left).digest()
+    row = Row("erasure", (index, THIS_INDEX, before, after))
+    return row, Change("report.erase", (left, index))
 
 
 def erase_view(index: int, slot: int) -> Change:

@@ -8,12 +8,13 @@
 A crash between commit and anchor leaves the journal ahead of its anchor: allowed, and proved.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any, Final
 
 from broker.journal.anchor import Anchor
-from broker.journal.binding import BOUND, INDEX_COLUMN
+from broker.journal.binding import BOUND, INDEX_COLUMN, Digest
 from broker.journal.nodes import read_nodes, with_nodes
 from broker.journal.replay import EntryRow, Page, Replay, SlotRow, damaged
 from broker.journal.schema import SLOTS
@@ -45,6 +46,8 @@ _ROWS: Final = {
     table: f"SELECT * FROM {table} WHERE idx >= ? AND idx < ?"  # noqa: S608 - literal names
     for table in BOUND
 }
+_ERASURES: Final = """SELECT report_idx, idx, before, after FROM erasure
+    WHERE report_idx >= ? AND report_idx < ? ORDER BY report_idx, idx"""
 _LAST_HEAD: Final = "SELECT size FROM head ORDER BY size DESC LIMIT 1"
 _CHANNELS: Final = "SELECT position, name, since FROM channel ORDER BY position"
 _TIPS: Final = """SELECT channel.name, link.count, link.at, entry.leaf
@@ -134,10 +137,14 @@ async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
         *(int, str, int, bytes),
         *(int | None, bytes | None, bytes | None, int | None),
     )
+    erased = await _read_erasures(store, lowest, upper)
     rows: dict[int, list[tuple[str, Sequence[Any]]]] = {}
     for table, sql in _ROWS.items():
         for values in await store.read(sql, (lowest, upper)):
-            rows.setdefault(values[INDEX_COLUMN[table]], []).append((table, values))
+            index = values[INDEX_COLUMN[table]]
+            gone = erased.get(index) if table == "report" else None
+            whole = _as_accepted(values, gone) if gone else values
+            rows.setdefault(index, []).append((table, whole))
     return Page(
         first=first,
         end=end,
@@ -147,6 +154,29 @@ async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
         heads=_typed(await store.read(_HEADS, (lowest, upper)), int, str),
         rows=rows,
     )
+
+
+async def _read_erasures(store: Store, first: int, end: int) -> dict[int, list[tuple[Any, ...]]]:
+    """What was deleted of the reports accepted from `first` up to `end`, in order, by report."""
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for row in _typed(await store.read(_ERASURES, (first, end)), int, int, bytes, bytes):
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def _as_accepted(values: Sequence[Any], erased: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+    """A report's row with the digest of the bytes that it had when it was accepted.
+
+    What is left must be what the last entry left that deleted something, and each of those must
+    have found what the one before it left. Raises `BrokerFault` "journal-damaged".
+    """
+    *others, raw = values
+    digest = hashlib.sha256(raw if isinstance(raw, bytes) else b"").digest()
+    for index, by, before, after in reversed(erased):
+        if after != digest or by <= index:
+            raise damaged(index, "what is left of its report is not what was left")
+        digest = before
+    return (*others, Digest(digest))
 
 
 async def _read_channels(store: Store) -> list[tuple[str, int]]:

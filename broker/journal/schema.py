@@ -44,6 +44,11 @@ DDL: Final = (
         report_idx INTEGER NOT NULL, nation TEXT NOT NULL, portion INTEGER NOT NULL,
         idx INTEGER NOT NULL, PRIMARY KEY(report_idx, nation, portion)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX release_by_entry ON release(idx)",
+    # digests of a report's stored bytes before and after an entry deleted parts of them
+    """CREATE TABLE erasure(
+        report_idx INTEGER NOT NULL, idx INTEGER NOT NULL, before BLOB NOT NULL,
+        after BLOB NOT NULL, PRIMARY KEY(report_idx, idx)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX erasure_by_entry ON erasure(idx)",
     """CREATE TABLE attachment(
         identity TEXT NOT NULL, portion INTEGER NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL,
         length INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -72,6 +77,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     "report": ("idx", "id", "identity", "originator", "signer", "created", "raw"),
     "statement": ("idx", "identity", "nation", "seq", "raw"),
     "release": ("report_idx", "nation", "portion", "idx"),
+    "erasure": ("report_idx", "idx", "before", "after"),
     "attachment": ("identity", "portion", "id", "sha256", "length", "received"),
 }
 """Tables that a record may add rows to, with their columns. Rows are new or it is an error."""
@@ -80,6 +86,7 @@ INSERTS: Final[dict[str, str]] = {
     "report": "INSERT INTO report VALUES(?,?,?,?,?,?,?)",
     "statement": "INSERT INTO statement VALUES(?,?,?,?,?)",
     "release": "INSERT INTO release VALUES(?,?,?,?)",
+    "erasure": "INSERT INTO erasure VALUES(?,?,?,?)",
     "attachment": "INSERT INTO attachment VALUES(?,?,?,?,?,?)",
 }
 
@@ -93,8 +100,13 @@ CHANGES: Final[dict[str, str]] = {
     "denial.drop": "DELETE FROM denial WHERE channel = ? AND asker = ? AND body = ?",
     # index of the erasure's own entry, then the slot's place (`place`)
     "view.erase": "UPDATE view SET opening = NULL, body = NULL, erased = ? WHERE at = ?",
+    # what is left of a report's bytes, then the report's index; goes with a row of `erasure`
+    "report.erase": "UPDATE report SET raw = ? WHERE idx = ?",
 }
 """What a record may change in place, carried out in the order of the records, after all rows."""
+
+ERASING: Final = frozenset({"view.erase", "report.erase"})
+"""Changes after which the old bytes must not stay readable in the write-ahead log."""
 
 PROGRESS: Final[dict[str, str]] = {
     # member, name, position

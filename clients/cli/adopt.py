@@ -1,5 +1,6 @@
 """`tearline policy adopt|countersign|guarantee`: sign a nation's rules, alone or together."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def adopt(
     Example: tearline policy adopt policies/KEN --as kit/KEN/officer
     """
     loaded = load(identity)
-    texts = policy_folder.nation_texts(folder)
+    texts = _texts(folder, loaded.nation)
 
     async def work() -> tuple[Spoken, ...]:
         async with Officer(loaded) as officer:
@@ -120,7 +121,7 @@ def guarantee(
     """
     loaded = load(identity)
     by = () if root is None else _root(load(root), loaded)
-    text = policy_folder.nation_texts(folder).get(GUARANTEES, "")
+    text = _texts(folder, loaded.nation).get(GUARANTEES, "")
     output.confirm(f"Publish the guarantees of {folder.name}?", yes=yes or json)
 
     async def work() -> tuple[Spoken, ...]:
@@ -132,6 +133,13 @@ def guarantee(
             return await officer.guarantee(text, by)
 
     _show(run_async(work), "guaranteed", json=json)
+
+
+def _texts(folder: Path, nation: str) -> Mapping[str, str]:
+    if (folder / nation).is_dir():
+        detail = f"{folder.name} holds nations' folders; name {folder.name}/{nation}"
+        raise Malformed("bad-input", detail)
+    return policy_folder.nation_texts(folder)
 
 
 def _root(root: Identity, officer: Identity) -> tuple[Signer, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import Auditor, Verdict
-from clients.cli import evidence, output
+from clients.cli import asking, evidence, output
 from clients.cli.common import Json, load, run_async
 from clients.cli.evidence import Charter, MaybeAs
 from wire.errors import Malformed
@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Verify and read your nation's hist
 
 
 evidence.register(app)
+asking.register(app)
 
 
 @app.callback()
@@ -66,7 +67,8 @@ def fields(verdict: Verdict) -> dict[str, Any]:
         "newest": verdict.newest_ms,
         "by_type": dict(verdict.by_type),
         "shared": [
-            {"originator": a, "to": b, "reports": n} for (a, b), n in sorted(verdict.shared.items())
+            {"originator": a, "to": b, "reports": n, "shown": verdict.shown.get((a, b), 0)}
+            for (a, b), n in sorted(verdict.shared.items())
         ],
     }
 
@@ -84,6 +86,10 @@ def show(verdict: Verdict) -> None:
         output.say(f"  {verdict.erased} views were erased; their proofs hold")
     rows = [(kind, str(count)) for kind, count in sorted(verdict.by_type.items())]
     output.table("What happened", ("entry", "count"), rows)
-    shared = [(a, b, str(n)) for (a, b), n in sorted(verdict.shared.items())]
+    shown = verdict.shown
+    shared = [
+        (a, b, str(n), str(shown.get((a, b), ""))) for (a, b), n in sorted(verdict.shared.items())
+    ]
     if shared:
-        output.table("Who shared what with whom", ("originator", "recipient", "reports"), shared)
+        columns = ("originator", "recipient", "reports", "with a part only shown")
+        output.table("Who shared what with whom", columns, shared)

@@ -9,21 +9,39 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic import ValidationError
 
 from clients.cli.common import split
 from clients.draft import AttachmentFile, Draft, Label, Portion
 from wire.errors import Malformed
-from wire.labels import PRECEDENCES, Precedence
+from wire.labels import PRECEDENCES, Precedence, Source
 
 Many = list[str]
 DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
 Obligation = Annotated[
     Many, typer.Option("--obligation", help="What a reader's client must keep: WATERMARK.")
 ]
+Supersedes = Annotated[
+    str | None, typer.Option("--supersedes", help="Your report that this one replaces.")
+]
+DerivedFrom = Annotated[
+    Many,
+    typer.Option("--derived-from", help="A source: REPORT:PORTION, as `fetch --json` names them."),
+]
+Consent = Annotated[
+    Many,
+    typer.Option("--consent", help="A source's originator's consent: the statement's identity."),
+]
 EXPIRES_HOURS_MAX: Final = 100 * 366 * 24  # a century: what is longer is a slip of the finger
+ExpiresHours = Annotated[
+    int | None,
+    typer.Option(
+        "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
+    ),
+]
 
 
-def describes(
+def describes(  # long: one line for each option
     title: Annotated[str, typer.Option("--title", help="One line.")],
     classification: Annotated[str, typer.Option("--classification", help="SECRET, RESTRICTED, …")],
     release_to: Annotated[
@@ -38,16 +56,14 @@ def describes(
     community: Annotated[Many, typer.Option("--community", help="Readers must belong to it.")] = [],
     obligation: Obligation = [],
     precedence: Annotated[str, typer.Option("--precedence", help="FLASH to ROUTINE.")] = "ROUTINE",
-    expires_hours: Annotated[
-        int | None,
-        typer.Option(
-            "--expires-hours", help="Serving stops after so long.", min=1, max=EXPIRES_HOURS_MAX
-        ),
-    ] = None,
+    expires_hours: ExpiresHours = None,
+    supersedes: Supersedes = None,
     attach: Annotated[list[Path], typer.Option("--attach", help="A file to send along.")] = [],
     portion: Annotated[
         list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
     ] = [],
+    derived_from: DerivedFrom = [],
+    consent: Consent = [],
 ) -> Draft:
     """The draft that the options describe. Raises `Malformed` ("bad-input")."""
     if (text is None) == (file is None):
@@ -62,8 +78,11 @@ def describes(
         caveats=split(caveat),
         communities=split(community),
         obligations=split(obligation),
-        precedence=_precedence(precedence),
+        precedence=precedence_of(precedence),
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
+        supersedes=supersedes,
+        derived_from=[_source(word) for word in split(derived_from)],
+        consents=split(consent),
     )
     return Draft(
         label=label,
@@ -126,13 +145,16 @@ def _portion(path: Path, first: Label) -> Portion:
         raise Malformed("bad-input", f"{path.name}: a portion says classification and release_to")
     label = {k: v for k, v in fields.items() if k in LABEL_KEYS}
     if "precedence" in label:
-        label["precedence"] = _precedence(label["precedence"])
+        label["precedence"] = precedence_of(label["precedence"])
     content = {k: v for k, v in fields.items() if k in CONTENT_KEYS}
     shared = {
         "regions": first.regions,
         "threats": first.threats,
         "precedence": first.precedence,
         "expires": first.expires,
+        "supersedes": first.supersedes,
+        "derived_from": first.derived_from,
+        "consents": first.consents,
     }
     return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)
 
@@ -151,7 +173,17 @@ def _check_forms(name: str, fields: dict[str, Any]) -> None:
             raise Malformed("bad-input", f"{name}: {key} is {kind}")
 
 
-def _precedence(word: str) -> Precedence:
+def _source(word: str) -> Source:
+    report, _, portion = word.partition(":")
+    try:
+        return Source(report=report, portion=portion)
+    except ValidationError as error:
+        detail = "a source is REPORT:PORTION, 64 hex digits each"
+        raise Malformed("bad-input", detail) from error
+
+
+def precedence_of(word: str) -> Precedence:
+    """The precedence, however it is written. Raises `Malformed` ("bad-input")."""
     for precedence in PRECEDENCES:
         if word.upper() == precedence:
             return precedence

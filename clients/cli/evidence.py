@@ -4,11 +4,12 @@
 """
 
 import datetime as dt
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,6 +24,10 @@ from clients.evidence.store import EvidenceStore
 from clients.identity import Identity, read_public
 from wire.errors import Malformed
 from wire.evidence_file import Proven
+
+SHOWN: Final = 16  # hex digits of a name that people see
+
+_DIGEST: Final = re.compile("[0-9a-f]{32,64}")
 
 Charter = Annotated[
     str | None,
@@ -59,7 +64,8 @@ def now_ms() -> int:
 def pull_evidence(identity: As, json: Json = False) -> None:
     """Fetch what is new, verify it, and keep it as your own evidence.
 
-    Goes on where the last pull ended or broke. Example: tearline audit pull --as kit/KEN/auditor
+    Goes on where the last pull ended or broke.
+    Example: tearline audit pull --as kit/KEN/auditor
     """
     loaded = load(identity)
 
@@ -175,8 +181,14 @@ def file_fields(proven: Proven) -> dict[str, Any]:
         "entries": len(proven.entries),
         "erased": sum(entry.view is None for entry in proven.entries),
         "proven": [
-            {"index": e.index, "channel": e.channel, "type": e.type, "time": e.time, "view": e.view}
-            for e in proven.entries
+            {
+                "index": entry.index,
+                "channel": entry.channel,
+                "type": entry.type,
+                "time": entry.time,
+                "view": None if entry.view is None else dict(entry.view),
+            }
+            for entry in proven.entries
             if proven.header.kind == "receipt"
         ],
     }
@@ -197,15 +209,24 @@ def show_file(proven: Proven) -> None:
             f"[green]proven[/green]: {len(proven.entries)} entries of {header.mission}, shown by "
             f"{header.nation}; a receipt says nothing about others"
         )
-        rows = [
-            (str(e.index), e.channel, e.type, moment(e.time), told(e.view)) for e in proven.entries
-        ]
-        output.table("What is proven", ("index", "channel", "entry", "time", "what it says"), rows)
+        for entry in proven.entries:
+            where = f"entry {entry.index} of {entry.channel}, {moment(entry.time)}"
+            output.say(f"\n  [bold]{entry.type}[/bold]  {where}")
+            for name, value in (entry.view or {"erased": "its proof holds"}).items():
+                output.say(f"    {name:14} {output.clean_line(words(value))}")
+        output.say("")
     output.say(f"  journal of {tree.size} entries, root {tree.root.hex()}")
 
 
-def told(view: Any) -> str:
-    """A view in one cell."""
-    if view is None:
-        return "erased"
-    return ", ".join(f"{name} {value}" for name, value in view.items())
+def words(value: Any) -> str:
+    """What a view says, for people: names of 16 bytes and more are cut short, as all commands
+    take them. `--json` has everything.
+    """
+    match value:
+        case Mapping():
+            return "; ".join(f"{name}: {words(each)}" for name, each in value.items())
+        case list() | tuple():
+            return ", ".join(map(words, value)) or "none"
+        case str() if _DIGEST.fullmatch(value):
+            return value[:SHOWN]
+    return str(value)

@@ -1,13 +1,16 @@
 """The command `tearline`: one app of many commands, and the one edge where errors become words."""
 
+import inspect
+import re
 import sys
 from importlib.util import find_spec
+from textwrap import fill
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, officer, reports
+from clients.cli import audit, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -24,23 +27,46 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="Share intelligence without losing control of it."
-    + ("" if FULL else " For kits, members, policies and the demo: install tearline[policy]."),
+    + (
+        ""
+        if FULL
+        else " For kits, members, policies, the demo and exercises: install tearline[policy]."
+    ),
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
-app.add_typer(officer.app, name="officer")
 if FULL:
-    from clients.cli import adopt, analysis, demo, kit, mission, policy
+    from clients.cli import adopt, analysis, demo, exercise, kit, mission, officer, policy, recall
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
     app.add_typer(mission.nation, name="nation")
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")
+    app.add_typer(recall.app, name="recall")
     policy.app.add_typer(analysis.app)
     policy.app.add_typer(adopt.app)
     app.add_typer(policy.app, name="policy")
+    app.add_typer(officer.app, name="officer")
     app.add_typer(demo.app)
+    app.add_typer(exercise.app, name="exercise")
+
+
+def fit(commands: typer.Typer) -> None:
+    """Wrap what follows the first paragraph of every help to a terminal of 80 columns, with the
+    example on a line of its own: typer would show the lines as they stand in the source.
+    """
+    for info in commands.registered_commands:
+        first, _, rest = (inspect.getdoc(info.callback) or "").partition("\n\n")
+        parts = re.split(r"\n\n|\s+(?=Example: )", rest)
+        wrapped = [fill(part, 78, break_on_hyphens=False) for part in parts]
+        info.help = "\n\n".join([first, "\n".join(wrapped)])
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            fit(group.typer_instance)
+
+
+fit(app)
 
 
 def run() -> None:

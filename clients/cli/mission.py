@@ -1,4 +1,4 @@
-"""`tearline serve | member | epoch | recall`: run a mission, and speak for a nation."""
+"""`tearline serve | member | epoch`: run a mission, and speak for a nation."""
 
 import os
 import sys
@@ -10,8 +10,9 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import output
+from clients.cli import ledger, output
 from clients.cli.common import As, Json, Yes, load, new_passphrase, run_async, split
+from clients.cli.spoken import show_spoken
 from clients.officer import Officer, Spoken
 from wire import strict_json
 from wire.bodies import Kind
@@ -25,6 +26,10 @@ KindOption = Annotated[
 nation = typer.Typer(no_args_is_help=True, help="A nation's roots and its way into a mission.")
 member = typer.Typer(no_args_is_help=True, help="Devices and systems of your nation.")
 epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
+
+nation.command("expel")(ledger.nation_expel)
+nation.command("ledger")(ledger.nation_ledger)
+member.command("ledger")(ledger.member_ledger)
 
 
 @app.command()
@@ -62,7 +67,8 @@ def nation_init(
 ) -> None:
     """Make a nation's root keys, on a machine that is kept offline, and its first statement.
 
-    The charter, or an admission by the other nations, names the identity that is printed.
+    The charter, or an admission by the other nations, names the identity that is
+    printed.
     Example: tearline nation init roots/SEN --mission MINUSX --nation SEN
     """
     statement = kit.create_root(
@@ -114,7 +120,8 @@ def member_add(
 ) -> None:
     """Vouch for a new member, and grant it what it may read. Compare its name by voice first.
 
-    Example: tearline member add laptop/card.json --as kit/KEN/officer --clearance SECRET
+    Example: tearline member add laptop/card.json --as kit/KEN/officer
+    --clearance SECRET
     """
     loaded = load(identity)
     kind, public = kit.read_card(card)
@@ -126,7 +133,7 @@ def member_add(
                 public, kind, clearance=clearance, communities=split(community)
             )
 
-    _show(run_async(work), json=json)
+    show_spoken(run_async(work), json=json)
 
 
 @member.command("revoke")
@@ -139,7 +146,9 @@ def member_revoke(
 ) -> None:
     """Revoke a member at once: its open streams end, and a new epoch opens without it.
 
-    Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer --reason "device lost"
+    Prints its ledger: what it may hold, and the proof that it is sent nothing any more.
+    Example: tearline member revoke kit/KEN/analyst --as kit/KEN/officer
+    --reason "device lost"
     """
     kid = kit.kid_of(who)
     output.confirm(f"Revoke {kid}?", yes=yes or json)
@@ -149,7 +158,8 @@ def member_revoke(
         async with Officer(loaded) as officer:
             return await officer.revoke(kid, reason)
 
-    _show(run_async(work), json=json)
+    show_spoken(run_async(work), json=json)
+    ledger.show(ledger.member_leaves(loaded, kid), json=json)
 
 
 @nation.callback()
@@ -213,30 +223,7 @@ def epoch_rotate(
         async with Officer(loaded) as officer:
             return await officer.rotate(life=days * 86_400)
 
-    _show(run_async(work), json=json)
-
-
-@app.command()
-def recall(
-    report: Annotated[str, typer.Argument(help="The report's identity, 64 hex digits.")],
-    identity: As,
-    reason: Annotated[str, typer.Option("--reason")],
-    yes: Yes = False,
-    json: Json = False,
-) -> None:
-    """Take a report back: the broker stops serving it at the next event.
-
-    Who was sent it before still has it: `tearline audit verify` says who that is.
-    Example: tearline recall 3f…e1 --as kit/KEN/officer --reason "source at risk"
-    """
-    output.confirm(f"Recall {report[:16]}…?", yes=yes or json)
-    loaded = load(identity)
-
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.recall(report, reason)
-
-    _show(run_async(work), json=json)
+    show_spoken(run_async(work), json=json)
 
 
 def _kind(word: str) -> Kind:
@@ -244,16 +231,3 @@ def _kind(word: str) -> Kind:
         if word == kind:
             return kind  # type: ignore[no-any-return]
     raise Malformed("bad-input", f"a member is one of {', '.join(get_args(Kind))}")
-
-
-def _show(spoken: tuple[Spoken, ...], *, json: bool) -> None:
-    for statement in spoken:
-        if json:
-            output.line(
-                {"type": statement.type, "identity": statement.identity, "index": statement.index}
-            )
-        else:
-            output.say(
-                f"[green]stands[/green] {statement.type} at {statement.index} "
-                f"[dim]{statement.identity[:16]}[/dim]"
-            )

@@ -79,7 +79,8 @@ def test(
 ) -> None:
     """Run cases against the policies: outcome, rules and alarms must be as they say.
 
-    Example: tearline policy test policies/examples --cases policies/cases/KEN.json
+    Example: tearline policy test policies/examples
+    --cases policies/cases/KEN.json
     """
     world = policy_folder.World.read(folder, mission, registry)
     book = world.book()

@@ -15,13 +15,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from clients.cli import display as screen
 from clients.cli import output
 from clients.cli.common import As, Json, load, run_async, split
-from clients.cli.draft_options import takes_draft
+from clients.cli.draft_options import precedence_of, takes_draft
 from clients.delivery import Unsupported
 from clients.draft import Draft
 from clients.explained import Preview
 from clients.identity import Identity
 from clients.offline import open_file
-from clients.publisher import Publisher, Receipt
+from clients.publisher import NotUploaded, Publisher, Receipt
 from clients.received import Notable, Unopened
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
@@ -41,8 +41,9 @@ Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.i
 def preview(identity: As, draft: Draft, json: Json = False) -> None:
     """Who would be able to read this, who not and why. Nothing is sent but the labels.
 
-    Example: tearline preview --as kit/KEN/system --title "Road closed" --text "…"
-    --classification RESTRICTED --release-to GBR,FRA --region KE --threat infrastructure.transport
+    Example: tearline preview --as kit/KEN/system --title "Road closed"
+    --text "…" --classification RESTRICTED --release-to GBR,FRA --region KE
+    --threat infrastructure.transport
     """
     loaded = load(identity)
 
@@ -77,9 +78,10 @@ def publish(
 ) -> None:
     """Seal a report, post it, and print the receipt that the journal proves.
 
-    Example: tearline publish --as kit/KEN/system --title "IED found" --file report.txt
-    --classification SECRET --release-to GBR --region KE --threat explosive.ied_emplaced
-    --precedence FLASH --attach photo.jpg --portion source.toml
+    Example: tearline publish --as kit/KEN/system --title "IED found"
+    --file report.txt --classification SECRET --release-to GBR --region KE
+    --threat explosive.ied_emplaced --precedence FLASH --attach photo.jpg
+    --portion source.toml
     """
     if save is not None and (save.is_dir() or not save.parent.is_dir()):
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
@@ -99,10 +101,18 @@ def publish(
             async with Publisher(loaded) as publisher:
                 return await publisher.publish(draft, progress)
 
-    receipt = run_async(work)
+    missing: NotUploaded | None = None
+    try:
+        receipt = run_async(work)
+    except NotUploaded as error:
+        receipt, missing = error.receipt, error
     _show_receipt(receipt, json=json)
+    if draft.label.supersedes is not None and not json:
+        output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
         save.write_bytes(receipt.raw)
+    if missing is not None:
+        raise missing
 
 
 def _show_receipt(receipt: Receipt, *, json: bool) -> None:
@@ -154,7 +164,7 @@ def fetch(
             async for received in subscriber.fetch(
                 regions=split(region),
                 threats=split(threat),
-                precedence=split(precedence),
+                precedence=[precedence_of(word) for word in split(precedence)],
                 again=again,
                 notice=_notice,
             ):
@@ -198,7 +208,7 @@ def watch(
             async for received in subscriber.watch(
                 regions=split(region),
                 threats=split(threat),
-                precedence=split(precedence),
+                precedence=[precedence_of(word) for word in split(precedence)],
                 name=name,
                 notice=_notice,
             ):
@@ -217,7 +227,7 @@ def open_(
 ) -> None:
     """Open a sealed report from a file, without any network.
 
-    The keys that were known when this identity last followed the mission are used.
+    The keys that were known when this identity last followed the mission count.
     Example: tearline open report.tlr --as kit/GBR/analyst
     """
     if not path.is_file():
@@ -239,14 +249,25 @@ async def _show(received: Received, identity: Identity, *, display: bool, json: 
     if display:
         await screen.show(received.report, identity, time.time())
     elif json:
-        output.line(output.report_fields(received.report, asdict(received.proof)))
+        amended = {
+            "supersedes": sorted(received.supersedes),
+            "superseded_by": received.superseded_by,
+        }
+        output.line({**output.report_fields(received.report, asdict(received.proof)), **amended})
     else:
         output.show_report(received.report, asdict(received.proof))
+        for old in sorted(received.supersedes):
+            output.say(f"  [dim]takes the place of report {old[:16]}[/dim]")
+        if received.superseded_by is not None:
+            output.say(f"  [yellow]superseded by report {received.superseded_by[:16]}[/yellow]")
 
 
 def _notice(what: Notable) -> None:
     """Say beside the reports what did not open, what is held back, and what is tried again."""
-    if isinstance(what, Unopened):
+    if isinstance(what, Unopened) and what.reason.slug == "recalled":
+        text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
+        text += "what was kept here is destroyed, and so must be every other copy"
+    elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"
     elif isinstance(what, Unsupported):
         lacks = ", ".join(what.lacks)

@@ -34,6 +34,7 @@ class Stage:
 
     folder: Path
     passphrase: str
+    nations: tuple[str, ...]
 
     def identity(self, nation: str, kind: str) -> Identity:
         """One member's identity."""
@@ -41,11 +42,7 @@ class Stage:
 
 
 def build(folder: Path) -> Stage:
-    """A mission of five nations, each with its own keys, clearances and policies.
-
-    The keys guard nothing, so the passphrase is stretched cheaply.
-    """
-    passphrase = secrets.token_urlsafe(16)
+    """A mission of five nations, each with its own keys, clearances and policies."""
     plan = Plan(
         mission=MISSION,
         nations=NATIONS,
@@ -54,8 +51,16 @@ def build(folder: Path) -> Stage:
         clearances=CLEARANCES,
         policies=_policies(),
     )
+    return founded(folder, plan)
+
+
+def founded(folder: Path, plan: Plan) -> Stage:
+    """Any mission in a fresh folder. Its keys are made here and guard nothing, so the passphrase is
+    stretched cheaply.
+    """
+    passphrase = secrets.token_urlsafe(16)
     kit.create(folder, plan, passphrase, now=int(time.time()), cost=CHEAP, port=0)
-    return Stage(folder, passphrase)
+    return Stage(folder, passphrase, plan.nations)
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +86,7 @@ async def _ready(stage: Stage, process: Process) -> None:
     with anyio.move_on_after(START_WITHIN):
         while process.returncode is None:
             if address.exists():
-                identity = stage.identity(NATIONS[0], "system")
+                identity = stage.identity(stage.nations[0], "system")
                 with contextlib.suppress(BrokerFault):
                     async with Session(identity) as session:
                         await session.transport.get("/readyz")

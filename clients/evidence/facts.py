@@ -5,7 +5,7 @@ counted, and the questions do not guess what they mean.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from wire.prove import VerifiedEntry
@@ -23,18 +23,27 @@ OUTCOMES: Final = {
     "report.accepted": "accepted",
     "report.refused": "refused",
     "release": "released",
-    "denied": "denied",
 }
+DENIAL: Final = (
+    *("report", "originator", "to", "reader", "kind", "how", "purpose", "because", "outcome"),
+    *("first", "last", "times"),
+)
+"""What a denial says of itself (protocol 14); its rules stand beside."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The rows of one entry. Portions: (index, label digest, nation, outcome)."""
+    """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are our
+    reports that a derived one draws on, `banners` the markings of what was released.
+    """
 
     fact: Row
     rules: tuple[tuple[str, str], ...] = ()
     policies: tuple[tuple[str, str], ...] = ()
-    portions: tuple[tuple[int, str, str, str], ...] = field(default=())
+    portions: tuple[tuple[int, str, str, str], ...] = ()
+    denials: tuple[Row, ...] = ()
+    drawn: tuple[tuple[str], ...] = ()
+    banners: tuple[tuple[str], ...] = ()
 
 
 def facts(entry: VerifiedEntry) -> Facts:
@@ -43,7 +52,7 @@ def facts(entry: VerifiedEntry) -> Facts:
     found = {
         "report": _text(view, "report"),
         "originator": _originator(entry, view),
-        "recipient": _text(view, "to") or _text(view, "recipient"),
+        "recipient": _text(view, "to"),
         "actor": _text(view, "reader") or _text(view, "signer"),
         "outcome": OUTCOMES.get(entry.type),
         "slug": _text(view, "slug"),
@@ -51,14 +60,29 @@ def facts(entry: VerifiedEntry) -> Facts:
         "statement": _text(view, "statement"),
         "author": _text(view, "nation") if entry.type == "statement" else None,
         "spoke": _text(view, "type") if entry.type == "statement" else None,
-        "detail": _text(view, "use") or _text(view, "name") or _text(view, "version"),
+        "detail": _detail(view),
     }
     return Facts(
         tuple(found[name] for name in FACTS),
         tuple((layer, rule) for layer, rules in _map(view, "rules") for rule in _list(rules)),
         tuple((layer, str(named)) for layer, named in _map(view, "policies")),
         tuple(_portions(view)) if entry.type == "report.accepted" else (),
+        tuple(map(_denial, _objects(view, "denials"))),
+        tuple((source,) for source in _list(view.get("sources"))),
+        tuple((_text(m, "banner") or "",) for m in _objects(view, "marked")),
     )
+
+
+def _detail(view: View) -> str | None:
+    """What else there is to say in a word."""
+    nations = _list(view.get("nations"))
+    named = _text(view, "use") or _text(view, "name") or _text(view, "version")
+    return ", ".join(nations) or named
+
+
+def _denial(view: View) -> Row:
+    rules = [f"{layer}: {r}" for layer, rules in _map(view, "rules") for r in _list(rules)]
+    return (*(_plain(view.get(name)) for name in DENIAL), "; ".join(rules) or None)
 
 
 def _originator(entry: VerifiedEntry, view: View) -> str | None:
@@ -69,12 +93,19 @@ def _originator(entry: VerifiedEntry, view: View) -> str | None:
 
 
 def _portions(view: View) -> Iterator[tuple[int, str, str, str]]:
-    portions = view.get("portions")
-    for portion in portions if isinstance(portions, list) else []:
-        if isinstance(portion, dict):
-            index, label = _number(portion, "index"), _text(portion, "label")
-            for nation, outcome in _map(portion, "nations"):
-                yield (-1 if index is None else index), label or "", nation, str(outcome)
+    for portion in _objects(view, "portions"):
+        index, label = _number(portion, "index"), _text(portion, "label")
+        for nation, outcome in _map(portion, "nations"):
+            yield (-1 if index is None else index), label or "", nation, str(outcome)
+
+
+def _objects(view: View, name: str) -> list[View]:
+    value = view.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int) else None
 
 
 def _map(view: View, name: str) -> list[tuple[str, object]]:

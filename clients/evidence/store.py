@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.facts import FACTS, facts
+from clients.evidence.facts import DENIAL, FACTS, facts
 from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
@@ -28,6 +28,7 @@ from wire.prove import Trust, VerifiedEntry
 VERSION: Final = "1"
 FILE: Final = "evidence.sqlite3"
 
+_DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
 SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tree(
@@ -53,6 +54,9 @@ CREATE TABLE IF NOT EXISTS policy(channel TEXT, count INTEGER, layer TEXT, state
 CREATE TABLE IF NOT EXISTS portion(
   channel TEXT, count INTEGER, part INTEGER, label TEXT, nation TEXT, outcome TEXT
 ) STRICT;
+CREATE TABLE IF NOT EXISTS denial(channel, count, {_DENIAL}, rules);
+CREATE TABLE IF NOT EXISTS drawn(channel TEXT, count INTEGER, source TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS banner(channel TEXT, count INTEGER, banner TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS statement(
   identity TEXT PRIMARY KEY, nation TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL,
   issued INTEGER NOT NULL, head BLOB NOT NULL, body BLOB, signers TEXT NOT NULL
@@ -125,7 +129,7 @@ class EvidenceStore:
 
     def trees(self, order: str = "ORDER BY size") -> Iterator[Tree]:
         """All trees, oldest first."""
-        for size, root, note, proof in self._database.execute(f"SELECT * FROM tree {order}"):  # noqa: S608 - our own words
+        for size, root, note, proof in self._database.execute(f"SELECT * FROM tree {order}"):
             yield Tree(size, root, note, tuple(proof.split()))
 
     def trust(self, channel: str) -> Trust:
@@ -216,6 +220,9 @@ class EvidenceStore:
             ("rule", found.rules),
             ("policy", found.policies),
             ("portion", found.portions),
+            ("denial", found.denials),
+            ("drawn", found.drawn),
+            ("banner", found.banners),
         ):
             for part in parts:
                 marks = ", ".join("?" * (2 + len(part)))

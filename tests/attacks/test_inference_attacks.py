@@ -76,17 +76,10 @@ async def test_an_approval_that_opens_nothing_yet_brings_nothing_again(house: Ho
     before = following.cursor
     reader = house.member(britain.analyst)
     page = await house.broker.pull(reader, Filter(), None, 9)
-    body = {
-        "layer": "release",
-        "report": identity,
-        "portion": report.parse(raw).portions[1].commitment,
-        "to": "GBR",
-        "expires": house.world.clock.now + 3_600,
-    }
-    await house.files(kenya.says("approval", body, by=[kenya.officer.sign]))
+    await house.files(kenya.approves(raw, "GBR", "KEN/officers", index=1))
     assert await following.rest() == []
     assert (await house.broker.pull(reader, Filter(), page.cursor, 9)).releases == ()
-    await house.files(kenya.says("approval", body, by=[second.sign]))
+    await house.files(kenya.approves(raw, "GBR", "KEN/officers", index=1, by=[second.sign]))
     assert await following.rest() == [identity], "now it is more than it was"
     (release,) = (await house.broker.pull(reader, Filter(), page.cursor, 9)).releases
     assert [p.index for p in report.parse(release.report).portions] == [0, 1]

@@ -41,7 +41,7 @@ from wire.notes import (
 )
 from wire.prove import verify_entry
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NATIONS = ("KEN", "GBR")
 

@@ -188,8 +188,9 @@ class Following:
         next_one = asyncio.ensure_future(self.next())
         await asyncio.sleep(0)  # now it is open
         self.house.broker.beat()  # a heartbeat comes when there is nothing else
-        while (event := await next_one).kind == "report":
-            found.append(parse(b64decode(json.loads(event.data)["report"])).identity)
+        while (event := await next_one).kind in {"report", "recall"}:
+            if event.kind == "report":
+                found.append(parse(b64decode(json.loads(event.data)["report"])).identity)
             next_one = asyncio.ensure_future(self.next())
         return found
 

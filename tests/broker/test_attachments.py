@@ -260,3 +260,24 @@ async def test_an_attachment_asks_of_a_client_what_its_portion_asks(house: House
             await downloads(house, france, report, keeps=frozenset(keeps))
     both = frozenset({"DISPLAY", "WATERMARK"})
     assert await downloads(house, france, report, keeps=both) == CONTENT
+
+
+async def test_a_recall_deletes_attachments_whole_and_in_parts(house: House) -> None:
+    """Also what a crash left behind after the recall was journalled."""
+    whole, half = [(await announced(house)).report for _ in range(2)]
+    await uploads(house, whole)
+    sender, total = house.member(house["KEN"].system), len(CONTENT)
+    await house.broker.put_chunk(sender, half, ID, 0, total, CONTENT[:1000])
+    folder = house.folder / "data/attachments"
+    kept = {path: path.read_bytes() for path in folder.iterdir()}
+    assert len(kept) == 2
+    for report in (whole, half):
+        recall = {"report": report, "reason": "wrong"}
+        await house.files(house["KEN"].says("report.recall", recall))
+    assert list(folder.iterdir()) == []
+    work = house.broker.put_chunk(sender, half, ID, 1000, total, CONTENT[1000:2000])
+    assert await slug(work) == "not-found"
+    for path, data in kept.items():
+        path.write_bytes(data)
+    await house.restarts()
+    assert list(folder.iterdir()) == []

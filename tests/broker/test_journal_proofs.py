@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from broker.journal import Record
+from broker.journal.evidence import _NAMED
 from broker.journal.nodes import inclusion_proofs
 from tests.broker.journal_world import (
     CHANNELS,
@@ -203,3 +204,11 @@ def _unpacked(bundle: bytes) -> list[bytes]:
         leaves.append(bundle[2:end])
         bundle = bundle[end:]
     return leaves
+
+
+async def test_proving_named_entries_never_reads_the_rest_of_the_chain(world: World) -> None:
+    """Else a reader who comes back costs more with every report that there ever was."""
+    async with world.journal() as journal:
+        plan = await journal._store.read(f"EXPLAIN QUERY PLAN {_NAMED}", ("[1]", "GBR"))
+        steps = [step for *_, step in plan]
+        assert "SEARCH link USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in steps, steps

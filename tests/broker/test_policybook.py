@@ -11,7 +11,6 @@ from policies.decide import Outcome
 from policies.facts import Circumstances, Recipient, ReportFacts
 from tests import charter_words
 from tests.coalition import Coalition
-from wire import bodies
 from wire.directory import Directory
 from wire.errors import Malformed
 from wire.statements import Statement
@@ -222,52 +221,6 @@ def _no(nation: str) -> str:
         f'@id("{nation}/no")\n@says("No.")\n'
         f'forbid (principal in Nation::"{nation}", action == Action::"accept", resource);'
     )
-
-
-# -- approvals
-
-
-def test_approvals_count_in_the_layer_of_those_who_signed(world: Coalition) -> None:
-    case = ("ab" * 32, "cd" * 32, "GBR")
-    now = world.clock.now
-
-    def sign(nation: str, layer: str, expires: int = now + 60, **how: Any) -> None:
-        body = bodies.Approval(
-            salt="00" * 16,
-            layer=layer,  # type: ignore[arg-type]
-            report=case[0],
-            portion=case[1],
-            to=case[2],
-            expires=expires,
-        )
-        world[nation].says("approval", body, **how)
-
-    assert standing(world).approvals_of(case, now) == {}
-    sign("KEN", "release")
-    sign("KEN", "release")  # the same officer again is no second one
-    sign("GBR", "release")
-    sign("KEN", "handle")
-    sign("GBR", "handle")
-    sign("FRA", "carry", now)
-    found = standing(world)
-    assert found.approvals_of(case, now) == {
-        ("release", "KEN"): 1,
-        ("release", "GBR"): 1,
-        ("handle", "COALITION"): 2,
-    }
-    assert found.approvals_of((case[0], case[1], "FRA"), now) == {}
-    assert found.approvals_of(case, now + 60) == {}
-    kenya = world["KEN"]
-    kenya.enlists("other", "officer")
-    kenya.delegates("release", kenya.officer, kenya.other)
-    both = [kenya.officer.sign, kenya.other.sign]
-    sign("KEN", "release", by=both)
-    sign("KEN", "handle", by=both)
-    found = standing(world)
-    assert found.approvals_of(case, now)["release", "KEN"] == 2
-    assert found.approvals_of(case, now)["handle", "COALITION"] == 2, "a nation counts once"
-    kenya.revokes(kenya.officer, by=[kenya.officer.sign])
-    assert standing(world).approvals_of(case, now)["release", "KEN"] == 1
 
 
 def test_rulings_name_the_lowest_verdict_of_each_layer(world: Coalition) -> None:

@@ -280,21 +280,12 @@ async def test_a_referred_report_is_released_once_an_officer_has_signed(house: H
     raw = kenya.seals(release_to="GBR")
     receipt = await house.submits(raw)
     assert await house.pulls(analyst) == []
-    portion = (await house.broker.fetch(house.member(kenya.analyst), receipt.report)).report
-    body = {
-        "layer": "release",
-        "report": receipt.report,
-        "portion": house.world.reads(portion, "KEN").portions[0].frame.commitment,
-        "to": "GBR",
-        "expires": house.world.clock.now + 3_600,
-    }
     twin = await house.submits(kenya.seals(release_to="GBR"))
     # Another nation's officers, and other layers, do not count.
-    await house.files(house["GBR"].says("approval", body))
-    await house.files(kenya.says("approval", {**body, "layer": "accept"}))
-    await house.files(kenya.says("approval", {**body, "to": "FRA"}))
+    await house.files(house["GBR"].approves(raw, "GBR", layer="accept"))
+    await house.files(kenya.approves(raw, "GBR", "KEN/officer", layer="handle"))
     assert await house.pulls(analyst) == []
-    await house.files(kenya.says("approval", body))
+    await house.files(kenya.approves(raw, "GBR", "KEN/officer"))
     assert await house.pulls(analyst) == [receipt.report]
     assert await refusal(house, analyst, twin.report) == ("not-found", ""), "it was for one report"
     await house.restarts()

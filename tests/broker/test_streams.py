@@ -231,6 +231,7 @@ async def test_a_tightened_policy_and_a_recall_count_for_what_already_waits(hous
     following = await house.follows(house["GBR"].analyst)
     assert await following.report() == first
     await house.files(kenya.says("report.recall", {"report": second, "reason": "wrong"}))
+    assert (await following.next()).kind == "recall"
     assert await following.report() == third
     await sent(house)
     nothing = (
@@ -358,18 +359,10 @@ async def test_an_approved_report_comes_on_the_open_stream_and_after_a_resume(ho
     receipt = await house.submits(raw)
     following = await house.follows(house["GBR"].analyst)
     assert await following.rest() == []
-    release = await house.fetches(kenya.analyst, receipt.report)
-    body = {
-        "layer": "release",
-        "report": receipt.report,
-        "portion": house.world.reads(release.report, "KEN").portions[0].frame.commitment,
-        "to": "GBR",
-        "expires": house.world.clock.now + 3_600,
-    }
     waiting = asyncio.ensure_future(following.report())
     await asyncio.sleep(0)
     cursor = following.cursor
-    await house.files(kenya.says("approval", body))
+    await house.files(kenya.approves(raw, "GBR", "KEN/officer"))
     assert await waiting == receipt.report
     await following.closes()
     again = await house.follows(house["GBR"].analyst, cursor=cursor)

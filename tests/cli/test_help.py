@@ -1,6 +1,7 @@
 """Every command says what it does, and shows how."""
 
 import re
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -10,7 +11,7 @@ from tests.cli.terminal import here
 
 
 def commands() -> set[str]:
-    """Every command by its words, groups left out."""
+    """Every command by its words; of groups those that do something without a further word."""
     found, waiting = set(), {"": get_command(main.app)}
     while waiting:
         name, command = waiting.popitem()
@@ -18,16 +19,21 @@ def commands() -> set[str]:
         if inner is None:
             found.add(name)
         else:
-            waiting |= {f"{name} {word}".strip(): each for word, each in inner.items()}
+            waiting |= {
+                name if each.hidden else f"{name} {word}".strip(): each
+                for word, each in inner.items()
+            }
     return found
 
 
 def test_the_commands_that_others_rely_on_are_there() -> None:
     promised = {
         *("kit create", "serve", "preview", "publish", "fetch", "watch", "open", "recall", "demo"),
+        *("recall status", "recall confirm"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
         *("policy adopt", "audit verify", "officer denials"),
+        *("exercise run", "exercise list", "exercise check"),
     }
     assert promised <= commands()
 
@@ -41,8 +47,18 @@ def test_its_help_shows_an_example(name: str) -> None:
     assert f"Example: tearline {name} " in text
 
 
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_its_help_is_not_broken_on_a_narrow_terminal(name: str) -> None:
+    """Whatever the source's lines are: typer breaks none that is too long where it should."""
+    command: Any = get_command(main.app)
+    for word in name.split():
+        command = command.commands[word]
+    _, _, rest = command.help.partition("\n\n")
+    assert [line for line in rest.splitlines() if len(line) > 78] == []
+
+
 @pytest.mark.parametrize(
-    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer"]
+    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall"]
 )
 def test_a_group_alone_shows_its_commands(name: str) -> None:
     said = here(*name.split())

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Said, here, label, tearline
-from tests.pilot import Pilot
+from tests.pilot import ROOT, Pilot
+
+pytestmark = pytest.mark.slow
 
 Words = tuple[str | Path, ...]
 TEXT = ("--title", "Ambush", "--text", "Two vehicles.")
@@ -347,10 +349,18 @@ def test_a_revoked_member_publishes_nothing(house: House, tmp_path: Path) -> Non
     is_refused(house, words, "unsigned-request", "stands no more")
 
 
+def test_the_wrong_one_of_two_policy_folders_is_told_from_the_right_one(house: House) -> None:
+    """Rules are checked for all nations together, and adopted by one."""
+    folder = ROOT / "policies/examples"
+    words = "KEN is one nation's folder; name the folder that holds it"
+    is_refused(house, ("policy", "lint", folder / "KEN"), "bad-input", words)
+    words = "examples holds nations' folders; adopt examples/KEN"
+    is_refused(house, ("policy", "adopt", folder, *_officer(house)), "bad-input", words)
+
+
 # -- files that do not open
 
 
-@pytest.mark.slow
 def test_a_report_file_that_does_not_open(house: House, tmp_path: Path) -> None:
     raw = house.sealed().read_bytes()
     path = tmp_path / "a.tlr"
@@ -426,7 +436,6 @@ def test_the_broker_is_not_running(tmp_path: Path) -> None:
         assert here(*words, "--json").row["error"] == "unreachable"
 
 
-@pytest.mark.slow
 def test_a_broker_that_does_not_start(tmp_path: Path) -> None:
     pilot = Pilot.laid_out("KEN", "GBR", "FRA", folder=tmp_path)
     home = pilot.folder / "broker"

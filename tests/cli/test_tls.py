@@ -32,13 +32,16 @@ def test_publish_and_fetch_over_tls(pilot: Pilot, tmp_path: Path) -> None:
         sent = here("publish", "--as", pilot.folder / "KEN/system", *DRAFT, "--json")
         assert (sent.code, sent.row["error"]) == (1, "unreachable"), "nobody vouches for it"
         said = here("publish", "--as", pilot.folder / "KEN/system", *DRAFT)
-        assert said.err.startswith("refused: the broker cannot be reached")
+        assert said.err.startswith("refused: the broker cannot be reached: its certificate is not ")
+        assert "self-signed certificate" in said.err
+        assert "as `ca_file`" in said.err
         assert said.err.count("\n") == 1
 
         other = write_certificate(tmp_path / "other")
         trust(pilot, "KEN/system", other)
         said = here("publish", "--as", pilot.folder / "KEN/system", *DRAFT, "--json")
         assert (said.code, said.row["error"]) == (1, "unreachable"), "somebody else does"
+        assert "its certificate is not believed" in said.row["detail"]
         trust(pilot, "KEN/system", tmp_path / "nowhere.pem")
         said = here("publish", "--as", pilot.folder / "KEN/system", *DRAFT, "--json")
         assert (said.code, said.row["error"]) == (1, "bad-identity")

@@ -169,3 +169,20 @@ async def test_a_file_that_travelled_opens_only_where_its_duties_are_kept(pilot:
         with refused("obligation-unsupported"):
             open_file(device, raw, keeps=keeps)
     assert open_file(device, raw, keeps=("DISPLAY", "NO PRINT")).title == "as a file"
+
+
+async def test_auditors_of_both_sides_tell_what_was_shown_from_what_was_released(
+    tmp_path: Path,
+) -> None:
+    with Pilot.of(*NATIONS, folder=tmp_path, policies=POLICIES) as pilot:
+        await publish(pilot, two_parts("UG"))
+        await publish(pilot, draft("only to look", {"GBR"}, display_to={"FRA"}, regions={"UG"}))
+        await publish(pilot, draft("to keep", {"FRA"}, regions={"UG"}))
+        async with pilot.subscriber("FRA", keeps=SHOWS) as client:
+            assert len([r async for r in client.fetch()]) == 3
+        for nation in ("KEN", "FRA"):
+            async with pilot.auditor(nation) as auditor:
+                verdict = await auditor.verify()
+            assert verdict.findings == ()
+            assert verdict.shared[("KEN", "FRA")] == 3
+            assert verdict.shown == {("KEN", "FRA"): 2}

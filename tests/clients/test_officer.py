@@ -14,7 +14,7 @@ from tests.pilot import Pilot, draft, open_policy, permit_all
 from tests.refusal import refused
 from wire import statements
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NATIONS = ("KEN", "GBR")
 OFFICER_FIRST = """@id("KEN/sources")
@@ -111,9 +111,12 @@ async def test_an_approval_opens_one_report_to_one_nation(pilot: Pilot) -> None:
         other = await publisher.publish(draft(caveats={"SOURCE SENSITIVE"}))
         assert one.recipients["GBR"] == "REFER"
         assert not await readable(pilot, one.report)
-        async with pilot.subscriber("KEN") as ours:
-            portion = (await ours.fetch_one(one.report)).report.portions[0].commitment
-        await officer.approve("release", one.report, portion, "GBR", life=3_600)
+        (case,) = [case for case in await officer.queue() if case.report == one.report]
+        assert [rule.id for rule in case.rules] == ["KEN/release-all", "KEN/sources"]
+        assert (case.to, case.needed, case.signed) == ("GBR", 1, 0)
+        assert case.banner == "MINUSX RESTRICTED//KEN//SOURCE SENSITIVE//REL TO KEN, GBR//ORCON"
+        await officer.approve(case, life=3_600)
+        assert one.report not in {case.report for case in await officer.queue()}
     assert await readable(pilot, one.report)
     assert not await readable(pilot, other.report)
 

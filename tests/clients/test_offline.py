@@ -15,7 +15,7 @@ from tests.refusal import refused
 from wire.errors import TearlineError
 from wire.report import parse
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NATIONS = ("KEN", "GBR", "FRA")
 

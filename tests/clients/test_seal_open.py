@@ -256,6 +256,7 @@ def _consent(verified: verify.VerifiedReport, wrap: bytes, to: str = "SEN") -> R
         epoch=key.epoch,
         kid=key.kid,
         wrap=base64_strict.encode(wrap),
+        expires=NOW + 3_600,
     )
 
 

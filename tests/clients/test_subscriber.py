@@ -24,7 +24,7 @@ from tests.pilot import PASSPHRASE, Pilot, draft, free_port, open_policy
 from tests.refusal import refused
 from wire.errors import TearlineError
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NATIONS = ("KEN", "GBR", "FRA")
 POLICIES = {nation: open_policy(nation) for nation in NATIONS}
@@ -76,7 +76,6 @@ def numbered(count: int, **label: Any) -> list[Draft]:
 # -- everything, once
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "place"), [(7, "UG"), (8, "MZ"), (9, "TZ")])
 async def test_whatever_breaks_there_is_no_gap_and_nothing_comes_twice(
     pilot: Pilot, impatient: None, seed: int, place: str
@@ -358,7 +357,6 @@ async def test_a_watch_outlives_the_broker(tmp_path: Path, impatient: None) -> N
 # -- attachments
 
 
-@pytest.mark.slow
 async def test_attachments_arrive_whole_over_a_link_that_breaks(
     pilot: Pilot, impatient: None
 ) -> None:
@@ -379,3 +377,20 @@ async def test_attachments_arrive_whole_over_a_link_that_breaks(
             assert await client.attachment(received, attachment, into) == len(data)
             assert into.getvalue() == data
         assert link.cuts > 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ({"regions": {"Kenya"}}, "the place `Kenya`; did you mean KE Kenya"),
+        ({"threats": {"explosiv"}}, "the threat type `explosiv`; did you mean explosive"),
+    ],
+)
+async def test_a_word_that_the_mission_has_not_is_refused_with_the_one_it_has(
+    pilot: Pilot, wanted: dict[str, Any], meant: str
+) -> None:
+    async with pilot.subscriber("GBR") as subscriber:
+        with refused("unknown-term", meant):
+            await anext(subscriber.fetch(**wanted))
+        with refused("unknown-term", meant):
+            await anext(subscriber.watch(**wanted))

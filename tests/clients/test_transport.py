@@ -137,6 +137,14 @@ async def test_nobody_waits_for_a_broker_that_was_never_there(pilot: Pilot) -> N
         assert time.monotonic() - begun < transport.PAUSES[0]
 
 
+async def test_what_speaks_no_tls_is_not_called_silent(pilot: Pilot) -> None:
+    device = pilot.device("KEN", "analyst")
+    there = {"broker": f"https://127.0.0.1:{pilot.port}"}
+    async with link(replace(device, public=device.public.model_copy(update=there))) as client:
+        with refused("unreachable", "speaks no TLS"):
+            await client.get("/readyz")
+
+
 async def test_a_link_that_held_before_is_tried_again_for_a_while(
     pilot: Pilot, impatient: None
 ) -> None:

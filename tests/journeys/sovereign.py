@@ -4,6 +4,8 @@ What is drawn here is played in a real broker; who sees what is asked as its rea
 """
 
 import asyncio
+import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -226,16 +228,29 @@ class Mission:
 
     async def approves(self, nation: str, layer: str, *case: str) -> bool:
         """An officer of a nation signs a case; says whether the broker took it."""
-        report, portion, to = case
-        expires = self.house.world.clock.now + 3_600
-        body = {"layer": layer, "report": report, "portion": portion, "to": to, "expires": expires}
-        statement = self.house[nation].drafts("approval", body)
+        statement = self.house[nation].drafts("approval", self.yes(nation, layer, *case))
         try:
             await self.house.broker.publish(statement.raw)
         except TearlineError:
             return False
         self.house.world.applies(statement)
         return True
+
+    def yes(self, nation: str, layer: str, report: str, portion: str, to: str) -> dict[str, Any]:
+        """An approval of a case for every rule that the nation's layer has."""
+        text = self.house[nation].layer_text(layer)
+        return {
+            "verdict": "approve",
+            "layer": layer,
+            "report": report,
+            "portion": portion,
+            "to": to,
+            "text": hashlib.sha256(text.encode()).hexdigest(),
+            "rules": sorted(re.findall(r'@id\("([^"]+)"\)', text)),
+            "emergency": False,
+            "reason": "",
+            "expires": self.house.world.clock.now + 3_600,
+        }
 
     async def wants_all(self) -> None:
         """The greedy nation permits everything, and its officers approve everything."""
@@ -260,9 +275,7 @@ class Mission:
 
     async def forges_approval(self, nation: str, held: Held, commitment: str, to: str) -> None:
         """The greedy nation's officer signs in the chain of the originator."""
-        expires = self.house.world.clock.now + 3_600
-        case = {"report": held.identity, "portion": commitment, "to": to}
-        body = {"layer": "release", **case, "expires": expires}
+        body = self.yes(held.originator, "release", held.identity, commitment, to)
         by = [self.house[nation].officer.sign]
         forged = self.house[held.originator].drafts("approval", body, by=by)
         try:

@@ -28,6 +28,8 @@ from tests.journeys.traffic import SENDERS, label
 from tests.pilot import Pilot, open_policy
 from wire.labels import PRECEDENCES
 
+pytestmark = pytest.mark.slow
+
 REBELS = ("GBR", "SEN")
 """Who permits everything: one that sends and reads, and one that takes in little."""
 
@@ -143,7 +145,6 @@ def test_the_model_and_the_broker_decide_alike(before: Pilot) -> None:
         holds()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rebel", REBELS)
 def test_a_nation_that_permits_everything_changes_nothing_that_belongs_to_others(
     missions: dict[str, Pilot], rebel: str
@@ -189,7 +190,6 @@ async def read_by(pilot: Pilot, nation: str) -> set[str]:
         return {received.title async for received in subscriber.fetch()}
 
 
-@pytest.mark.slow
 def test_what_analysts_read_of_others_reports_stays_the_same(missions: dict[str, Pilot]) -> None:
     """The same sealed bytes, posted to all; only the rebel's own analyst may read more."""
     reports = dict(enumerate(some_reports()))

@@ -26,7 +26,7 @@ from tests.journeys.rules import Subscription
 from tests.journeys.traffic import Report
 from tests.pilot import ROOT, BrokerProcess, Pilot, broker_process, wait_until
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 ALL_ROWS = 5_000
 SOME_ROWS = 100
@@ -187,7 +187,6 @@ def killed_when(broker: BrokerProcess, senders: "Worker", lines: int) -> None:
     broker.start()
 
 
-@pytest.mark.slow
 def test_nothing_is_missing_extra_or_twice_when_the_broker_is_killed_in_the_middle(
     tmp_path: Path,
 ) -> None:

@@ -20,6 +20,8 @@ from tests.journeys.sovereign import (
     played,
 )
 
+pytestmark = pytest.mark.slow
+
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 PHASES = (Phase.explicit, Phase.generate)  # a broker an example: shrinking would take hours
 FEW, MANY = 3, 200
@@ -66,7 +68,6 @@ def test_a_nation_cannot_widen_anothers_release(drawn: Plan) -> None:
     played(drawn, nobody_can_widen_what_belongs_to_others)
 
 
-@pytest.mark.slow
 @settings(max_examples=MANY, phases=PHASES, suppress_health_check=QUIET)
 @given(ALL_PLANS)
 def test_a_nation_cannot_widen_anothers_release_whatever_the_policies(drawn: Plan) -> None:

@@ -17,6 +17,8 @@ from policies.observe import observe_circumstances, observe_recipient, observe_r
 from tests.policies.generated import layer_text, request
 from tests.policies.world import MISSION, library, mission, words
 
+pytestmark = pytest.mark.slow
+
 
 def random_book(random: Random) -> PolicyBook:
     """The ready floor, and random layers of everybody else (sometimes one is missing)."""
@@ -83,6 +85,13 @@ def compare(random: Random, requests: int, seen: set[Outcome]) -> int:
 @given(st.integers(0, 2**64))
 def test_remembered_answers_are_cedars_answers(seed: int) -> None:
     compare(Random(seed), 10, set())
+
+
+def test_remembered_answers_are_cedars_answers_in_thousands_of_cases() -> None:
+    seen: set[Outcome] = set()
+    for seed in range(10):
+        compare(Random(seed), 150, seen)
+    assert seen == set(Outcome)
 
 
 @pytest.mark.slow

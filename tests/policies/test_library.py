@@ -36,6 +36,7 @@ READY = {
     "source-sensitive": ("release", "KEN"),
     "embargo": ("release", "KEN"),
     "officer-referral": ("release", "KEN"),
+    "threat-to-life": ("release", "KEN"),
 }
 TAKES_ONLY_AWAY = {"own-nation-only", "region-carve-out", "source-sensitive", "embargo"}
 
@@ -152,6 +153,18 @@ def test_the_ready_intake_limits_do_what_they_say(
     facts = replace(report("GBR", "KEN"), **frozen)  # type: ignore[arg-type]
     reader = analyst("KEN", 4, communities=frozenset(communities))
     assert book.decide(reader, facts, moment(purpose=purpose)).outcome is Outcome[outcome]
+
+
+def test_the_ready_rule_for_a_threat_to_life_asks_two_officers_and_keeps_to_the_list() -> None:
+    book = open_book().with_layer("release", "KEN", library("threat-to-life"))
+    flash = replace(report("KEN", "GBR"), precedence="FLASH", level=LEVELS["TS"])
+
+    def outcome(to: str, approvals: int, precedence: str = "FLASH") -> Outcome:
+        signed = moment(approvals={("release", "KEN"): approvals})
+        return book.decide(analyst(to, 4), replace(flash, precedence=precedence), signed).outcome
+
+    assert [outcome("GBR", n) for n in range(3)] == [*[Outcome.REFER] * 2, Outcome.RELEASE]
+    assert outcome("GBR", 2, "IMMEDIATE") is Outcome.WITHHOLD
 
 
 # -- bundles

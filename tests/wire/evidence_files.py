@@ -15,7 +15,9 @@ SOON = NOON + 3_600_000
 """Milliseconds: when these files are verified."""
 
 
-def said(kind: str, body: Any, *, nation: str = MISSION, seq: int = 0) -> Said:
+def said(
+    kind: str, body: Any, *, nation: str = MISSION, seq: int = 0, scope: str = "mission"
+) -> Said:
     """A statement without signatures."""
     head = {
         "mission": "MINUSX",
@@ -23,7 +25,7 @@ def said(kind: str, body: Any, *, nation: str = MISSION, seq: int = 0) -> Said:
         "seq": seq,
         "prev": statements.GENESIS,
         "type": kind,
-        "scope": "mission",
+        "scope": scope,
         "issued": NOON // 1000,
     }
     unsigned = statements.draft(head, body)

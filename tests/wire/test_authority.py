@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests import charter_words
-from tests.coalition import DAY, Coalition
+from tests.coalition import Coalition
 from tests.nation import Nation
 from tests.people import root_keys
 from tests.refusal import refused
@@ -50,14 +50,17 @@ def body_of(nation: Nation, type_: str) -> dict[str, Any]:
             return {"version": 1, "guarantees": []}
         case "report.release":
             return nation.consent_body(raw, "FRA")
+        case "report.withdraw":
+            place = {"report": report, "portion": portion, "to": "FRA"}
+            return {**place, "release": "ab" * 32, "reason": "no longer"}
         case "report.recall":
             return {"report": report, "reason": "wrong place"}
+        case "recall.confirm":
+            return {"report": report, "recall": "ab" * 32, "outcome": "destroyed"}
         case "report.complaint":
             return {"report": report, "code": "undecryptable"}
         case "approval":
-            expires = nation.world.clock.now + DAY
-            place = {"report": report, "portion": portion, "to": "FRA"}
-            return {"layer": "release", **place, "expires": expires}
+            return nation.approval_body(raw, "FRA", f"{nation.code}/officer")
         case _:
             return SEEN
 

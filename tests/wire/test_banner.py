@@ -158,6 +158,7 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
+@pytest.mark.slow
 @given(st.sets(WORDS, min_size=1, max_size=3), st.sets(WORDS, min_size=1, max_size=3))
 def test_no_choice_of_words_makes_two_labels_look_the_same(
     caveats: set[str], communities: set[str]

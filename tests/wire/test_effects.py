@@ -56,6 +56,16 @@ def test_a_root_lasts_a_year_and_its_threshold_can_be_met(
     )
 
 
+def test_a_new_root_is_signed_by_the_old_threshold_and_by_its_own(kenya: Nation) -> None:
+    """Expect refusal: a thief of the old root alone, or of new keys alone, renews nothing."""
+    old, new = root_keys("KEN", 1, 3), root_keys("KEN", 2, 3)
+    with refused("not-allowed", "new root's own threshold"):
+        kenya.says("root.publish", root_body(kenya), by=[*old[:2], new[0]])
+    with refused("not-allowed", "old root's threshold"):
+        kenya.says("root.publish", root_body(kenya), by=[old[0], *new[:2]])
+    kenya.says("root.publish", root_body(kenya), by=[*old[:2], *new[:2]])
+
+
 def test_a_root_key_has_its_own_name(kenya: Nation) -> None:
     body = root_body(kenya)
     keys = dict(zip(body["keys"], reversed(body["keys"].values()), strict=True))
@@ -266,6 +276,21 @@ def test_a_grant_is_for_a_standing_member_of_the_nation_and_a_known_epoch(kenya:
         kenya.says("epoch.grant", {**body, "wrap": body["wrap"][4:]})
 
 
+def test_a_grant_is_at_most_of_the_members_clearance(kenya: Nation) -> None:
+    low = kenya.enlists("low", "analyst", clearance="RESTRICTED")
+    with refused("not-allowed", "above the member's clearance"):
+        kenya.says("epoch.grant", kenya.grant_body(low, level="SECRET"))
+    kenya.grants(low)
+
+
+def test_the_end_of_a_key_that_all_could_see_is_seen_by_all(kenya: Nation) -> None:
+    """Expect refusal: others would go on believing a signer that was revoked in private."""
+    for person, scope in ((kenya.system, "nation"), (kenya.analyst, "mission")):
+        with refused("bad-statement", "all must see the end"):
+            kenya.revokes(person, scope=scope)
+        kenya.revokes(person)
+
+
 def test_policy_versions_go_up_by_one_and_policies_last(kenya: Nation) -> None:
     for version in (1, 3):
         with refused("policy-rollback"):
@@ -295,3 +320,15 @@ def test_a_consent_wraps_to_a_key_that_the_nation_published() -> None:
     with refused("unknown-term"):
         kenya.says("report.release", {**body, "level": "COSMIC"})
     kenya.says("report.release", body)
+
+
+def test_a_recall_is_confirmed_with_a_legal_basis_where_one_is_needed_and_only_there() -> None:
+    world = Coalition.of("KEN", "GBR", "FRA")
+    britain = world["GBR"]
+    body = {"report": "ab" * 32, "recall": "cd" * 32}
+    wrong = ({"outcome": "retained"}, {"outcome": "destroyed", "basis": "Archives Act"})
+    for words in (*wrong, {"outcome": "retained", "basis": ""}):
+        with refused("bad-statement", "legal basis"):
+            britain.says("recall.confirm", {**body, **words})
+    britain.says("recall.confirm", {**body, "outcome": "retained", "basis": "Archives Act"})
+    britain.says("recall.confirm", {**body, "outcome": "never-opened"})

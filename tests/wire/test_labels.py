@@ -221,3 +221,10 @@ def test_every_portion_of_a_report_is_checked() -> None:
 def test_the_orders_name_every_word_once() -> None:
     assert get_args(Precedence) == PRECEDENCES
     assert get_args(Onward) == ONWARD
+
+
+def test_who_may_only_look_has_one_duty_more() -> None:
+    made = label(release_to=("FRA", "SEN"), display_to=("GHA",), obligations=("WATERMARK",))
+    assert made.duties("SEN") == made.duties("FRA") == {"WATERMARK"}
+    assert made.duties("GHA") == {"DISPLAY", "WATERMARK"}
+    assert label(display_to=()).duties("SEN") == frozenset()

@@ -58,6 +58,12 @@ def test_a_withheld_body_leaves_identity_and_signatures_as_they_were() -> None:
         withheld.body(HeadSeen)
 
 
+def test_a_head_alone_is_read_and_is_no_longer_than_it_says() -> None:
+    assert statements.parse_head(HEAD) == HONEST.head
+    with refused("bad-statement", "another length"):
+        statements.parse_head(HEAD + b"-")
+
+
 def test_a_body_of_another_type_is_refused() -> None:
     with refused("bad-fields"):
         HONEST.body(MemberRevoke)

@@ -410,6 +410,7 @@ ODD = st.none() | st.booleans() | st.integers(-1, 1 << 41) | st.text(max_size=8)
 ANYTHING = ODD | st.lists(ODD, max_size=3) | st.dictionaries(st.text(max_size=3), ODD, max_size=2)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(sealing.fields(PORTION.label_bytes))), ANYTHING)
 @settings(max_examples=200)
 def test_any_label_that_is_honestly_signed_is_believed_or_refused(field: str, value: Any) -> None:
@@ -419,6 +420,7 @@ def test_any_label_that_is_honestly_signed_is_believed_or_refused(field: str, va
     judged(sealing.encode(frame))
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["v", "mission", "id", "originator", "created", "portions"]), ANYTHING)
 @settings(max_examples=200)
 def test_any_header_that_is_honestly_signed_is_believed_or_refused(field: str, value: Any) -> None:

@@ -11,7 +11,9 @@ from clients.evidence import files, pull
 from clients.evidence.pull import Pulled
 from clients.evidence.store import EvidenceStore
 from clients.identity import Identity
-from tests.pilot import Pilot, draft, open_policy
+from clients.subscriber import Subscriber
+from tests.pilot import Pilot, draft, open_policy, permit_all
+from tests.refusal import refused
 from wire.evidence_file import Proven
 
 NATIONS = ("KEN", "GBR", "FRA")
@@ -75,3 +77,50 @@ class Desk:
 
 def desk(pilot: Pilot, nation: str, **how: Any) -> Desk:
     return Desk(pilot.device(nation, "auditor", **how))
+
+
+@dataclass
+class Told:
+    """A rich little history, its reports, and the desks of its auditors once they pulled."""
+
+    pilot: Pilot
+    shared: list[str]
+    given_back: str
+    recalled: str
+    lost: str
+    desks: dict[str, Desk]
+
+
+async def lived(pilot: Pilot) -> Told:
+    """Kenya shares, recalls, tightens its policy and loses a device; Britain gives back."""
+    shared = await share(pilot, "KEN", "GBR", "FRA", count=2)
+    (given_back,) = await share(pilot, "GBR", "KEN")
+    (recalled,) = await share(pilot, "KEN", "GBR")
+    analyst = pilot.device("KEN", "analyst")
+    async with Subscriber(analyst) as reader, pilot.officer("KEN") as officer:
+        watching = reader.watch(regions={"KE"}, threats={"conflict"}, name="ours")
+        await anext(watching)
+        await watching.aclose()
+        await officer.adopt(closed(), open_policy("KEN").accept)
+        await officer.recall(recalled, "source at risk")
+        async with pilot.subscriber("FRA") as france:
+            with refused("not-found"):
+                await france.fetch_one(shared[0])
+        async with pilot.publisher("KEN") as publisher:
+            with refused("withheld"):
+                await publisher.publish(draft(release_to={"FRA"}))
+        await officer.revoke(analyst.kid, "device lost")
+    desks = {nation: desk(pilot, nation) for nation in NATIONS}
+    for _ in range(2):  # a denial is told by the next reading, and found by the one after
+        for one in desks.values():
+            await one.pull()
+    return Told(pilot, shared, given_back, recalled, analyst.kid, desks)
+
+
+def closed() -> str:
+    """Kenya's policy without France."""
+    return (
+        permit_all("KEN", "release")
+        + '\n@id("KEN/closed")\n@says("Nothing to France.")\n'
+        + 'forbid (principal in Nation::"FRA", action == Action::"release", resource);'
+    )

@@ -1,0 +1,101 @@
+"""Deletion: what nobody may have any more is not kept either.
+
+A recall deletes a whole report, the end of its time a portion. What goes is what could be read:
+payload, wraps, attachments. Head, signature and descriptors stay, so every proof still verifies,
+and the deletion is itself an entry: the recall's own, or `report.expired`.
+
+**Commit point:** the transaction with that entry also overwrites the stored bytes, and the
+write-ahead log is folded back before anybody hears of it. Attachments are files and go after it;
+a crash in between is made good at the next start.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import ClassVar, Final, Protocol
+
+from broker import audit, logs
+from broker.holdings import Held
+from broker.journal import Change, Entry, Journal, Record, Row, erase_report
+from broker.release import Ring
+from broker.sequencer import Act, Moment, Sequencer
+from broker.state import State
+from wire.report import parse
+
+AT_ONCE: Final = 64
+"""Reports deleted from in one transaction: a batch, and their bytes fit in memory."""
+
+
+class Files(Protocol):
+    """The folder of attachments."""
+
+    async def remove(self, held: Held, gone: Collection[int]) -> None:
+        """Delete the attachments of these portions."""
+
+
+async def erasure(journal: Journal, held: Held, gone: Collection[int]) -> tuple[Row, Change] | None:
+    """What deletes portions (by index) of a report; None if they are deleted already."""
+    rows = await journal.rows("report_by_index", (held.position,))
+    stored: bytes = rows[0][-1]
+    left = parse(stored).stripped(gone)
+    return None if left == stored else erase_report(held.position, stored, left)
+
+
+class ExpireAct(Act[Sequence[tuple[Held, frozenset[int]]]]):
+    """Deletes portions whose time is over; gives which."""
+
+    alone: ClassVar[bool] = True
+
+    def __init__(self, state: State, journal: Journal) -> None:
+        self._state, self._journal = state, journal
+        self._gone: list[tuple[Held, frozenset[int]]] = []
+        self._records: list[Record] = []
+
+    async def prepare(self, moment: Moment) -> None:
+        """Find what is over, and read what is left of it."""
+        for held, gone in self._state.holdings.expired(moment.time, AT_ONCE):
+            written = await erasure(self._journal, held, gone)
+            if written is not None:
+                row, change = written
+                self._records.append(Record(audit.expired(held, gone), (row,), (change,)))
+                self._gone.append((held, gone))
+
+    def plan(self, moment: Moment) -> Sequence[Record]:
+        """One entry a report."""
+        del moment
+        return self._records
+
+    def settle(self, entries: Sequence[Entry]) -> Sequence[tuple[Held, frozenset[int]]]:
+        """They are gone."""
+        for (held, gone), entry in zip(self._gone, entries, strict=True):
+            held.erased |= sum(1 << index for index in gone)
+            logs.event("report.expired", report=held.identity, index=entry.index)
+        if self._gone:
+            self._state.version += 1
+        return self._gone
+
+
+class Eraser:
+    """Deletes what has expired, and the attachments of all that is deleted."""
+
+    def __init__(
+        self, state: State, journal: Journal, sequencer: Sequencer, ring: Ring, files: Files
+    ) -> None:
+        self._state, self._journal, self._sequencer = state, journal, sequencer
+        self._ring, self._files = ring, files
+
+    async def expire(self) -> None:
+        """Delete everything whose time is over by now. Raises `BrokerFault`."""
+        while gone := await self._sequencer.do(ExpireAct(self._state, self._journal)):
+            for held, portions in gone:
+                await self.forget(held, portions)
+
+    async def forget(self, held: Held, gone: Collection[int]) -> None:
+        """Drop from memory and from the attachments what the journal no longer has."""
+        self._ring.drop(held.position)
+        await self._files.remove(held, gone)
+
+    async def make_good(self, holdings: Iterable[Held]) -> None:
+        """After a start: attachments that a crash left behind."""
+        for held in holdings:
+            if held.erased:
+                gone = [p.index for p in held.portions if held.erased >> p.index & 1]
+                await self._files.remove(held, gone)

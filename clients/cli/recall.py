@@ -1,0 +1,194 @@
+"""`tearline recall …`: take a report back, see who has it, answer for what others took back."""
+
+from typing import Annotated, Any, get_args
+
+import typer
+from typer.core import TyperGroup
+
+from clients.auditor import Auditor
+from clients.certificate import Answer, Certificate, Holder
+from clients.cli import output
+from clients.cli.common import As, Json, Yes, load, run_async
+from clients.cli.spoken import show_spoken
+from clients.officer import Officer, Spoken
+from wire.bodies import RecallConfirm
+from wire.errors import Malformed
+
+OUTCOMES = get_args(RecallConfirm.model_fields["outcome"].annotation)
+TAKE = "take"
+
+Report = Annotated[str, typer.Argument(help="The report's identity, 64 hex digits.")]
+
+
+class RecallGroup(TyperGroup):
+    """`tearline recall REPORT …` takes it back; the other words are commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command in that goes without saying."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [TAKE, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=RecallGroup, no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Take a report back: `tearline recall REPORT --as OFFICER --reason WHY`.
+
+    Example: tearline recall 3f…e1 --as kit/KEN/officer --reason "source at risk"
+    """
+
+
+@app.command(TAKE, hidden=True)
+def take(
+    report: Report,
+    identity: As,
+    reason: Annotated[str, typer.Option("--reason", help="Told to those who have it.")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take a report back: from this moment nobody is served it, and the broker deletes it.
+
+    Who was sent it before is told, and answers: see `tearline recall status`.
+    Example: tearline recall 3f…e1 --as kit/KEN/officer --reason "source at risk"
+    """
+    output.confirm(f"Recall {report[:16]}…?", yes=yes or json)
+    loaded = load(identity)
+
+    async def work() -> tuple[Spoken, ...]:
+        async with Officer(loaded) as officer:
+            return await officer.recall(report, reason)
+
+    show_spoken(run_async(work), json=json)
+
+
+@app.command()
+def status(report: Report, identity: As, json: Json = False) -> None:
+    """The recall certificate: who was sent the report, and what each says became of it.
+
+    Computed here from your nation's proven history; for officers and auditors.
+    Example: tearline recall status 3f…e1 --as kit/KEN/officer
+    """
+    loaded = load(identity)
+
+    async def work() -> Certificate:
+        async with Auditor(loaded) as auditor:
+            return await auditor.certificate(report)
+
+    certificate = run_async(work)
+    if json:
+        output.line(fields(certificate))
+    else:
+        show(certificate)
+
+
+@app.command()
+def confirm(
+    report: Report,
+    identity: As,
+    outcome: Annotated[str, typer.Option("--outcome", help=", ".join(OUTCOMES) + ".")],
+    basis: Annotated[
+        str | None, typer.Option("--basis", help="The law by which it is retained.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Answer for your nation what became of a report that another took back.
+
+    The newest answer counts. It is your nation's word for all of its readers.
+    Example: tearline recall confirm 3f…e1 --as kit/GBR/officer --outcome destroyed
+    """
+    if outcome not in OUTCOMES:
+        raise Malformed("bad-input", f"the outcome is one of {', '.join(OUTCOMES)}")
+    loaded = load(identity)
+
+    async def work() -> tuple[Spoken, ...]:
+        async with Officer(loaded) as officer:
+            return await officer.confirm(report, outcome, basis=basis)
+
+    show_spoken(run_async(work), json=json)
+
+
+# -- showing
+
+
+def fields(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as `--json` shows it."""
+    return {
+        "report": certificate.report,
+        "nation": certificate.nation,
+        "complete": certificate.complete,
+        "destroyed": certificate.destroyed,
+        "missing": list(certificate.missing),
+        "recall": certificate.recall,
+        "recalled_at": certificate.recalled,
+        "reason": certificate.reason,
+        "size": certificate.size,
+        "root": certificate.root,
+        "unreadable": certificate.unreadable,
+        "late": list(certificate.late),
+        "holders": [_holder(holder) for holder in certificate.holders],
+        "derived": [
+            {"report": one.report, "originator": one.originator, "to": sorted(one.to)}
+            for one in certificate.derived
+        ],
+    }
+
+
+def _holder(holder: Holder) -> dict[str, Any]:
+    answer = holder.answer
+    told = None
+    if answer is not None:
+        told = {
+            "outcome": answer.outcome,
+            "basis": answer.basis,
+            "by": answer.kid,
+            "statement": answer.statement,
+            "index": answer.index,
+        }
+    return {
+        "nation": holder.nation,
+        "releases": list(holder.releases),
+        "portions": sorted(holder.portions),
+        "uses": sorted(holder.uses),
+        "answer": told,
+    }
+
+
+def show(certificate: Certificate) -> None:
+    """A certificate as people read it."""
+    state = "[green]complete[/green]"
+    if certificate.missing:
+        state = f"[red]not complete[/red]: no answer from {', '.join(certificate.missing)}"
+    elif certificate.unreadable:
+        state = "[red]not complete[/red]: erased entries could name others"
+    output.say(f"recall of {certificate.report[:16]} at {certificate.recalled}: {state}")
+    output.say(
+        f"  [dim]journal of {certificate.size}, root {certificate.root[:16]}; "
+        f"reason: {output.clean_line(certificate.reason)}[/dim]"
+    )
+    rows = [
+        (
+            holder.nation,
+            ", ".join(sorted(holder.uses)),
+            ", ".join(map(str, holder.releases)),
+            *_told(holder.answer),
+        )
+        for holder in certificate.holders
+    ]
+    output.table("Who was sent it", ("nation", "use", "released at", "says", "at"), rows)
+    for late in certificate.late:
+        output.say(f"[red]entry {late} released it after its recall[/red]")
+    derived = [
+        (one.report, one.originator, ", ".join(sorted(one.to))) for one in certificate.derived
+    ]
+    if derived:
+        output.table("Made from it", ("report", "originator", "went to"), derived)
+
+
+def _told(answer: Answer | None) -> tuple[str, str]:
+    if answer is None:
+        return "[red]nothing yet[/red]", ""
+    basis = f": {output.clean_line(answer.basis)}" if answer.basis else ""
+    return f"{answer.outcome}{basis}", str(answer.index)

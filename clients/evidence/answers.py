@@ -1,0 +1,68 @@
+"""Asking the evidence: a question by number or name, or a filter alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from clients.evidence.questions import ENTRIES, QUESTIONS, Question
+from clients.evidence.store import EvidenceStore
+from wire.errors import Malformed, quoted
+
+FLAGS: Final = {"index": "--entry", "with": "--with"}
+"""Options whose name is not that of the word they set."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words that narrow a question. Times are Unix milliseconds; reports, members and
+    statements may be named by their beginning.
+    """
+
+    report: str | None = None
+    who: str | None = None
+    to: str | None = None
+    policy: str | None = None
+    type: str | None = None
+    index: int | None = None
+    since: int | None = None
+    until: int | None = None
+    days: int = 25
+    hours: int = 1
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of an answer, and where it ends."""
+
+    number: int
+    name: str
+    asks: str
+    rows: tuple[Mapping[str, Any], ...]
+    limits: str
+
+
+def find(name: str) -> Question:
+    """A question by its number or name. Raises `Malformed` ("bad-input")."""
+    for question in QUESTIONS:
+        if name in (str(question.number), question.name):
+            return question
+    raise Malformed("bad-input", f"no question {quoted(name)}; tearline audit ask lists them")
+
+
+def ask(store: EvidenceStore, nation: str, question: Question | None, asked: Asked) -> Answer:
+    """The answer from verified rows; without a question, the entries that a filter leaves.
+
+    Raises `Malformed` ("bad-input") if a word is missing that the question needs.
+    """
+    words = {**asdict(asked), "nation": nation}
+    if question is None:
+        return Answer(0, "entries", "", tuple(store.rows(ENTRIES, **words)), "")
+    for word in question.needs:
+        if words.get("file" if word == "with" else word) is None:
+            flag = FLAGS.get(word, f"--{word}")
+            raise Malformed("bad-input", f"{question.name} needs {flag}")
+    words.pop("file")
+    rows = tuple(store.rows(question.sql, **words))
+    return Answer(question.number, question.name, question.asks, rows, question.limits)

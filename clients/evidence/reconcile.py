@@ -1,0 +1,96 @@
+"""Bilateral reconciliation: what two nations' histories say of the same events.
+
+An entry that a broker kept out of one nation's chain from the beginning is seen by nobody but the
+other nation that it concerns. Both histories are proven to be whole; compared here is what each of
+them should find in the other: the releases that both were party to, up to the smaller tree.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clients.evidence.store import EvidenceStore
+from wire.errors import Malformed
+from wire.evidence_file import Proven
+from wire.prove import VerifiedEntry
+
+SAME: Final = ("report", "originator", "to", "accepted")
+"""What both parties are told of one release; the rest is each one's own."""
+
+View = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One event that two histories do not tell alike."""
+
+    index: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"entry at index {self.index}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The outcome: events that both histories should have, and where they differ."""
+
+    nation: str
+    partner: str
+    up_to: int
+    common: int
+    differences: tuple[Difference, ...]
+
+
+def reconcile(store: EvidenceStore, nation: str, partner: Proven) -> Compared:
+    """Compare our evidence with a partner's verified history.
+
+    Raises `Malformed` ("bad-input") for a receipt or our own file.
+    """
+    header = partner.header
+    if header.kind != "history" or header.nation == nation:
+        raise Malformed("bad-input", "it takes another nation's history, not a receipt or our own")
+    other, up_to = header.nation, min(store.newest().size, header.size)
+    ours, theirs = dict(_of_store(store, nation)), dict(_of_file(partner.of(other)))
+    parties, common, found = {nation, other}, 0, [*_forks(store, partner)]
+    for index in sorted(ours.keys() | theirs.keys()):
+        mine, yours = ours.get(index), theirs.get(index)
+        view = mine or yours or {}
+        if index >= up_to or {view.get("originator"), view.get("to")} != parties:
+            continue
+        if mine is None or yours is None:
+            holder, misser = (nation, other) if yours is None else (other, nation)
+            what = f"{_event(view)} is in the history of {holder} and not in that of {misser}"
+            found.append(Difference(index, what))
+            continue
+        common += 1
+        if mine and yours and any(mine.get(name) != yours.get(name) for name in SAME):
+            found.append(Difference(index, f"{nation} is told {_event(mine)}, {other} otherwise"))
+    return Compared(nation, other, up_to, common, tuple(found))
+
+
+def _forks(store: EvidenceStore, partner: Proven) -> Iterable[Difference]:
+    """Trees of one size with two roots: the log's own signatures prove that it forked."""
+    for tree in store.trees():
+        if partner.trees.get(tree.size, tree.root) != tree.root:
+            yield Difference(tree.size, "two different trees of this size: the log forked")
+
+
+def _of_store(store: EvidenceStore, nation: str) -> Iterable[tuple[int, View]]:
+    """Our releases by index; an erased one is there, and says nothing."""
+    sql = (
+        'SELECT idx, report, originator, recipient AS "to", accepted, erased FROM entry '
+        "WHERE channel = ? AND type = 'release'"
+    )
+    for row in store.rows(sql, nation):
+        yield row["idx"], ({} if row["erased"] else {name: row[name] for name in SAME})
+
+
+def _of_file(entries: Iterable[VerifiedEntry]) -> Iterable[tuple[int, View]]:
+    for entry in entries:
+        if entry.type == "release":
+            yield entry.index, entry.view or {}
+
+
+def _event(view: View) -> str:
+    return f"the release of {str(view['report'])[:16]} from {view['originator']} to {view['to']}"

@@ -1,0 +1,476 @@
+#!/usr/bin/env node
+// Verify a Tearline evidence file (.tlev) without Tearline, and without any package:
+//
+//     node verify-evidence.mjs FILE CHARTER
+//
+// CHARTER is the identity of the mission's charter, 64 hex digits, from another source than the file.
+// Prints one JSON object and exits with 0 if everything holds; otherwise one line that names the
+// first thing wrong, and 1. Written from docs/protocol.md; the numbers in comments are its sections.
+
+import { createHash, createHmac, createPublicKey, verify as verifySignature } from "node:crypto";
+import { createReadStream, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const LINE_MAX = 524352;
+const SLACK_MS = 300000;
+const FIRST = [0, -1, -1, "0".repeat(64)];
+
+export class Refused extends Error {}
+
+function need(holds, why) {
+  if (!holds) throw new Refused(why);
+}
+
+// -- 1: the gate for JSON, with a parser of its own: JSON.parse takes keys that stand twice
+
+const UNSEEN =
+  /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u034F\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2028-\u202E\u2060-\u206F\u3164\u{D800}-\u{F8FF}\uFDD0-\uFDEF\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\uFFFE\uFFFF\u{110BD}\u{110CD}\u{13430}-\u{1343F}\u{1BCA0}-\u{1BCA3}\u{1D173}-\u{1D17A}\u{1FFFE}\u{1FFFF}\u{2FFFE}\u{2FFFF}\u{3FFFE}\u{3FFFF}\u{4FFFE}\u{4FFFF}\u{5FFFE}\u{5FFFF}\u{6FFFE}\u{6FFFF}\u{7FFFE}\u{7FFFF}\u{8FFFE}\u{8FFFF}\u{9FFFE}\u{9FFFF}\u{AFFFE}\u{AFFFF}\u{BFFFE}\u{BFFFF}\u{CFFFE}\u{CFFFF}\u{DFFFE}-\u{E0FFF}\u{EFFFE}-\u{10FFFF}]/u;
+const JOINERS = /[\u200C\u200D\uFE0E\uFE0F]/g;
+
+function seen(text, prose) {
+  need(!UNSEEN.test(prose ? text.replace(JOINERS, "") : text), "a character that nobody can see");
+  need(text.normalize("NFC") === text, "text that is not NFC");
+}
+
+function gate(data, limit = 65536, prose = false) {
+  need(data.length <= limit, "a JSON text that is too long");
+  let text;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+  } catch {
+    throw new Refused("not UTF-8");
+  }
+  seen(text, prose);
+  let at = 0;
+  const space = () => {
+    while (" \t\n\r".includes(text[at] ?? "x")) at++;
+  };
+  const take = (pattern, what) => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    need(match, `not JSON: ${what} at character ${at}`);
+    at += match[0].length;
+    return match[0];
+  };
+  const string = () => {
+    const literal = take(/"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y, "a string");
+    const value = JSON.parse(literal);
+    seen(value, prose);
+    need(!(prose ? /\r/ : /[\t\n\r]/).test(value), "a line break in a string");
+    return value;
+  };
+  const value = (depth) => {
+    space();
+    const mark = text[at];
+    let found;
+    if (mark === "{" || mark === "[") {
+      need(depth < 8, "JSON that nests too deep");
+      const end = mark === "{" ? "}" : "]";
+      found = mark === "{" ? new Map() : [];
+      at++;
+      space();
+      for (let more = text[at] !== end; more; ) {
+        space();
+        if (mark === "{") {
+          const key = string();
+          need(!found.has(key), "a key that stands twice");
+          space();
+          take(/:/y, "a colon");
+          found.set(key, value(depth + 1));
+        } else found.push(value(depth + 1));
+        more = text[at] === ",";
+        if (more) at++;
+      }
+      take(mark === "{" ? /\}/y : /\]/y, "an end");
+    } else if (mark === '"') found = string();
+    else if (/[-0-9]/.test(mark ?? "")) {
+      const digits = take(/-?(?:0|[1-9][0-9]*)(?![0-9.eE])/y, "a plain integer");
+      need(digits !== "-0" && digits.replace("-", "").length <= 16, "not a plain integer");
+      found = Number(digits);
+    } else {
+      const word = take(/true|false|null/y, "a value");
+      found = { true: true, false: false, null: null }[word];
+    }
+    space();
+    return found;
+  };
+  const whole = value(0);
+  need(at === text.length, "not JSON: something after the end");
+  return whole;
+}
+
+function form(value, ...names) {
+  const fits = value instanceof Map && value.size === names.length;
+  need(fits && names.every((name) => value.has(name)), `not an object of ${names}`);
+  return names.map((name) => value.get(name));
+}
+
+function number(value, low = 0, high = Number.MAX_SAFE_INTEGER) {
+  need(Number.isSafeInteger(value) && low <= value && value <= high, "not a number in range");
+  return value;
+}
+
+function word(value, pattern) {
+  need(typeof value === "string" && pattern.test(value), "a text of the wrong form");
+  return value;
+}
+
+function raw(value, length) {
+  need(typeof value === "string" && value.length <= 90000, "not base64");
+  const data = Buffer.from(value, "base64");
+  need(data.toString("base64") === value, "not base64 in its one spelling");
+  need(length === undefined || data.length === length, "bytes of the wrong length");
+  return data;
+}
+
+function hashes(value) {
+  need(Array.isArray(value) && value.length <= 64, "not a proof");
+  return value.map((one) => raw(one, 32));
+}
+
+// -- 15: the tree (RFC 9162 sections 2.1.3.2 and 2.1.4.2) and its checkpoints
+
+const sha = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();
+const [LEAF, NODE] = [Buffer.from([0]), Buffer.from([1])];
+
+// Indexes may be larger than 32 bits, so bits are taken by division.
+const odd = (n) => n % 2 === 1;
+const half = (n) => Math.floor(n / 2);
+
+function included(index, size, leaf, proof, root) {
+  need(index >= 0 && index < size, "the index is not in the tree");
+  let [at, last, top] = [index, size - 1, sha(LEAF, leaf)];
+  for (const node of proof) {
+    need(last > 0, "the proof is too long");
+    if (odd(at) || at === last) {
+      top = sha(NODE, node, top);
+      while (!odd(at) && at > 0) [at, last] = [half(at), half(last)];
+    } else top = sha(NODE, top, node);
+    [at, last] = [half(at), half(last)];
+  }
+  need(last === 0 && top.equals(root), "the entry is not in the tree with this root");
+}
+
+function extend([old, oldRoot], [size, root], proof) {
+  need(old > 0 && old < size, `a tree of ${size} after one of ${old}: rolled back, or told twice`);
+  const path = Number.isInteger(Math.log2(old)) ? [oldRoot, ...proof] : proof;
+  need(path.length > 0, "no proof that one tree extends the other");
+  let [at, last] = [old - 1, size - 1];
+  while (odd(at)) [at, last] = [half(at), half(last)];
+  let [left, right] = [path[0], path[0]];
+  for (const node of path.slice(1)) {
+    need(last > 0, "the proof is too long");
+    if (odd(at) || at === last) {
+      [left, right] = [sha(NODE, node, left), sha(NODE, node, right)];
+      while (!odd(at) && at > 0) [at, last] = [half(at), half(last)];
+    } else right = sha(NODE, right, node);
+    [at, last] = [half(at), half(last)];
+  }
+  const same = last === 0 && left.equals(oldRoot) && right.equals(root);
+  need(same, "the newer tree does not start with the older one: the log forked");
+}
+
+function logKey(text) {
+  const [, name, material] = /^([^+\s]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
+  const key = raw(material, 33);
+  need(key[0] === 1, "the log's key is not Ed25519");
+  const id = sha(Buffer.from(`${name}\n`), key).subarray(0, 4).toString("hex");
+  const x = key.subarray(1).toString("base64url");
+  return { name, id, key: createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }) };
+}
+
+function checkpoint(note, keys) {
+  need(typeof note === "string" && !/[\x00-\x09\x0b-\x1f]/.test(note), "not a note");
+  const cut = note.lastIndexOf("\n\n");
+  need(cut >= 0 && note.endsWith("\n"), "not a text, a blank line and signatures");
+  const parts = note.slice(0, cut).split("\n");
+  const lines = note.slice(cut + 2, -1).split("\n");
+  need(parts.length > 2 && parts.every(Boolean) && lines.length <= 64, "not a checkpoint");
+  const size = Number(word(parts[1], /^[1-9][0-9]{0,15}$/));
+  const signed = new Set();
+  for (const line of lines) {
+    const match = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]{8,})$/u.exec(line);
+    need(match, "a signature line is not well formed");
+    const signature = raw(match[2]);
+    for (const key of keys) {
+      if (key.name !== match[1] || key.id !== signature.subarray(0, 4).toString("hex")) continue;
+      need(!signed.has(key), "one key signed twice");
+      const text = Buffer.from(note.slice(0, cut + 1));
+      need(verifySignature(null, text, key.key, signature.subarray(4)), "the log's signature is wrong");
+      signed.add(key);
+    }
+  }
+  const whole = keys.length > 0 && keys.every((key) => signed.has(key) && key.name === parts[0]);
+  need(whole, "not signed by each of the log's keys");
+  return [number(size, 1), raw(parts[2], 32)];
+}
+
+// -- 11, 14 and 16: statements, entries, and the head of a channel
+
+function said(value) {
+  const [signed, body] = form(value, "head", "body");
+  const head = raw(signed);
+  const right = head.subarray(0, 6).equals(Buffer.from("TLST\x02\x00", "latin1"));
+  need(right && head.length >= 10 && head.length <= 4106, "not a statement");
+  need(head.readUInt32BE(6) === head.length - 10, "a head of another length");
+  const told = gate(head.subarray(10));
+  form(told, "v", "mission", "nation", "seq", "prev", "type", "scope", "issued", "body");
+  let opened = null;
+  if (body !== null) {
+    const digest = sha(Buffer.from("tearline/statement-body\0"), raw(body)).toString("hex");
+    need(digest === told.get("body"), "the body is not the one that was signed");
+    opened = gate(raw(body));
+  }
+  return { identity: sha(head).toString("hex"), head: told, body: opened };
+}
+
+function commit(key, opening, text) {
+  return createHmac("sha256", key).update(raw(opening, 32)).update(text).digest();
+}
+
+const LINK = ["channel", "count", "index", "slot", "prev_index", "prev", "time", "type", "view"];
+const ENTRY = ["index", "slot", "leaf", "link", "opening", "view", "view_opening", "proof", "checkpoint"];
+const TYPE = /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+){0,3}$/;
+const HEX = /^[0-9a-f]{64}$/;
+
+function entry(value, channel, [size, root]) {
+  const [index, slot, leaf64, link64, opening, view, viewOpening, proof, note] = form(value, ...ENTRY);
+  need(note === null, "an entry with a checkpoint of its own");
+  const leaf = raw(leaf64);
+  included(number(index), size, leaf, hashes(proof), root);
+  need(leaf.length > 2 && leaf[0] === 1 && leaf.length === 2 + 32 * leaf[1], "the leaf is no entry");
+  need(number(slot) < leaf[1], "no such commitment in the leaf");
+  const commitment = leaf.subarray(2 + 32 * slot, 34 + 32 * slot);
+  const text = raw(link64);
+  const isCommitted = commit("tearline/link/v1", opening, text).equals(commitment);
+  need(isCommitted, "the link is not what was committed to");
+  const link = Object.fromEntries(form(gate(text), ...LINK).map((part, i) => [LINK[i], part]));
+  const own = link.channel === channel && link.index === index && link.slot === slot;
+  need(own, "the link belongs to another channel or place");
+  number(link.count), number(link.prev_index, -1), number(link.time);
+  word(link.prev, HEX), word(link.view, HEX), word(link.type, TYPE);
+  need((view === null) === (viewOpening === null), "a view without its opening, or the reverse");
+  link.says = null;
+  if (view !== null) {
+    const hidden = commit("tearline/view/v1", viewOpening, raw(view)).toString("hex");
+    need(hidden === link.view, "the view is not what was committed to");
+    link.says = gate(raw(view));
+    need(link.says instanceof Map, "the view is not an object");
+  }
+  return { ...link, commitment: commitment.toString("hex") };
+}
+
+function headOf(value, channel, place, [size, root]) {
+  const [leaf64, head64, opening, path, proof] = form(value, "leaf", "head", "opening", "path", "proof");
+  const leaf = raw(leaf64);
+  included(size - 1, size, leaf, hashes(proof), root);
+  need(leaf.length === 43 && leaf[0] === 2, "the tree does not end in a heads leaf");
+  const text = raw(head64);
+  const hidden = commit("tearline/head/v1", opening, text);
+  included(place, leaf.readUInt16BE(9), hidden, hashes(path), leaf.subarray(11));
+  const [named, count, index, slot, last] = form(gate(text), "channel", "count", "index", "slot", "last");
+  need(named === channel, `the head is not that of ${channel}`);
+  number(count), number(index, -1), number(slot, -1), word(last, HEX);
+  return { ends: [count, index, slot, last], time: Number(leaf.readBigUInt64BE(1)) };
+}
+
+// -- 25: the file
+
+const same = (a, b) => a.every((part, i) => part === b[i]);
+
+class Reading {
+  places = ["MISSION"];
+  channels = new Map();
+  erased = 0;
+  proven = [];
+
+  constructor(charter, nowMs) {
+    this.pinned = charter;
+    this.latest = nowMs + SLACK_MS;
+  }
+
+  take(data) {
+    const line = gate(data, LINE_MAX, true);
+    need(line instanceof Map && line.size === 1, "not one kind of line");
+    const [[kind, value]] = line;
+    need((kind === "evidence") === (this.kind === undefined), "the first line says what it is");
+    if (kind === "entry" || kind === "statement") {
+      need(this.page, "an entry or a statement outside a page");
+      this.page.lines.push([kind, value]);
+      return;
+    }
+    this.close();
+    if (kind === "evidence") this.header(value);
+    else if (kind === "tree") this.grow(value);
+    else {
+      need(kind === "page" && this.tree, "not a line that may stand here");
+      const [channel, entries, head] = form(value, "channel", "entries", "head");
+      need(channel === "MISSION" || channel === this.nation, "a page of another nation");
+      need((head === null) === (this.kind === "receipt"), "a head where none belongs, or none");
+      this.page = { channel, entries: number(entries, 0, 1000), head, lines: [] };
+    }
+  }
+
+  // 25.1: the charter is the one that was known
+  header(value) {
+    const [v, kind, mission, nation, size, charter] = form(
+      value, "v", "kind", "mission", "nation", "size", "charter");
+    const { identity, head, body } = said(charter);
+    need(identity === this.pinned, "the charter is not the one that you know");
+    need(head.get("type") === "mission.charter" && body, "no charter with its body");
+    need(v === 1 && (kind === "history" || kind === "receipt"), "an unknown kind of file");
+    need(mission === head.get("mission"), "the charter of another mission");
+    this.keys = body.get("log_keys").map(logKey);
+    this.places.push(...body.get("nations").map((one) => one.get("code")));
+    [this.nation, this.size, this.kind] = [word(nation, /^[A-Z]{3}$/), number(size), kind];
+  }
+
+  // 25.2: a checkpoint that extends the one above
+  grow(value) {
+    const [note, proof] = form(value, "checkpoint", "consistency");
+    const tree = checkpoint(note, this.keys);
+    need((proof === null) === (this.kind === "receipt"), "a proof where none belongs, or none");
+    const path = proof === null ? [] : hashes(proof);
+    if (proof !== null && this.tree) extend(this.tree, tree, path);
+    need(this.tree || path.length === 0, "a proof of consistency with nothing");
+    this.tree = tree;
+  }
+
+  // 25.4 to 25.8: the page whose lines have all come
+  close() {
+    if (!this.page) return;
+    const { channel, entries, head, lines } = this.page;
+    this.page = undefined;
+    const at = this.channels.get(channel) ?? { tip: FIRST, time: 0, shown: 0 };
+    this.channels.set(channel, at);
+    const shown = lines.filter(([kind]) => kind === "entry").length;
+    let heads;
+    if (head !== null) {
+      need(this.places.includes(channel), `${channel} is no nation of the mission yet`);
+      heads = headOf(head, channel, this.places.indexOf(channel), this.tree);
+      need(heads.time <= this.latest, "the heads leaf is from the future");
+    }
+    let found = null;
+    lines.forEach(([kind, value], number) => {
+      if (kind === "statement") {
+        this.statement(value, found?.says);
+        return;
+      }
+      const index = value instanceof Map ? value.get("index") : "?";
+      const where = `entry ${at.tip[0]} of ${channel}, at index ${index}`;
+      try {
+        found = entry(value, channel, this.tree);
+        need(found.time <= this.latest, "it is from the future");
+        if (heads) this.follow(found, at, heads);
+        const admits = heads && channel === "MISSION" && found.says?.get("type") === "nation.admit";
+        need(!admits || lines[number + 1]?.[0] === "statement", "the admission is not shown");
+      } catch (error) {
+        throw error instanceof Refused ? new Refused(`${where}: ${error.message}`) : error;
+      }
+      at.shown++;
+      this.erased += found.says === null ? 1 : 0;
+      this.proven.push([found.index, channel, found.type]);
+    });
+    if (heads) this.ends(channel, at, heads.ends, shown);
+    need(shown === entries, `entry ${at.tip[0]} of ${channel}: ${shown} shown, ${entries} announced`);
+  }
+
+  // 16.3 and 25.6: the next entry of its channel
+  follow(found, at, { time }) {
+    const [count, index, , last] = at.tip;
+    need(found.count === count, `missing or out of order; number ${found.count} is there`);
+    const after = found.prev_index === index && found.prev === last && found.index > index;
+    need(after, "does not follow the one before");
+    if (at.head && found.count >= at.head[0]) {
+      need(found.count > at.head[0] || same(at.tip, at.head), "does not follow the head before");
+      need(found.index >= at.size, "it was not there when all were shown");
+    }
+    need(at.time <= found.time && found.time <= time, "its time is out of order");
+    at.time = found.time;
+    at.tip = [count + 1, found.index, found.slot, found.commitment];
+  }
+
+  // 16.4: the page ends at the head, or before it with something new
+  ends(channel, at, ends, entries) {
+    const [count, whole] = [at.tip[0], at.tip[0] === ends[0]];
+    const first = `entry ${Math.min(count, ends[0])} of ${channel}`;
+    need(whole || (count < ends[0] && entries > 0), `${first}: ${count} shown, ${ends[0]} exist`);
+    need(!whole || same(at.tip, ends), `entry ${count - 1} of ${channel}: not the newest`);
+    const known = !at.head || count !== at.head[0] || same(at.tip, at.head);
+    need(known, `entry ${count - 1} of ${channel}: not the one seen before`);
+    [at.head, at.size, at.complete] = [ends, this.tree[0], whole ? this.tree[0] : 0];
+  }
+
+  // 25.8: a statement is the one that the entry above names
+  statement(value, view) {
+    const { identity, head, body } = said(value);
+    const named = ["nation", "seq", "type"].every((name) => view?.get(name) === head.get(name));
+    need(named && view.get("statement") === identity, "not what the entry above names");
+    const ours = head.get("scope") === "mission" || head.get("nation") === this.nation;
+    need(body !== null || !ours, "a body is left out that its reader may see");
+    const admits = head.get("type") === "nation.admit" && this.kind === "history";
+    if (admits) this.places.push(body.get("nation").get("code"));
+  }
+
+  // 25.9: nothing is missing
+  end() {
+    this.close();
+    need(this.tree, "the file ends before it says anything");
+    need(this.tree[0] === this.size, `the file ends before its tree of ${this.size}`);
+    if (this.kind === "history") {
+      for (const channel of ["MISSION", this.nation]) {
+        const { tip, head, complete } = this.channels.get(channel) ?? { tip: FIRST };
+        const missing = `entry ${tip[0]} of ${channel}: ${tip[0]} shown, ${head?.[0] ?? "more"} exist`;
+        need(complete, missing);
+      }
+      const whole = this.channels.get(this.nation).complete === this.size;
+      need(whole, `entries of ${this.nation} are missing up to ${this.size}`);
+    }
+    need(this.kind === "history" || this.proven.length, "a receipt of nothing");
+    return {
+      kind: this.kind,
+      nation: this.nation,
+      size: this.size,
+      root: this.tree[1].toString("hex"),
+      entries: Object.fromEntries([...this.channels].map(([name, at]) => [name, at.shown])),
+      erased: this.erased,
+      ...(this.kind === "receipt" ? { proven: this.proven } : {}),
+    };
+  }
+}
+
+export async function verify(chunks, charter, nowMs) {
+  const reading = new Reading(charter, nowMs);
+  let [line, rest] = [0, Buffer.alloc(0)];
+  try {
+    for await (const chunk of chunks) {
+      rest = Buffer.concat([rest, chunk]);
+      for (let cut; (cut = rest.indexOf(10)) >= 0; rest = rest.subarray(cut + 1)) {
+        line++;
+        reading.take(rest.subarray(0, cut + 1));
+      }
+      need(rest.length <= LINE_MAX, "a line that is too long");
+    }
+    need(rest.length === 0, "the last line is cut off");
+    return reading.end();
+  } catch (error) {
+    throw error instanceof Refused ? new Refused(`line ${line}: ${error.message}`) : error;
+  }
+}
+
+async function main([file, charter]) {
+  if (!charter) {
+    console.error("usage: node verify-evidence.mjs FILE CHARTER");
+    process.exit(2);
+  }
+  try {
+    console.log(JSON.stringify(await verify(createReadStream(file), charter, Date.now())));
+  } catch (error) {
+    console.error(`refused: ${error.message}`);
+    process.exit(1);
+  }
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await main(process.argv.slice(2));
+}
