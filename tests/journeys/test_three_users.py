@@ -22,6 +22,10 @@ CEDAR = """\
 permit (principal, action == Action::"release", resource)
 when {{ resource.releasableTo.contains(principal.nation) }};
 """
+NEVER = """@id("FRA/never")
+@says("Whatever touches Uganda stays in France.")
+forbid (principal, action == Action::"release", resource in Touching::"UG");
+"""
 CARVED = """
 @id("FRA/not-uganda")
 @says("Nothing about Uganda leaves.")
@@ -294,6 +298,15 @@ def test_a_disclosure_officer_writes_checks_and_adopts_rules(
     mission.publishes("Kenya", who="FRA/system", release_to="GBR")
     titles = mission.titles("GBR/analyst", "--region", "UG")
     assert "Uganda" not in titles
+
+    (folder / "FRA/guarantees").mkdir()
+    (folder / "FRA/guarantees/standing.cedar").write_text(NEVER)
+    root = ("--root", mission.who("FRA/root"), "--as", mission.who("FRA/officer"), "--json")
+    said = here("policy", "guarantee", folder / "FRA", *root).done()
+    assert [row["type"] for row in said.rows] == ["guarantee.publish"]
+    carved.unlink()
+    broken = here(*adopt, "--out", tmp_path / "never.tlst")
+    assert (broken.code, broken.rows[-1]["error"]) == (1, "guarantee-broken")
 
 
 @pytest.mark.parametrize("nation", NATIONS)
