@@ -37,6 +37,7 @@ KEEPS: Final = frozenset({DISPLAY, "NO PRINT", "WATERMARK"})  # nothing here is 
 PATIENCE: Final = 15.0  # seconds given to those who should read, or be refused
 QUIET: Final = 1.0  # seconds in which what should not come could still come
 APPROVED_FOR: Final = 86_400  # seconds
+REFUSED: Final = frozenset({"not-found", "recalled"})  # by the broker, or by the client itself
 AGAIN: Final = 0.05  # seconds between two tries of who should be refused
 
 Tell = Callable[[Told], None]
@@ -220,7 +221,7 @@ class Run:
                 try:
                     await reader.fetch_one(report)
                 except TearlineError as error:
-                    if error.slug == "not-found":
+                    if error.slug in REFUSED:
                         self.ledger.stopped[pair] = time.monotonic()
                         return
                     raise

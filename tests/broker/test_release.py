@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +336,28 @@ async def test_two_readers_of_a_nation_at_once_make_one_entry(
     early = await house.fetches(britain.analyst, second.report)
     assert (await late[0]).evidence.index == early.evidence.index
     assert len(releases(await house.channel("GBR"))) == 2
+
+
+# -- answers are remembered, and rules about time hold
+
+
+@pytest.mark.parametrize("clock", ["age", "now"])
+async def test_what_was_decided_holds_until_a_rule_about_time_says_otherwise(
+    house: House, clock: str
+) -> None:
+    kenya, analyst = house["KEN"], house["GBR"].analyst
+    end = datetime.fromtimestamp(house.world.clock.now + 3_600, UTC)
+    until = {
+        "age": 'context.age < duration("1h")',
+        "now": f'context.now < datetime("{end:%Y-%m-%dT%H:%M:%SZ}")',
+    }[clock]
+    rule = f"""@id("KEN/fresh")
+@says("For an hour.")
+permit (principal, action == Action::"release", resource) when {{ {until} }};"""
+    await house.files(kenya.adopts(release=rule))
+    receipt = await house.submits(kenya.seals(release_to="GBR"))
+    await house.fetches(analyst, receipt.report)
+    house.world.clock.forward(seconds=3_599)
+    await house.fetches(analyst, receipt.report)
+    house.world.clock.forward(seconds=1)
+    assert await refusal(house, analyst, receipt.report) == ("not-found", "")

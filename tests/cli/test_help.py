@@ -33,6 +33,8 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
         *("policy adopt", "audit verify", "officer denials"),
+        *("audit pull", "audit status", "audit ask", "audit prove", "audit report"),
+        *("audit reconcile", "audit export"),
         *("exercise run", "exercise list", "exercise check"),
     }
     assert promised <= commands()
