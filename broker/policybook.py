@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker import logs
+from policies.adopting import Adoption
 from policies.cache import Numbered
 from policies.decide import (
     Decision,
@@ -213,6 +214,33 @@ def check_adoptable(
         empty = PolicyBook.empty(terms)
         for kind, lines in zip(OF_NATIONS, (policy.release, policy.accept), strict=True):
             empty.with_layer(kind, nation, "\n".join(lines))
+
+
+def adoption(
+    before: Directory,
+    after: Directory,
+    vocabularies: Mapping[str, Vocabulary],
+    nation: str,
+    now: int,
+) -> Adoption:
+    """The question whether a nation's newest policy or guarantees may come into force `now`."""
+    standing, coming = before.nations[nation].policy, after.nations[nation]
+    if standing is not None and standing.expires <= now:
+        standing = None
+    kept = coming.guarantees
+    return Adoption(
+        owner=nation,
+        vocabulary=after.terms,
+        pinned=None if standing is None else vocabularies.get(standing.registry),
+        floor="\n".join(after.founded.floor),
+        before=None if standing is None else _layers(standing),
+        after={} if coming.policy is None else _layers(coming.policy),
+        guarantees="" if kept is None else "\n".join(kept.guarantees),
+    )
+
+
+def _layers(policy: PolicyPublish) -> Mapping[str, str]:
+    return {"release": "\n".join(policy.release), "accept": "\n".join(policy.accept)}
 
 
 def _standing(directory: Directory, now: int) -> list[tuple[str, PolicyPublish, str]]:

@@ -19,6 +19,7 @@ from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
+from policies.adopting import Adoption
 from wire import bodies, statements
 from wire.entries import MISSION
 from wire.errors import BrokerFault, Conflict, NotAllowed
@@ -29,6 +30,10 @@ WAITING: Final = 64
 
 ENDS_MEMBERS: Final = frozenset({"member.revoke", "nation.expel"})
 """After these somebody's open streams must end at once."""
+
+
+PROVED: Final = frozenset({"policy.publish", "guarantee.publish"})
+"""What a nation's rules must keep is proved when either of the two changes."""
 
 
 class Listeners(Protocol):
@@ -66,6 +71,7 @@ class StatementAct(Act[StatementReceipt | None]):
         self._body = subject(self.statement)
         self._next: Standing | None = None
         self._judged: tuple[Standing, Moment] | None = None
+        self._proved: Adoption | None = None
         self._erasure: tuple[Row, Change] | None = None
 
     async def foresee(self, moment: Moment) -> None:
@@ -89,15 +95,21 @@ class StatementAct(Act[StatementReceipt | None]):
                 self._erasure = await erasure(self._journal, held, gone)
 
     async def _judge(self, standing: Standing, moment: Moment) -> None:
-        """Check the signatures and fold it, in a thread; a policy only if a child survives it."""
+        """Check the signatures and fold it, in a thread; a policy only if a child proves it."""
         self._next = None
         statement, run = self.statement, asyncio.get_running_loop().run_in_executor
         place = (moment.position, moment.time)
-        if statement.head.type == "policy.publish" and not self._from_operator:
+        if statement.head.type in PROVED and not self._from_operator:
             after = await run(None, standing.after, statement, *place)
-            await adoption.probe(statement.body(bodies.PolicyPublish), after.directory.terms)
+            await self._prove(standing.adoption(after, statement.head.nation, moment.time))
         self._next = await run(None, folded, standing, statement, *place)
         self._judged = standing, moment
+
+    async def _prove(self, asked: Adoption) -> None:
+        """Ask a child, once for each question: mostly nothing that it is about has moved."""
+        if asked != self._proved:
+            await adoption.check(asked, len(self.statement.signatures))
+            self._proved = asked
 
     def plan(self, moment: Moment) -> Sequence[Record]:
         """The entry and the bytes."""
@@ -198,7 +210,8 @@ class Publishing:
     async def publish(self, raw: bytes, *, from_operator: bool = False) -> StatementReceipt:
         """The receipt of a statement; the first one if it was accepted before.
 
-        What the operator laid into the genesis folder can crash nobody but the operator.
+        What the operator laid into the genesis folder can crash nobody but the operator, and is
+        what the nations founded the mission with: nothing stands yet that it could widen.
 
         Raises `Malformed`, `NotAllowed`, `Conflict`, or `BrokerFault`.
         """

@@ -52,7 +52,7 @@ class World:
             raise Malformed("bad-input", detail)
         if not nations:
             raise Malformed("bad-input", f"no folder of a nation, such as KEN, in {folder.name}")
-        words = vocabulary(mission, nations, standard.levels(), _registry(registry), NO_DIGEST)
+        known = words(nations, mission, registry)
         layers = [
             LayerText("handle", FLOOR_OWNER, _or_library(folder / "floor.cedar", mission)),
             LayerText("carry", mission, _or_library(folder / "carry.cedar", mission)),
@@ -62,7 +62,7 @@ class World:
             texts = nation_texts(folder / nation)
             layers += [LayerText(kind, nation, texts[kind]) for kind in bundle.NATION_LAYERS]
             guarantees[nation] = texts.get(bundle.GUARANTEES, "")
-        return cls(words, tuple(layers), guarantees)
+        return cls(known, tuple(layers), guarantees)
 
     def book(self) -> PolicyBook:
         """The layers as a book that decides. Raises `Malformed` ("policy-refused")."""
@@ -70,6 +70,11 @@ class World:
         for layer in self.layers:
             book = book.with_layer(layer.kind, layer.owner, layer.text)
         return book
+
+
+def words(nations: Iterable[str], mission: str, registry: Path | None) -> Vocabulary:
+    """A mission's vocabulary: the standard levels, and a registry. Raises `Malformed`."""
+    return vocabulary(mission, nations, standard.levels(), _registry(registry), NO_DIGEST)
 
 
 def nation_texts(folder: Path) -> dict[str, str]:

@@ -39,6 +39,7 @@ app.add_typer(audit.app, name="audit")
 Session.leaving = staticmethod(freshness.warn)
 if FULL:
     from clients.cli import (
+        adopt,
         analysis,
         demo,
         exercise,
@@ -59,6 +60,7 @@ if FULL:
     app.add_typer(recall.app, name="recall")
     policy.app.add_typer(analysis.app)
     policy.app.command("status")(status.status)
+    policy.app.add_typer(adopt.app)
     app.add_typer(policy.app, name="policy")
     app.add_typer(officer.app, name="officer")
     app.add_typer(registry.app, name="registry")

@@ -23,6 +23,7 @@ from clients.exercises.plan import (
     ReportInject,
 )
 from clients.exercises.score import Ledger, Pair, Reading, Score, Told, score
+from clients.founding import SECOND
 from clients.officer import Officer
 from clients.publisher import Publisher, Receipt
 from clients.received import Received
@@ -196,7 +197,10 @@ class Run:
         policy = (await officer.follower.sync()).nation(inject.nation).policy
         assert policy is not None, "an officer sees its own nation's policy"
         release = "\n".join([*policy.release, inject.release or ""])
-        await officer.adopt(release, "\n".join([*policy.accept, inject.accept or ""]))
+        accept = "\n".join([*policy.accept, inject.accept or ""])
+        proposed = await officer.propose(release, accept)  # whatever it does, both have signed
+        async with Officer(self.stage.identity(inject.nation, SECOND)) as second:
+            await second.countersign(proposed)
         pairs = [(name, nation) for name, nations in inject.closes.items() for nation in nations]
         return await self._closes(pairs, now) if pairs else "in force"
 

@@ -32,13 +32,9 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("recall status", "recall confirm"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
-<<<<<<< HEAD
-        *("policy adopt", "audit verify", "officer denials"),
+        *("policy adopt", "audit verify", "officer denials", "policy status"),
         *("audit pull", "audit status", "audit ask", "audit prove", "audit report"),
         *("audit reconcile", "audit export"),
-=======
-        *("policy adopt", "audit verify", "officer denials", "policy status"),
->>>>>>> loud
         *("exercise run", "exercise list", "exercise check"),
         *("registry show", "registry draft", "registry sign", "registry publish"),
     }
