@@ -284,7 +284,7 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
     (
         "filter",
         lambda h: ("fetch", "--as", h.who("GBR/analyst"), "--region", "Kenya"),
-        "bad-fields",
+        "unknown-term",
         "did you mean KE Kenya",
     ),
     (
