@@ -131,9 +131,7 @@ def check_allowed(
     _check_far(label, author, holdings, standing.consents, now)
 
 
-def _check_far(
-    label: Label, author: str, holdings: Holdings, consents: Consents, now: int
-) -> None:
+def _check_far(label: Label, author: str, holdings: Holdings, consents: Consents, now: int) -> None:
     """Refuse what goes further than a source of a source allows: `may_go`, before it is held."""
     ancestors = holdings.ancestors(label)
     if len(ancestors) > ANCESTORS_LIMIT:
