@@ -137,6 +137,8 @@ def check_far(held: Held, holdings: Holdings, consents: Consents, now: int) -> N
     for portion in held.portions:
         if len(portion.ancestors) > ANCESTORS_LIMIT:
             raise Malformed("bad-lineage", f"it draws on more than {ANCESTORS_LIMIT} portions")
+        if not portion.ancestors:  # then its own list is all that counts
+            continue
         for nation in sorted(portion.recipients):
             if not may_go(held, portion, nation, holdings, consents, now):
                 raise NotAllowed("third-party-rule", "a source of a source does not allow it")
