@@ -57,7 +57,7 @@ class World:
             raise Malformed("bad-input", detail)
         if not nations:
             raise Malformed("bad-input", f"no folder of a nation, such as KEN, in {folder.name}")
-        known = words({*nations, *others}, mission, registry)
+        known = words(sorted({*nations, *others}), mission, registry)
         layers = [
             LayerText("handle", FLOOR_OWNER, _or_library(folder / "floor.cedar", mission)),
             LayerText("carry", mission, _or_library(folder / "carry.cedar", mission)),
