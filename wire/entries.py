@@ -19,7 +19,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from wire import mac, strict_json
 from wire.errors import BrokerFault, Malformed
@@ -50,7 +50,8 @@ Random: TypeAlias = Callable[[int], bytes]
 """A source of so many random bytes."""
 
 
-class Tip(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Tip:
     """How far a channel has come: so many entries, and where the last of them stands."""
 
     count: int = 0
@@ -83,7 +84,8 @@ class Event:
 # -- sealing
 
 
-class LinkRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LinkRow:
     """A channel's part of an entry, as it is stored."""
 
     count: int

@@ -21,7 +21,6 @@ from broker.journal.store import Step
 from wire.entries import Random, SealedBatch, seal_batch
 from wire.notes import Checkpoint, sign_checkpoint
 
-
 Written = Sequence[tuple[str, tuple[Value, ...]]]
 """The new rows of one record: tables and values."""
 
