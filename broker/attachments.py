@@ -145,8 +145,7 @@ class Attachments:
 
     def _path(self, found: Found) -> Path:
         held, _, attachment = found
-        place = f"{held.identity}/{attachment.id}".encode()
-        return self._folder / hashlib.sha256(place).hexdigest()
+        return self._folder / file_name(held.identity, attachment.id)
 
     # -- writing
 
@@ -191,6 +190,11 @@ class Attachments:
             if not self._may_read(asker, found):
                 raise NotAllowed("not-found")
             yield await _in_thread(partial(_read, path, at, min(PIECE, end - at)))
+
+
+def file_name(identity: str, attachment: str) -> str:
+    """Under which name the whole ciphertext of a report's attachment is kept."""
+    return hashlib.sha256(f"{identity}/{attachment}".encode()).hexdigest()
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

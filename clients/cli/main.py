@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, freshness, reports
+from clients.cli import audit, freshness, journal, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
 from clients.session import Session
@@ -36,6 +36,8 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(journal.app)
+app.add_typer(journal.journal, name="journal")
 Session.leaving = staticmethod(freshness.warn)
 if FULL:
     from clients.cli import (
