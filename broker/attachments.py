@@ -151,11 +151,14 @@ class Attachments:
 
     async def _progress(self, found: Found) -> Progress:
         held, portion, attachment = found
-        if self._path(found).exists():
+        path = self._path(found)
+        if path.exists():
             return Progress(attachment.length, complete=True)
+        part = path.with_suffix(".part")
+        stored = part.stat().st_size if part.exists() else 0  # less than counted: the file was lost
         place = (held.identity, portion.index, attachment.id)
         rows = await self._journal.rows("attachment", place)
-        return Progress(rows[0][-1], complete=False)
+        return Progress(min(rows[0][-1], stored), complete=False)
 
     async def _stored(self, found: Found, start: int, chunk: bytes) -> Progress:
         path, attachment = self._path(found), found[2]

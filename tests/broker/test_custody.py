@@ -137,6 +137,15 @@ async def test_a_changed_attachment_is_named_and_a_lost_one_is_counted(house: Ho
     assert (await fsck(house)).missing == 1
 
 
+async def test_a_lost_attachment_is_uploaded_again(house: House) -> None:
+    report = (await announced(house)).report
+    await uploads(house, report)
+    (path,) = (house.folder / "data" / "attachments").iterdir()
+    path.unlink()
+    await uploads(house, report)
+    assert path.read_bytes() == CONTENT
+
+
 async def test_no_journal_and_no_folder_are_refused(house: House) -> None:
     await house.broker.close()
     (house.folder / "data" / "journal.db").unlink()
