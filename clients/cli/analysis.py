@@ -8,8 +8,8 @@ import typer
 
 from clients import past, policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, Json
-from clients.cli.policy_options import Folder, Mission, Registry
+from clients.cli.common import REFUSED, Json, split
+from clients.cli.policy_options import Folder, Mission, Others, Registry
 from policies.analyse import adoption, page, said
 from policies.analyse.matrix import Cell
 from policies.analyse.matrix import matrix as release_matrix
@@ -61,6 +61,7 @@ def preview(
     against: Annotated[
         Path | None, typer.Option("--against", help="The folder as it was; nothing otherwise.")
     ] = None,
+    others: Others = [],
     mission: Mission = "MINUSX",
     registry: Registry = None,
     registry_before: Annotated[
@@ -77,14 +78,15 @@ def preview(
     Exact: every report that there can be is covered. Ends with 1 if a guarantee breaks.
     Example: tearline policy preview policies/new --nation KEN --against policies/examples
     """
-    now = policy_folder.World.read(folder, mission, registry)
+    known = split(others)
+    now = policy_folder.World.read(folder, mission, registry, known)
     book = now.book()
     if nation not in now.guarantees:
         raise Malformed("bad-input", f"no folder {nation} in {folder.name}")
     texts: dict[str, str] = {}
     then = None
     if against is not None:
-        old = policy_folder.World.read(against, mission, registry_before or registry)
+        old = policy_folder.World.read(against, mission, registry_before or registry, known)
         texts = {layer.kind: layer.text for layer in old.layers if layer.owner == nation}
         then = old.vocabulary if registry_before is not None else None
     before = adoption.standing(texts, nation, book, then)

@@ -8,8 +8,8 @@ import typer
 
 from clients import policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, Json
-from clients.cli.policy_options import Folder, Mission, Registry
+from clients.cli.common import REFUSED, Json, split
+from clients.cli.policy_options import Folder, Mission, Others, Registry
 from policies import bundle, cases, explain, lint
 from policies import form as forms
 from policies.analyse.ground import allowed
@@ -23,14 +23,18 @@ app = typer.Typer(no_args_is_help=True, help="Write and check release policies."
 
 @app.command("lint")
 def lint_(
-    folder: Folder, mission: Mission = "MINUSX", registry: Registry = None, json: Json = False
+    folder: Folder,
+    others: Others = [],
+    mission: Mission = "MINUSX",
+    registry: Registry = None,
+    json: Json = False,
 ) -> None:
     """Check every rule against the release profile; says what to write instead.
 
     Example: tearline policy lint policies/examples
     """
     bad = 0
-    world = policy_folder.World.read(folder, mission, registry)
+    world = policy_folder.World.read(folder, mission, registry, split(others))
     for layer in world.layers:
         for finding in lint.lint(layer.text, layer.kind, layer.owner, world.vocabulary):
             bad += finding.severity == "error"
@@ -170,7 +174,11 @@ def new(
         output.line({"nation": filled.nation, "rules": len(filled.rule), "proven": proven})
     else:
         output.say(f"{len(filled.rule)} rules, proven to say what the form says")
-        output.say(f"read them: {output.clean_line(str(home))}, then tearline policy preview")
+        others = ",".join(code for code in filled.nations if code != filled.nation)
+        output.say(
+            f"next: tearline policy preview {output.clean_line(str(folder))} "
+            f"--nation {filled.nation} --with {others}"
+        )
 
 
 def _cases(files: Iterable[Path]) -> Iterable[cases.Case]:
