@@ -145,18 +145,20 @@ class Attachments:
 
     def _path(self, found: Found) -> Path:
         held, _, attachment = found
-        place = f"{held.identity}/{attachment.id}".encode()
-        return self._folder / hashlib.sha256(place).hexdigest()
+        return self._folder / file_name(held.identity, attachment.id)
 
     # -- writing
 
     async def _progress(self, found: Found) -> Progress:
         held, portion, attachment = found
-        if self._path(found).exists():
+        path = self._path(found)
+        if path.exists():
             return Progress(attachment.length, complete=True)
+        part = path.with_suffix(".part")
+        stored = part.stat().st_size if part.exists() else 0  # less than counted: the file was lost
         place = (held.identity, portion.index, attachment.id)
         rows = await self._journal.rows("attachment", place)
-        return Progress(rows[0][-1], complete=False)
+        return Progress(min(rows[0][-1], stored), complete=False)
 
     async def _stored(self, found: Found, start: int, chunk: bytes) -> Progress:
         path, attachment = self._path(found), found[2]
@@ -191,6 +193,11 @@ class Attachments:
             if not self._may_read(asker, found):
                 raise NotAllowed("not-found")
             yield await _in_thread(partial(_read, path, at, min(PIECE, end - at)))
+
+
+def file_name(identity: str, attachment: str) -> str:
+    """Under which name the whole ciphertext of a report's attachment is kept."""
+    return hashlib.sha256(f"{identity}/{attachment}".encode()).hexdigest()
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

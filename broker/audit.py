@@ -31,12 +31,13 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "denial": ("originator", "contributor", "recipient"),
     "operator.start": (),
     "operator.stop": (),
+    "operator.resume": (),
 }
 """The roles that every kind of event concerns. Statements and the operator's acts concern the
 mission's own channel as well; of a statement whose body all may see, that channel tells all. A
 denial stands in the next `audit.read` of those it concerns."""
 
-OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop"})
+OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop", "operator.resume"})
 
 OPEN_LAYERS: Final = ("handle", "carry")
 """Layers whose text every member has: the charter's."""
@@ -279,3 +280,11 @@ def operator(kind: str, version: str) -> Event:
     """The operator started or stopped the service: `operator.start`, `operator.stop`."""
     (channel,) = concerned(kind, {})
     return Event(kind, {channel: {"version": version}})
+
+
+def resumed(version: str, size: int, heads: int) -> Event:
+    """The operator goes on from a restored copy of `size` entries, after comparing it with so many
+    checkpoints that nations had seen: `operator.resume`.
+    """
+    (channel,) = concerned("operator.resume", {})
+    return Event("operator.resume", {channel: {"version": version, "size": size, "heads": heads}})

@@ -120,7 +120,7 @@ class Broker:
         async with AsyncExitStack() as undo:
             journal = await Journal.open(
                 settings.data_folder,
-                anchor=settings.anchor_folder / "checkpoint",
+                anchor=settings.anchor_folder / startup.ANCHOR_FILE,
                 signers=(signer,),
                 origin=settings.origin,
                 secret=settings.secret("journal-secret"),

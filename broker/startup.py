@@ -31,6 +31,7 @@ PAGE: Final = 256
 """Rows read at a time."""
 
 ATTACHMENTS_FOLDER: Final = "attachments"
+ANCHOR_FILE: Final = "checkpoint"
 
 Filed = tuple[int, Statement]
 """A statement and its journal position."""

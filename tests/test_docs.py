@@ -47,7 +47,8 @@ from wire.vocabulary import Level, Tree, Vocabulary
 ROOT = Path(__file__).parent.parent
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 OURS = "wire|policies|broker|clients|tests"
-GUIDE = (ROOT / "docs/auditor.md").read_text("utf-8")
+AT_A_START = ("rollback-detected", "journal-damaged")
+GUIDES = "".join((ROOT / f"docs/{name}.md").read_text("utf-8") for name in ("auditor", "runbook"))
 PROTOCOL = (ROOT / "docs/protocol.md").read_text("utf-8")
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -99,8 +100,10 @@ def test_no_line_is_longer_than_120_characters(path: str) -> None:
     assert [i for i, line in enumerate(lines, 1) if len(line) > 120] == []
 
 
-@pytest.mark.parametrize("line", sorted(set(re.findall(r"^\$ tearline (.*)", GUIDE, re.MULTILINE))))
-def test_every_command_of_the_auditors_guide_can_be_typed(line: str) -> None:
+@pytest.mark.parametrize(
+    "line", sorted(set(re.findall(r"^\$ tearline (.*)", GUIDES, re.MULTILINE)))
+)
+def test_every_command_of_the_guides_can_be_typed(line: str) -> None:
     """Asked for its help, a command says so if it does not know an option that it was given."""
     here(*shlex.split(line), "--help").done()
 
@@ -418,3 +421,11 @@ def test_the_example_request_verifies_and_is_what_the_code_signs() -> None:
         target, b"", key, claim.keyid, created=claim.created, nonce=bytes(range(16))
     )
     assert signed == {name: values[name] for name in fields}
+
+
+def test_the_runbook_knows_every_reason_for_which_a_broker_does_not_run() -> None:
+    runbook = (ROOT / "docs/runbook.md").read_text("utf-8")
+    for slug in ("locked", "bad-settings", "disk-full", "journal-stopped", *AT_A_START):
+        assert f"`{slug}`" in runbook
+    for slug in AT_A_START:
+        assert "docs/runbook.md" in SLUGS[slug].advice

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from broker.journal.store import Store
+from broker.journal.store import Reads
 from wire.errors import BrokerFault
 from wire.merkle import HASH_BYTES, Frontier, Getter, Node, range_nodes
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _HASHES: Final = "SELECT idx, hashes FROM entry WHERE idx IN (SELECT value FROM json_each(?))"
 
 
-async def read_nodes(store: Store, nodes: Iterable[Node]) -> dict[Node, bytes]:
+async def read_nodes(store: Reads, nodes: Iterable[Node]) -> dict[Node, bytes]:
     """The named nodes. Raises `BrokerFault` "journal-damaged" if one is not stored."""
     nodes = list(nodes)
     rows = json.dumps(sorted({_row(node) for node in nodes}))
@@ -31,7 +31,7 @@ async def read_nodes(store: Store, nodes: Iterable[Node]) -> dict[Node, bytes]:
     return found
 
 
-async def with_nodes(store: Store, build: Callable[[Getter], T]) -> T:
+async def with_nodes(store: Reads, build: Callable[[Getter], T]) -> T:
     """What `build` makes of the nodes that it asks for. It is called twice: to learn which."""
     wanted: list[Node] = []
 
@@ -44,7 +44,7 @@ async def with_nodes(store: Store, build: Callable[[Getter], T]) -> T:
     return build(lambda nodes: [found[node] for node in nodes])
 
 
-async def inclusion_proofs(store: Store, indices: Sequence[int], size: int) -> list[list[bytes]]:
+async def inclusion_proofs(store: Reads, indices: Sequence[int], size: int) -> list[list[bytes]]:
     """Inclusion proofs of many leaves in one tree; all share the tree's ragged right edge."""
     levels = range(max(size - 1, 0).bit_length())
     wanted = {node for index in indices for node in _whole_siblings(index, size)}

@@ -44,6 +44,7 @@ QUERIES: Final[dict[str, str]] = {
     "cursor": "SELECT position FROM cursor WHERE member = ? AND name = ?",
     "cursors": "SELECT member, name, position FROM cursor ORDER BY member, name",
     "denials": "SELECT channel, asker, body, first, last, times FROM denial ORDER BY first",
+    "attachments": f"{_ATTACHMENT} ORDER BY identity, portion, id",
     "attachments_of": f"{_ATTACHMENT} WHERE identity = ? ORDER BY portion, id",
     "attachment": f"{_ATTACHMENT} WHERE identity = ? AND portion = ? AND id = ?",
     # -> reports, statements, releases, subscriptions, attachments

@@ -19,7 +19,7 @@ from broker.journal.nodes import read_nodes, with_nodes
 from broker.journal.replay import EntryRow, Page, Replay, SlotRow, damaged
 from broker.journal.schema import SLOTS
 from broker.journal.state import Seals, State
-from broker.journal.store import Store
+from broker.journal.store import Reads
 from wire.entries import Tip
 from wire.errors import BrokerFault, Malformed
 from wire.merkle import Frontier, consistency_proof, range_nodes, verify_consistency
@@ -58,14 +58,22 @@ _TIPS: Final = """SELECT channel.name, link.count, link.at, entry.leaf
     JOIN entry ON entry.idx = link.at / 256"""
 
 
-async def recover(store: Store, seals: Seals) -> State | None:
+async def recover(
+    store: Reads,
+    seals: Seals,
+    progress: Callable[[int, int], None] = lambda _done, _size: None,
+    *,
+    whole: bool = False,
+) -> State | None:
     """The state that the stored rows add up to, steps (1) and (2); None if there are none.
 
-    Raises `BrokerFault` "journal-damaged".
+    With `whole` all entries are replayed, not just the newest. `progress` is told (entries
+    checked, entries in all). Raises `BrokerFault` "journal-damaged", naming the first of those
+    entries that disagrees.
     """
     heads = _typed(await store.read(_LAST_HEAD), int)
     size: int = heads[0][0] if heads else 0
-    start = max(0, size - RECHECKED)
+    start = 0 if whole else max(0, size - RECHECKED)
     channels = await _read_channels(store)
     if any(since >= size for _, since in channels):
         raise BrokerFault("journal-damaged", "a channel was admitted by no entry")
@@ -74,7 +82,7 @@ async def recover(store: Store, seals: Seals) -> State | None:
         found = await read_nodes(store, cover)
         frontier = Frontier(start, [found[node] for node in cover])
         replay = Replay(seals, channels, frontier, await _tips_before(store, start))
-        await _replay(store, replay, size, _FAR, lambda _done: None)
+        await _replay(store, replay, size, _FAR, lambda done: progress(done, size))
     except Malformed as error:
         raise BrokerFault("journal-damaged", error.detail) from error
     if not size:
@@ -83,43 +91,55 @@ async def recover(store: Store, seals: Seals) -> State | None:
     return State(replay.frontier, dict(replay.tips), names, replay.time_ms, replay.note)
 
 
-async def scrub(store: Store, seals: Seals, state: State, progress: Callable[[int], None]) -> None:
+async def scrub(store: Reads, seals: Seals, state: State, progress: Callable[[int], None]) -> None:
     """Replay all rows up to the state. Raises `BrokerFault` "journal-damaged"."""
-    if await store.read("PRAGMA integrity_check(1)") != [("ok",)]:
-        raise BrokerFault("journal-damaged", "SQLite's own integrity check fails")
+    await check_pages(store)
     replay = Replay(seals, await _read_channels(store), Frontier(), {})
     await _replay(store, replay, state.size, state.size, progress)
     if state.size and replay.note != state.checkpoint:
         raise damaged(state.size, "the rows are another history than was written")
 
 
+async def check_pages(store: Reads) -> None:
+    """Let SQLite check tables against indices. Raises `BrokerFault` "journal-damaged"."""
+    if await store.read("PRAGMA integrity_check(1)") != [("ok",)]:
+        raise BrokerFault("journal-damaged", "SQLite's own integrity check fails")
+
+
 async def compare_anchor(
-    store: Store, anchor: Anchor, state: State, seals: Seals, *, accept_missing: bool
+    store: Reads, anchor: Anchor, state: State, seals: Seals, *, accept_missing: bool
 ) -> None:
     """Step (3). Raises `BrokerFault` "rollback-detected" unless the anchor is a prefix."""
-    note, size = anchor.read(), state.size
-    if note is None:
-        if size and not accept_missing:
-            raise BrokerFault("rollback-detected", "the anchor is missing; restore it first")
-        return
+    note = anchor.read()
+    if note is not None:
+        await check_prefix(store, note, state, seals, "the anchor")
+    elif state.size and not accept_missing:
+        raise BrokerFault("rollback-detected", "the anchor is missing; restore it first")
+
+
+async def check_prefix(store: Reads, note: str, state: State, seals: Seals, name: str) -> int:
+    """The size of a checkpoint that the journal goes on from; `name` says whose it is.
+
+    Raises `BrokerFault` "rollback-detected" if it is not ours, ahead, or of another history.
+    """
+    size = state.size
     try:
-        anchored = open_checkpoint(note, seals.log_keys).checkpoint
+        known = open_checkpoint(note, seals.log_keys).checkpoint
     except Malformed as error:
-        raise BrokerFault("rollback-detected", f"the anchor is not ours: {error.detail}") from error
-    if anchored.size > size:
-        raise BrokerFault(
-            "rollback-detected", f"{size} entries, but the anchor has {anchored.size}"
-        )
-    if anchored.size:
-        proof = await with_nodes(store, lambda get: consistency_proof(anchored.size, size, get))
+        raise BrokerFault("rollback-detected", f"{name} is not ours: {error.detail}") from error
+    if known.size > size:
+        raise BrokerFault("rollback-detected", f"{size} entries, but {name} has {known.size}")
+    if known.size:
+        proof = await with_nodes(store, lambda get: consistency_proof(known.size, size, get))
         try:
-            verify_consistency(anchored.size, size, proof, anchored.root, state.frontier.root())
+            verify_consistency(known.size, size, proof, known.root, state.frontier.root())
         except Malformed as error:
-            raise BrokerFault("rollback-detected", "the anchor is of another history") from error
+            raise BrokerFault("rollback-detected", f"{name} is of another history") from error
+    return known.size
 
 
 async def _replay(
-    store: Store, replay: Replay, size: int, upper: int, progress: Callable[[int], None]
+    store: Reads, replay: Replay, size: int, upper: int, progress: Callable[[int], None]
 ) -> None:
     """Feed everything from the replay's frontier up to `size`; rows up to `upper` must fit in."""
     for first in range(replay.frontier.size, max(size, 1), PAGE):
@@ -128,7 +148,7 @@ async def _replay(
         progress(end)
 
 
-async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
+async def _read_page(store: Reads, first: int, end: int, upper: int) -> Page:
     lowest = first or -_FAR
     slots = (lowest * SLOTS, upper * SLOTS)
     entries = _typed(await store.read(_ENTRIES, (lowest, upper)), int, bytes, bytes, bytes)
@@ -156,7 +176,7 @@ async def _read_page(store: Store, first: int, end: int, upper: int) -> Page:
     )
 
 
-async def _read_erasures(store: Store, first: int, end: int) -> dict[int, list[tuple[Any, ...]]]:
+async def _read_erasures(store: Reads, first: int, end: int) -> dict[int, list[tuple[Any, ...]]]:
     """What was deleted of the reports accepted from `first` up to `end`, in order, by report."""
     found: dict[int, list[tuple[Any, ...]]] = {}
     for row in _typed(await store.read(_ERASURES, (first, end)), int, int, bytes, bytes):
@@ -179,7 +199,7 @@ def _as_accepted(values: Sequence[Any], erased: Sequence[tuple[Any, ...]]) -> Se
     return (*others, Digest(digest))
 
 
-async def _read_channels(store: Store) -> list[tuple[str, int]]:
+async def _read_channels(store: Reads) -> list[tuple[str, int]]:
     """Every channel with the index from which it counts, in order of admission."""
     rows = _typed(await store.read(_CHANNELS), int, str, int)
     if [row[0] for row in rows] != list(range(len(rows))):
@@ -187,7 +207,7 @@ async def _read_channels(store: Store) -> list[tuple[str, int]]:
     return [(name, first) for _, name, first in rows]
 
 
-async def _tips_before(store: Store, start: int) -> dict[str, Tip]:
+async def _tips_before(store: Reads, start: int) -> dict[str, Tip]:
     """Each channel's last entry before `start`. What is wrong here no heads leaf will confirm."""
     tips = {}
     rows = await store.read(_TIPS, (start * SLOTS,))

@@ -12,10 +12,11 @@ transaction back, and no fsync that failed is ever repeated and believed.
 
 import asyncio
 import errno
+import itertools
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
@@ -32,6 +33,10 @@ WAL_BYTES: Final = 8 << 20
 """Size of the write-ahead log at which it is folded back into the database."""
 WAL_BYTES_MOST: Final = 64 << 20
 """Size at which readers are made to wait so that it can be."""
+FOLD_PAUSE: Final = 0.05
+FOLD_PAUSES: Final = 2400
+"""Seconds between tries to fold the log while another process reads, and how many: two minutes,
+in which a backup copies tens of gigabytes. Nothing is accepted meanwhile."""
 CACHE_KIB: Final = 16 << 10
 """Page cache of the writer."""
 
@@ -57,14 +62,52 @@ _READER: Final[dict[str, tuple[str, str | int]]] = {
 """Settings with what SQLite must say of them afterwards: it ignores what it cannot do."""
 
 
-class Store:
-    """Connections to one journal database. Made by `open`; raises `sqlite3.Error` when in use."""
+class Reads:
+    """Connections that only read one journal database. Raises `sqlite3.Error` when in use."""
 
-    def __init__(self, path: Path, writer: aiosqlite.Connection) -> None:
-        self._wal = path.with_name(path.name + "-wal")
-        self._writer = writer
+    def __init__(self) -> None:
         self._readers: list[aiosqlite.Connection] = []
         self._idle: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, path: Path) -> AsyncIterator["Reads"]:
+        """One reader of a database file that nobody writes to now; it changes no file.
+
+        Raises `BrokerFault` "journal-damaged" if it is none of ours.
+        """
+        async with AsyncExitStack() as closing:
+            reads = cls()
+            # A log left by a crash is read as well, for which SQLite keeps an index of it beside.
+            wal = path.with_name(path.name + "-wal")
+            left = wal.exists() and wal.stat().st_size
+            await reads._add_reader(path, "ro" if left else "ro&immutable=1", closing)
+            await _check_ours(reads._readers[0])
+            yield reads
+
+    async def read(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT, from the newest committed state."""
+        reader = await self._idle.get()
+        try:
+            return list(await reader.execute_fetchall(sql, params))  # type: ignore[arg-type]
+        finally:
+            self._idle.put_nowait(reader)
+
+    async def _add_reader(self, path: Path, mode: str, undo: AsyncExitStack) -> None:
+        reader = await _connect(path, mode, undo)
+        await _settle(reader, _READER)
+        await reader.execute_fetchall("SELECT 1 FROM sqlite_schema")  # now it holds the file open
+        self._readers.append(reader)
+        self._idle.put_nowait(reader)
+
+
+class Store(Reads):
+    """The writer and its readers. Made by `open`."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection) -> None:
+        super().__init__()
+        self._wal = path.with_name(path.name + "-wal")
+        self._writer = writer
 
     @classmethod
     async def open(cls, folder: Path) -> Self:
@@ -77,31 +120,20 @@ class Store:
             await _settle(writer, _WRITER)
             await store._create_tables()
             for _ in range(READERS):
-                reader = await _connect(path, "ro", undo)
-                await _settle(reader, _READER)
-                await reader.execute_fetchall(
-                    "SELECT 1 FROM head LIMIT 1"
-                )  # now it holds the file open
-                store._readers.append(reader)
-                store._idle.put_nowait(reader)
+                await store._add_reader(path, "ro", undo)
             undo.pop_all()
         return store
 
     async def _create_tables(self) -> None:
         writer = self._writer
-        found = (
-            await _one(writer, "PRAGMA application_id"),
-            await _one(writer, "PRAGMA user_version"),
-        )
         tables = await _one(writer, "SELECT count(*) FROM sqlite_schema")
-        if found == (0, 0) and not tables:
+        if await _numbers(writer) == (0, 0) and not tables:
             await self.stage([(sql, [()]) for sql in DDL])
             # Inside the transaction, so that half a schema never looks like ours.
             await writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             await writer.execute(f"PRAGMA user_version = {VERSION}")
             await self.commit()
-        elif found != (APPLICATION_ID, VERSION):
-            raise BrokerFault("journal-damaged", "the file is not a journal of this version")
+        await _check_ours(writer)
 
     # -- writing
 
@@ -129,11 +161,16 @@ class Store:
     async def fold_all(self) -> None:
         """Fold the write-ahead log into the database; readers wait. Both are durable then.
 
+        Readers of another process (a backup under way, an operator's shell) are waited for.
         Raises `BrokerFault` "journal-stopped" if it cannot be done.
         """
         taken = [await self._idle.get() for _ in self._readers]
         try:
-            folded = await self._checkpoint()
+            waits = itertools.chain(itertools.repeat(FOLD_PAUSE, FOLD_PAUSES), [0.0])
+            for pause in waits:
+                if folded := await self._checkpoint():
+                    break
+                await asyncio.sleep(pause)
         finally:
             for reader in taken:
                 self._idle.put_nowait(reader)
@@ -144,16 +181,6 @@ class Store:
         rows = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
         busy: int = next(iter(rows))[0]
         return not busy
-
-    # -- reading
-
-    async def read(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT, from the newest committed state."""
-        reader = await self._idle.get()
-        try:
-            return list(await reader.execute_fetchall(sql, params))  # type: ignore[arg-type]
-        finally:
-            self._idle.put_nowait(reader)
 
     # -- the end
 
@@ -184,6 +211,17 @@ async def _settle(
         await connection.execute_fetchall(f"PRAGMA {name} = {value}")
         if await _one(connection, f"PRAGMA {name}") != expected:
             raise BrokerFault("journal-stopped", f"SQLite cannot keep the setting {name} here")
+
+
+async def _check_ours(connection: aiosqlite.Connection) -> None:
+    if await _numbers(connection) != (APPLICATION_ID, VERSION):
+        raise BrokerFault("journal-damaged", "the file is not a journal of this version")
+
+
+async def _numbers(connection: aiosqlite.Connection) -> tuple[int, int]:
+    application: int = await _one(connection, "PRAGMA application_id")
+    version: int = await _one(connection, "PRAGMA user_version")
+    return application, version
 
 
 async def _one(connection: aiosqlite.Connection, sql: str) -> Any:

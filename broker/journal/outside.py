@@ -1,0 +1,85 @@
+"""A journal looked at and copied by another process than the broker's: by its operator.
+
+Nothing here writes to a journal. A journal that a broker has open may be copied, with one reader
+more; SQLite allows that as long as it neither writes nor folds the log back (see `store`).
+"""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any, Final
+
+from broker.journal.anchor import Anchor
+from broker.journal.queries import QUERIES
+from broker.journal.recovery import check_pages, check_prefix, compare_anchor, recover
+from broker.journal.state import Seals, State
+from broker.journal.store import Reads, faults
+from wire.errors import BrokerFault
+
+BUSY_SECONDS: Final = 10.0
+"""How long a copy waits for a broker that is just starting."""
+
+Progress = Callable[[int, int], None]
+"""Told (done, in all)."""
+
+
+class AtRest:
+    """A journal's database that no broker has open, verified from its first entry to its last.
+
+    Made by `open`, which raises `BrokerFault` "journal-damaged" with the first entry that
+    disagrees, and in what.
+    """
+
+    def __init__(self, reads: Reads, state: State, seals: Seals) -> None:
+        self._reads, self._seals = reads, seals
+        self.state = state
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, database: Path, seals: Seals, progress: Progress
+    ) -> AsyncIterator["AtRest"]:
+        """Verify everything; `progress` is told how far that is."""
+        with faults():
+            async with Reads.of(database) as reads:
+                state = await recover(reads, seals, progress, whole=True)
+                await check_pages(reads)
+                if state is None:
+                    raise BrokerFault("journal-damaged", "there is no entry in it")
+                yield cls(reads, state, seals)
+
+    async def compare(self, anchor: Path) -> None:
+        """Raises `BrokerFault` "rollback-detected" unless the journal goes on from its anchor."""
+        await compare_anchor(
+            self._reads, Anchor(anchor), self.state, self._seals, accept_missing=False
+        )
+
+    async def follows(self, name: str, note: str) -> int:
+        """The size of a checkpoint that somebody saw, if the journal goes on from it.
+
+        Raises `BrokerFault` "rollback-detected".
+        """
+        return await check_prefix(self._reads, note, self.state, self._seals, name)
+
+    async def attachments(self) -> Sequence[tuple[Any, ...]]:
+        """All attachments there ever were: report, portion, id, SHA-256, length, received."""
+        return await self._reads.read(QUERIES["attachments"])
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a database as it stands at one moment, while a broker may be writing to it.
+
+    The copy is new, durable and its owner's alone. Raises `BrokerFault`.
+    """
+    with faults():
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        reading = f"{source.resolve().as_uri()}?mode=ro"
+        with (
+            closing(sqlite3.connect(reading, uri=True, timeout=BUSY_SECONDS)) as original,
+            closing(sqlite3.connect(target)) as fresh,
+        ):
+            # In one step: its reader then sees one moment, and a broker that has to fold the log
+            # back waits for it (`store.Store.fold_all`).
+            original.backup(fresh, pages=-1)

@@ -1,0 +1,138 @@
+"""The operator's commands on a journal, as a process of their own: `python -m broker.operate`.
+
+    fsck DIR    backup DIR TO    restore FROM DIR    resume DIR --head FILE ...
+
+DIR is where `broker.toml` lies. A refusal is one line on standard error and exit code 1.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from broker import custody
+from broker.journal.outside import Progress as Told
+from broker.settings import Settings
+from wire.errors import SLUGS, TearlineError
+
+RUNBOOK: Final = "docs/runbook.md"
+
+AFTER_RESTORE: Final = {
+    "served": "nothing is missing: start the broker",
+    "older": "acknowledged entries are not in it: the broker will refuse it; see " + RUNBOOK,
+    "no anchor": "its anchor is lost: `tearline journal resume` compares it with what nations saw",
+}
+
+Answer = tuple[str, dict[str, Any]]
+"""What people read, and what programs read."""
+
+
+async def _fsck(given: argparse.Namespace, told: Told) -> Answer:
+    found = await custody.fsck(Settings.load(given.folder), told)
+    return f"every entry verified: {_words(found)}", _fields(found)
+
+
+async def _backup(given: argparse.Namespace, told: Told) -> Answer:
+    found = await custody.backup(Settings.load(given.folder), given.to, told)
+    return f"copied and verified: {_words(found)}", _fields(found)
+
+
+async def _restore(given: argparse.Namespace, told: Told) -> Answer:
+    found, said = await custody.restore(given.source, Settings.load(given.folder), told)
+    text = f"restored and verified: {_words(found)}\n{AFTER_RESTORE[said]}"
+    return text, {**_fields(found), "standing": said}
+
+
+async def _resume(given: argparse.Namespace, told: Told) -> Answer:
+    index = await custody.resume(Settings.load(given.folder), given.head, told, time.time)
+    return f"resumed: entry {index} says so; start the broker", {"index": index}
+
+
+def _words(found: custody.Found) -> str:
+    origin, size, root, *_ = found.checkpoint.splitlines()
+    gone = f", {found.missing} without a file" if found.missing else ""
+    return f"{size} entries of {origin}, root {root}, {found.attachments} attachments{gone}"
+
+
+def _fields(found: custody.Found) -> dict[str, Any]:
+    return {
+        "entries": found.entries,
+        "checkpoint": found.checkpoint,
+        "attachments": found.attachments,
+        "missing": found.missing,
+    }
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace, Told], Coroutine[Any, Any, Answer]]]] = {
+    "fsck": _fsck,
+    "backup": _backup,
+    "restore": _restore,
+    "resume": _resume,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and do it; gives the exit code."""
+    given = _parser().parse_args(arguments)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys must not land in a core file
+    try:
+        with _bar(hidden=given.json) as told:
+            text, fields = asyncio.run(COMMANDS[given.command](given, told))
+    except TearlineError as error:
+        _refuse(error, as_json=given.json)
+        return 1
+    sys.stdout.write((json.dumps(fields) if given.json else text) + "\n")
+    return 0
+
+
+def _refuse(error: TearlineError, *, as_json: bool) -> None:
+    meaning = SLUGS[error.slug]
+    fields = {"error": error.slug, "title": meaning.title, "detail": error.detail}
+    if as_json:
+        sys.stdout.write(json.dumps({**fields, "advice": meaning.advice}) + "\n")
+    else:
+        sys.stderr.write(f"refused: {error}\n")
+
+
+@contextmanager
+def _bar(*, hidden: bool) -> Iterator[Told]:
+    """A progress bar on standard error, where somebody looks."""
+    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    hidden = hidden or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
+        task = bars.add_task("verifying", total=None)
+        yield lambda done, size: bars.update(task, completed=done, total=size)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m broker.operate")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in COMMANDS:
+        command = commands.add_parser(name)
+        command.add_argument("--json", action="store_true")
+        if name == "restore":
+            command.add_argument("source", type=_path)
+        command.add_argument("folder", type=_path)
+        if name == "backup":
+            command.add_argument("to", type=_path)
+        if name == "resume":
+            command.add_argument("--head", type=_path, action="append", default=[])
+    return parser
+
+
+def _path(text: str) -> Path:
+    return Path(text).resolve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

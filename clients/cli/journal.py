@@ -1,0 +1,98 @@
+"""`tearline journal …`, `tearline backup`, `tearline restore`: the operator's own journal.
+
+The work is the broker's program's, in a process that takes the place of this one: no client code
+runs in it, and none of it runs here.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.cli.common import Json
+from wire.errors import Malformed
+
+app = typer.Typer()
+journal = typer.Typer(no_args_is_help=True, help="Check a broker's journal, or go on from a copy.")
+
+Broker = Annotated[Path, typer.Argument(help="The broker's folder, such as KIT/broker.")]
+
+
+@journal.callback()
+def group() -> None:
+    """Check a broker's journal, or go on from a copy."""
+
+
+@journal.command()
+def fsck(folder: Broker, json: Json = False) -> None:
+    """Verify every entry of a stopped broker's journal; changes nothing.
+
+    Leaves, links, heads, checkpoints, the rows it serves from, attachments and the anchor. Says
+    the first entry that disagrees, and in what.
+    Example: tearline journal fsck kit/broker
+    """
+    _become("fsck", str(folder), json=json)
+
+
+@journal.command()
+def resume(
+    folder: Broker,
+    heads: Annotated[
+        list[Path],
+        typer.Option("--head", help="The newest checkpoint that a nation saw; one for each."),
+    ],
+    json: Json = False,
+) -> None:
+    """Go on from a restored copy whose anchor is lost; the journal then has an entry that says so.
+
+    Refused if any nation saw more than the copy has: going on would be a second history. An auditor
+    finds the newest checkpoint of his nation with `tearline audit ask complete`.
+    Example: tearline journal resume kit/broker --head KEN.head --head GBR.head
+    """
+    _become(
+        "resume",
+        str(folder),
+        *(part for head in heads for part in ("--head", str(head))),
+        json=json,
+    )
+
+
+@app.command()
+def backup(
+    folder: Broker,
+    to: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    json: Json = False,
+) -> None:
+    """Copy a broker's journal and attachments, while it serves, and verify the copy.
+
+    The keys beside broker.toml are not in it: keep those apart. What is erased later stays in a
+    copy: keep copies no longer than the mission's retention allows.
+    Example: tearline backup kit/broker /mnt/vault/monday
+    """
+    _become("backup", str(folder), str(to), json=json)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `tearline backup` made.")],
+    folder: Broker,
+    json: Json = False,
+) -> None:
+    """Put a copy where a broker looks for its journal, and verify it there.
+
+    Says whether the broker will serve it. A copy older than what was acknowledged is refused.
+    Example: tearline restore /mnt/vault/monday kit/broker
+    """
+    _become("restore", str(source), str(folder), json=json)
+
+
+def _become(*arguments: str, json: bool) -> None:
+    """Replace this process by the broker's program for it."""
+    if find_spec("aiosqlite") is None:
+        raise Malformed("bad-settings", "no broker is installed: pip install tearline[broker]")
+    command = [sys.executable, "-m", "broker.operate", *arguments, *(["--json"] if json else [])]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - no shell, our own interpreter
