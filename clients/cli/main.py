@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, reports
+from clients.cli import audit, reports, witness
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -35,6 +35,11 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
+if find_spec("uvicorn") is not None:
+    from clients.cli import witness_serve
+
+    witness.app.command("serve")(witness_serve.serve)
 if FULL:
     from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, recall
 

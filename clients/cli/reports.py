@@ -25,6 +25,7 @@ from clients.publisher import NotUploaded, Publisher, Receipt
 from clients.received import Notable, Unopened
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
+from wire.witness import ConfirmedCheckpoint
 
 app = typer.Typer()
 
@@ -87,7 +88,7 @@ def publish(
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
     loaded = load(identity)
 
-    async def work() -> Receipt:
+    async def work() -> tuple[Receipt, bool]:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         unseen = json or not output.errors.is_terminal
         with Progress(*columns, console=output.errors, transient=True, disable=unseen) as bars:
@@ -99,14 +100,16 @@ def publish(
                 bars.update(tasks[name], completed=sent)
 
             async with Publisher(loaded) as publisher:
-                return await publisher.publish(draft, progress)
+                receipt = await publisher.publish(draft, progress)
+                confirmed = await publisher.confirmed()
+                return receipt, confirmed is not None and confirmed.covers(receipt.index)
 
     missing: NotUploaded | None = None
     try:
-        receipt = run_async(work)
+        receipt, confirmed = run_async(work)
     except NotUploaded as error:
-        receipt, missing = error.receipt, error
-    _show_receipt(receipt, json=json)
+        receipt, confirmed, missing = error.receipt, False, error
+    _show_receipt(receipt, confirmed=confirmed, json=json)
     if draft.label.supersedes is not None and not json:
         output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
@@ -115,7 +118,7 @@ def publish(
         raise missing
 
 
-def _show_receipt(receipt: Receipt, *, json: bool) -> None:
+def _show_receipt(receipt: Receipt, *, confirmed: bool, json: bool) -> None:
     if json:
         output.line(
             {
@@ -123,6 +126,7 @@ def _show_receipt(receipt: Receipt, *, json: bool) -> None:
                 "index": receipt.index,
                 "size": receipt.size,
                 "duplicate": receipt.duplicate,
+                "confirmed": confirmed,
                 "recipients": dict(receipt.recipients),
                 "proof": receipt.evidence.model_dump(mode="json"),
             }
@@ -161,6 +165,7 @@ def fetch(
     async def work() -> tuple[int, int]:
         count = unsaved = 0
         async with Subscriber(loaded, keeps=screen.KEEPS if display else ()) as subscriber:
+            confirmed = await subscriber.confirmed() if json else None
             async for received in subscriber.fetch(
                 regions=split(region),
                 threats=split(threat),
@@ -168,7 +173,7 @@ def fetch(
                 again=again,
                 notice=_notice,
             ):
-                await _show(received, loaded, display=display, json=json)
+                await _show(received, loaded, confirmed, display=display, json=json)
                 if save is not None:
                     unsaved += await _save(subscriber, received, save)
                 count += 1
@@ -212,7 +217,7 @@ def watch(
                 name=name,
                 notice=_notice,
             ):
-                await _show(received, loaded, display=display, json=json)
+                await _show(received, loaded, None, display=display, json=json)
 
     with suppress(KeyboardInterrupt):
         run_async(work)
@@ -245,7 +250,14 @@ def open_(
         output.show_report(report, proof)
 
 
-async def _show(received: Received, identity: Identity, *, display: bool, json: bool) -> None:
+async def _show(
+    received: Received,
+    identity: Identity,
+    confirmed: ConfirmedCheckpoint | None,
+    *,
+    display: bool,
+    json: bool,
+) -> None:
     if display:
         await screen.show(received.report, identity, time.time())
     elif json:
@@ -253,7 +265,9 @@ async def _show(received: Received, identity: Identity, *, display: bool, json: 
             "supersedes": sorted(received.supersedes),
             "superseded_by": received.superseded_by,
         }
-        output.line({**output.report_fields(received.report, asdict(received.proof)), **amended})
+        proof = asdict(received.proof)
+        proof["confirmed"] = confirmed is not None and confirmed.covers(received.proof.index)
+        output.line({**output.report_fields(received.report, proof), **amended})
     else:
         output.show_report(received.report, asdict(received.proof))
         for old in sorted(received.supersedes):

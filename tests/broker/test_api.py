@@ -673,6 +673,7 @@ def test_signed_operations_say_so(document: Any) -> None:
         "post /v1/reports",
         "post /v1/statements",
         "get /v1/log/checkpoint",
+        "get /v1/log/candidate",
         "get /v1/log/tile/{tile}",
         "get /v1/log/proof/inclusion",
         "get /v1/log/proof/consistency",

@@ -714,7 +714,7 @@ async def test_a_page_from_before_a_revocation_is_refused(scene: Scene) -> None:
 
 async def newest(scene: Scene) -> str:
     """The log's newest checkpoint."""
-    return (await scene.reader.transport.get("/v1/log/checkpoint")).body.decode()
+    return (await scene.reader.transport.get("/v1/log/candidate")).body.decode()
 
 
 # -- trees
