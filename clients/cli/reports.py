@@ -165,7 +165,7 @@ def fetch(
     async def work() -> tuple[int, int]:
         count = unsaved = 0
         async with Subscriber(loaded, keeps=screen.KEEPS if display else ()) as subscriber:
-            confirmed = await subscriber.confirmed() if json else None
+            confirmed: ConfirmedCheckpoint | None = None
             async for received in subscriber.fetch(
                 regions=split(region),
                 threats=split(threat),
@@ -173,6 +173,8 @@ def fetch(
                 again=again,
                 notice=_notice,
             ):
+                if json and not count:
+                    confirmed = await subscriber.confirmed()
                 await _show(received, loaded, confirmed, display=display, json=json)
                 if save is not None:
                     unsaved += await _save(subscriber, received, save)

@@ -633,7 +633,7 @@ def test_every_operation_is_described(document: Any) -> None:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    assert len(operations) == 23
+    assert len(operations) == 25
     for path, method, operation in operations:
         assert operation.get("summary"), (path, method)
         assert operation.get("responses"), (path, method)

@@ -101,7 +101,7 @@ def remembered() -> Iterator[None]:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("lying")
     policies = {nation: open_policy(nation) for nation in NATIONS}
-    pilot = Pilot.laid_out(*NATIONS, folder=folder, doors=1, policies=policies)
+    pilot = Pilot.laid_out(*NATIONS, folder=folder, doors=1, policies=policies, witnesses=())
     home = pilot.folder / "broker"
     with serving(home, heartbeat_seconds=HEARTBEAT) as server:
         pilot.port = server.port
@@ -714,7 +714,7 @@ async def test_a_page_from_before_a_revocation_is_refused(scene: Scene) -> None:
 
 async def newest(scene: Scene) -> str:
     """The log's newest checkpoint."""
-    return (await scene.reader.transport.get("/v1/log/candidate")).body.decode()
+    return (await scene.reader.transport.get("/v1/log/checkpoint")).body.decode()
 
 
 # -- trees
