@@ -1,7 +1,6 @@
 """`tearline witness init | trust | follow | compare`: a nation's witness of the one history."""
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from clients.witness import folder as home
 from clients.witness.bring import Brought
 from clients.witness.folder import SEED, WitnessKeys
 from clients.witness.remote import RemoteWitness
-from wire.errors import Malformed, TearlineError
+from wire.errors import Malformed, NotAllowed, TearlineError
 
 app = typer.Typer(no_args_is_help=True, help="Cosign the log, so that all see one history.")
 
@@ -94,7 +93,7 @@ def follow(
                 if not witness:
                     _show(await attend.once(auditor), json=json)
                 for url in witness or ():
-                    await _at(url, lambda there: bring.bring(auditor, there.add_checkpoint), json)
+                    await _at(auditor, url, json=json)
                 await auditor.confirmed()
                 if once:
                     return
@@ -120,8 +119,9 @@ def compare(
             await auditor.follower.sync()
             for url in witness:
                 async with RemoteWitness(url) as there:
-                    head = await there.head(loaded.public.origin)
-                tree = await bring.compare(auditor, head)
+                    tree = await bring.compare_with(auditor, there)
+                if tree is None:
+                    raise NotAllowed("not-found", f"{url} has cosigned nothing of this log")
                 if json:
                     output.line({"witness": url, "size": tree.size, "root": tree.root.hex()})
                 else:
@@ -130,11 +130,12 @@ def compare(
     run_async(work)
 
 
-async def _at(url: str, ask: Callable[[RemoteWitness], Awaitable[Brought]], json: bool) -> None:
+async def _at(auditor: Auditor, url: str, *, json: bool) -> None:
     """Ask one witness; one that is not there keeps nobody from asking the next."""
     async with RemoteWitness(url) as there:
         try:
-            _show(await ask(there), json=json)
+            await bring.compare_with(auditor, there)
+            _show(await bring.bring(auditor, there.add_checkpoint), json=json)
         except TearlineError as error:
             if error.slug not in {*attend.LATER, "unreachable"}:
                 raise
@@ -147,6 +148,6 @@ def _show(brought: Brought | None, *, json: bool) -> None:
     if json:
         output.line({**vars(brought), "confirmed": brought.confirmed})
         return
-    told = f"{brought.witnesses} witnesses of {brought.quorum} have cosigned"
+    told = f"cosigned by {brought.witnesses}, {brought.quorum} are needed"
     word = "[green]confirmed[/green]" if brought.confirmed else "[yellow]waits[/yellow]"
     output.say(f"{word}  {brought.size} entries: {told}")

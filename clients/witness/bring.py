@@ -10,8 +10,9 @@ from clients.session import Session
 from clients.transport import NOTE
 from clients.trees import Proof
 from clients.witness.cosigner import Witness
+from clients.witness.remote import RemoteWitness
 from wire import base64_strict, strict_json
-from wire.errors import Conflict
+from wire.errors import Conflict, NotAllowed
 from wire.model import Strict
 from wire.notes import Checkpoint
 from wire.witness import Submission
@@ -65,12 +66,18 @@ async def bring(session: Session, cosign: Cosign, old: int = 0) -> Brought:
 
 
 async def by(witness: Witness, session: Session) -> Brought:
-    """Have the candidate cosigned by a witness on this machine."""
+    """Have the candidate cosigned by a witness on this machine.
+
+    What it cosigned last, for whoever asked, must be of the history that this client sees.
+    """
+    last = witness.latest(session.identity.public.origin)
+    if last.note:
+        await compare(session, last.note)
 
     async def cosign(body: bytes) -> str:
         return witness.add_checkpoint(body)
 
-    return await bring(session, cosign, witness.latest(session.identity.public.origin).size)
+    return await bring(session, cosign, last.size)
 
 
 async def _asked(session: Session, cosign: Cosign, note: str, tree: Checkpoint, old: int) -> str:
@@ -89,6 +96,17 @@ async def compare(session: Session, head: str) -> Checkpoint:
     Raises `Conflict` ("fork-detected") after writing both sides down, or `Malformed`.
     """
     return (await session.follower.observe(head)).checkpoint
+
+
+async def compare_with(session: Session, there: RemoteWitness) -> Checkpoint | None:
+    """The same for what a witness elsewhere cosigned last; None if that is nothing yet."""
+    try:
+        head = await there.head(session.identity.public.origin)
+    except NotAllowed as error:
+        if error.slug != "not-found":
+            raise
+        return None
+    return await compare(session, head)
 
 
 def _size(error: Conflict) -> int | None:

@@ -1,4 +1,4 @@
-"""Witnesses from end to end: a kit's auditors cosign, a quorum confirms, a fork is found at once."""
+"""Witnesses from end to end: a kit's auditors cosign, and a quorum confirms."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,6 @@
 """A witness's decision, case by case, and the arithmetic of quorums for every n and f."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -11,7 +12,7 @@ from tests.charter_words import body
 from tests.refusal import refused
 from tests.wire.trees import ORIGIN, Log, grown
 from wire.bodies import MissionCharter
-from wire.errors import TearlineError
+from wire.errors import Malformed, TearlineError
 from wire.notes import (
     ED25519_COSIGNATURE,
     Ed25519Signer,
@@ -51,10 +52,8 @@ def test_a_submission_survives_the_wire(old: int, new: int) -> None:
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=200).map(str.encode)))
 def test_any_bytes_are_a_submission_or_a_bad_request(data: bytes) -> None:
     for text in (data, b"old 3\n" + data, b"old 0\n\n" + data):
-        try:
+        with contextlib.suppress(Malformed):
             Submission.parse(text)
-        except TearlineError as error:
-            assert error.slug == "bad-request"
 
 
 @pytest.mark.parametrize(
