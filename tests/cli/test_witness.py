@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def home(pilot: Pilot, nation: str, kind: str = "auditor") -> Path:
     return pilot.folder / nation / kind
 
 
-def publishes(pilot: Pilot) -> dict[str, object]:
+def publishes(pilot: Pilot) -> dict[str, Any]:
     words = ("--title", "Clash", "--text", "Two vehicles.", "--threat", "conflict.clash", *REPORT)
     return here("publish", "--json", *words, "--as", home(pilot, "KEN", "system")).done().row
 
@@ -40,9 +41,9 @@ def fetched(pilot: Pilot) -> list[bool]:
     return [row["proof"]["confirmed"] for row in rows]
 
 
-def follow(pilot: Pilot, nation: str, *words: str) -> dict[str, object]:
-    given = ("witness", "follow", "--once", "--json", "--as", home(pilot, nation), *words)
-    return here(*given).done().row
+def follow(pilot: Pilot, nation: str, *words: str) -> dict[str, Any]:
+    as_ = home(pilot, nation)
+    return here("witness", "follow", "--once", "--json", "--as", as_, *words).done().row
 
 
 def test_a_release_is_confirmed_once_both_have_cosigned(pilot: Pilot) -> None:
