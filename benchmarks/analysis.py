@@ -134,7 +134,7 @@ def _rule(random: Random, words: Vocabulary, nation: str, number: int) -> str:
             "permit",
             "principal is Analyst",
             f'resource in Threat::"{threat}"',
-            'when { context.purpose == Purpose::"PLANNING" }',
+            f'when {{ context.purpose == Purpose::"PLANNING" && resource in UpTo::"{level}" }}',
         ),
         (
             "forbid",

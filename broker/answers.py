@@ -110,10 +110,13 @@ class Preview(Strict):
 
 
 class Withheld(NotAllowed):
-    """A report was refused because a policy withholds it from a nation on its own list."""
+    """A report was refused because a policy withholds it from a nation on its own list.
 
-    def __init__(self, detail: str, explanation: Preview) -> None:
-        super().__init__("withheld", detail)
+    The slug is "policy-expired" if it is the sender's own that has ended, else "withheld".
+    """
+
+    def __init__(self, slug: str, detail: str, explanation: Preview) -> None:
+        super().__init__(slug, detail)
         self.explanation: Mapping[str, object] = explanation.model_dump(mode="json")
 
 

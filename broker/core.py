@@ -49,6 +49,7 @@ from broker.verifiers import Verifiers
 from wire.directory import Directory
 from wire.entries import MISSION, Random
 from wire.errors import BrokerFault
+from wire.freshness import Ending, endings
 from wire.labels import Label
 from wire.members import Member
 from wire.notes import Ed25519Signer
@@ -88,7 +89,7 @@ class Broker:
         folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
         self._attachments = Attachments(folder, state, self._releases, journal)
         self._eraser = eraser = Eraser(state, journal, sequencer, ring, self._attachments)
-        self._publishing = Publishing(state, journal, sequencer, self._streams, eraser)
+        self._publishing = Publishing(state, deciding, journal, sequencer, self._streams, eraser)
         self._subscriptions = Subscriptions(
             state,
             journal,
@@ -200,6 +201,13 @@ class Broker:
         self._sequencer.check()
         if self._closed:
             raise BrokerFault("stopping")
+
+    def stale(self) -> list[Ending]:
+        """What of any nation has ended by itself, or is about to: for the operator alone."""
+        now, directory = self.now(), self.directory
+        nations = (code for code in directory.order if directory.nations[code].expelled is None)
+        found = (ending for code in nations for ending in endings(directory, code))
+        return [ending for ending in found if ending.state(now) != "fresh"]
 
     def _circumstances(self) -> tuple[Directory, int, int]:
         return self.directory, self.journal.size, self.now()

@@ -176,6 +176,25 @@ class Deciding:
             found = self._added[key] = replace(portion.facts, release_to=more)
         return found
 
+    def known_to(self, nation: str, held: Held, portion: HeldPortion, now: int) -> bool:
+        """Whether a nation may know that a portion is there for it: its information is inside, or
+        it has got it, or for some kind of reader nobody but itself withholds it.
+        """
+        ours = nation == held.originator or nation in portion.facts.contributors
+        got = any(who == nation and mask >> portion.index & 1 for who, mask in held.released)
+        if ours or got:
+            return True
+        holdings, consents = self._state.holdings, self._state.standing.consents
+        if held.recalled or not may_go(held, portion, nation, holdings, consents, now):
+            return False
+        gateway = self.gateway(nation, portion.facts.communities)
+        return any(
+            all(v.outcome is Outcome.RELEASE or v.owner == nation for v in ruling.verdicts)
+            for purpose in self._state.standing.directory.terms.purposes
+            for reader in (gateway, replace(gateway, kind="Analyst"))
+            for ruling in (self.ask(reader, held.identity, held.created, portion, purpose, now),)
+        )
+
     def visible(
         self, recipient: Recipient, held: Held, purpose: str, keeps: frozenset[str] = NOTHING
     ) -> Visible | None:

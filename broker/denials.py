@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from broker.deciding import Deciding, Visible
-from broker.holdings import ALL_PORTIONS, Held
+from broker.holdings import ALL_PORTIONS, Held, HeldPortion
 from broker.journal import Change, Journal
+from broker.lineage import may_go
 from broker.refusals import Attempt, Refusal, denied, told_to, unanswered
 from broker.release import Asker
 from broker.state import State
@@ -139,14 +140,7 @@ class Denials:
         for portion in held.portions:
             if not wanted >> portion.index & 1 or (got and got.mask >> portion.index & 1):
                 continue
-            if not held.names(nation, portion):
-                because = "not-listed" if by_name and got is None else None
-            elif held.recalled:
-                because = "recalled"
-            elif portion.expires is not None and portion.expires <= now:
-                because = "expired" if by_name else None
-            else:
-                because = "policy"
+            because = self._because(held, portion, nation)
             if because == "policy":
                 question = (held.identity, held.created, portion, asker.purpose, now)
                 ruling = self._deciding.ask(asker.recipient, *question)
@@ -156,10 +150,22 @@ class Denials:
                     for channel in told_to(held.originator, nation, ruling, whole):
                         refusal = found.setdefault(channel, Refusal(because))
                         refusal.take(portion.index, ruling, channel)
-            elif because is not None:
+            elif because == "third-party" or (by_name and (because != "not-listed" or not got)):
                 refusal = found.setdefault(held.originator, Refusal(because))
                 refusal.take(portion.index, None, held.originator)
         return found
+
+    def _because(self, held: Held, portion: HeldPortion, nation: str) -> str:
+        """What stands between a nation and a portion, before any policy is asked; else `policy`."""
+        now, standing = self._state.now(), self._state.standing
+        if not held.names(nation, portion):
+            return "not-listed"
+        if held.recalled:
+            return "recalled"
+        if portion.expires is not None and portion.expires <= now:
+            return "expired"
+        goes = may_go(held, portion, nation, self._state.holdings, standing.consents, now)
+        return "policy" if goes else "third-party"
 
     def _note(self, channel: str, attempt: Attempt, told: Mapping[str, Any]) -> None:
         name = Name(channel, attempt.nation, strict_json.dump(told).decode())

@@ -179,7 +179,7 @@ class Holdings:
 
     def __init__(self) -> None:
         self._by_identity: dict[str, Held] = {}
-        self._by_id: dict[str, Held] = {}
+        self._by_id: dict[tuple[str, str], Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
         self._banners: dict[str, str] = {}
@@ -199,9 +199,9 @@ class Holdings:
         """The report with this identity, recalled or not."""
         return self._by_identity.get(identity)
 
-    def by_id(self, report_id: str) -> Held | None:
+    def by_id(self, originator: str, report_id: str) -> Held | None:
         """The report with the id that its author chose."""
-        return self._by_id.get(report_id)
+        return self._by_id.get((originator, report_id))
 
     def newest(self) -> Held | None:
         """The report accepted last."""
@@ -221,7 +221,7 @@ class Holdings:
     def add(self, held: Held) -> None:
         """Hold an accepted report and offer it to its nations."""
         self._by_identity[held.identity] = held
-        self._by_id[held.id] = held
+        self._by_id[held.originator, held.id] = held
         self._by_position[held.position] = held
         for portion in held.portions:
             self._facts.setdefault(portion.facts, portion.facts)

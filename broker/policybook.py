@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker import logs
+from policies.adopting import Adoption
 from policies.cache import Numbered
 from policies.decide import (
     Decision,
@@ -74,6 +75,7 @@ class Policies:
     """All policies in force, immutable; good until `until` (seconds), when the next one expires.
 
     `sources` names the statement that put each layer in force: the charter or a `policy.publish`.
+    `expired` says of the nations whose policy has ended when that was.
     """
 
     def __init__(
@@ -82,10 +84,12 @@ class Policies:
         pinned: Mapping[str, tuple[PolicyBook, frozenset[LayerName]]],
         sources: Mapping[LayerName, str],
         until: int,
+        expired: Mapping[str, int],
     ) -> None:
         self.book: Final = book
         self.sources: Final = sources
         self.until: Final = until
+        self.expired: Final = expired
         self._pinned: Final = tuple(pinned.values())
         self._reports: dict[ReportFacts, tuple[ReportKey, ...]] = {}
         layers = [layer for book in self._books for layer in book.layers.values()]
@@ -191,7 +195,8 @@ def fold(
         for digest, names in layers.items()
     }
     until = min((policy.expires for _, policy, _ in standing), default=FOREVER)
-    return Policies(book, pinned, {name: source for name, (_, source) in signed.items()}, until)
+    sources = {name: source for name, (_, source) in signed.items()}
+    return Policies(book, pinned, sources, until, _expired(directory, now))
 
 
 def check_adoptable(
@@ -211,6 +216,33 @@ def check_adoptable(
             empty.with_layer(kind, nation, "\n".join(lines))
 
 
+def adoption(
+    before: Directory,
+    after: Directory,
+    vocabularies: Mapping[str, Vocabulary],
+    nation: str,
+    now: int,
+) -> Adoption:
+    """The question whether a nation's newest policy or guarantees may come into force `now`."""
+    standing, coming = before.nations[nation].policy, after.nations[nation]
+    if standing is not None and standing.expires <= now:
+        standing = None
+    kept = coming.guarantees
+    return Adoption(
+        owner=nation,
+        vocabulary=after.terms,
+        pinned=None if standing is None else vocabularies.get(standing.registry),
+        floor="\n".join(after.founded.floor),
+        before=None if standing is None else _layers(standing),
+        after={} if coming.policy is None else _layers(coming.policy),
+        guarantees="" if kept is None else "\n".join(kept.guarantees),
+    )
+
+
+def _layers(policy: PolicyPublish) -> Mapping[str, str]:
+    return {"release": "\n".join(policy.release), "accept": "\n".join(policy.accept)}
+
+
 def _standing(directory: Directory, now: int) -> list[tuple[str, PolicyPublish, str]]:
     """Nation, policy and its statement, of all that take part and whose policy has not expired."""
     states = (directory.nations[code] for code in directory.order)
@@ -219,6 +251,13 @@ def _standing(directory: Directory, now: int) -> list[tuple[str, PolicyPublish, 
         for state in states
         if state.expelled is None and state.policy is not None and now < state.policy.expires
     ]
+
+
+def _expired(directory: Directory, now: int) -> Mapping[str, int]:
+    """When the policies ended that have."""
+    standing = (s for s in directory.nations.values() if s.expelled is None and s.policy)
+    ends = {state.code: state.policy.expires for state in standing if state.policy}
+    return {code: expires for code, expires in ends.items() if expires <= now}
 
 
 def _texts(

@@ -7,12 +7,13 @@ from broker.answers import NationPreview, PortionPreview, Preview
 from broker.audit import OPEN_LAYERS
 from broker.deciding import Deciding
 from broker.holdings import Holdings
-from broker.policybook import Policies, Ruling
+from broker.policybook import OF_NATIONS, Policies, Ruling
 from broker.state import State
 from policies.decide import LayerVerdict, Outcome
 from policies.explain import Line, OutcomeWord, explain
 from policies.facts import Circumstances, ReportFacts
 from wire.errors import Malformed
+from wire.freshness import lasting
 from wire.labels import Label, check_in_force, check_report
 from wire.members import Member
 
@@ -36,19 +37,29 @@ def preview(state: State, deciding: Deciding, viewer: Member, labels: Sequence[L
         raise Malformed("bad-fields", f"from 1 to {LABELS_LIMIT} labels")
     directory, now = state.standing.directory, state.now()
     check_report(labels, viewer.nation, directory.terms)
-    purpose = deciding.purpose(None)
-    moment = Circumstances(now=now, age=0, purpose=purpose, approvals={})
     portions = []
     for label in labels:
         check_in_force(label, now)
-        contributors = _contributors(state.holdings, label, viewer.nation)
-        facts = ReportFacts.from_label(label, viewer.nation, directory.terms, contributors)
-        rulings = {
-            nation: deciding.rule(deciding.gateway(nation, facts.communities), facts, moment)
-            for nation in sorted(label.recipients | {viewer.nation})
-        }
-        portions.append(portion_preview(state.policies, rulings, viewer.nation))
+        found = rulings(state, deciding, viewer.nation, label)
+        portions.append(portion_preview(state.policies, found, viewer.nation))
     return Preview(portions=tuple(portions))
+
+
+def rulings(
+    state: State, deciding: Deciding, originator: str, label: Label
+) -> Mapping[str, Ruling]:
+    """What the policies say of a portion with this label, sealed now, by nation of its lists.
+
+    Raises `Malformed` ("bad-lineage").
+    """
+    terms, purpose = state.standing.directory.terms, deciding.purpose(None)
+    moment = Circumstances(now=state.now(), age=0, purpose=purpose, approvals={})
+    contributors = _contributors(state.holdings, label, originator)
+    facts = ReportFacts.from_label(label, originator, terms, contributors)
+    return {
+        nation: deciding.rule(deciding.gateway(nation, facts.communities), facts, moment)
+        for nation in sorted(label.recipients | {originator})
+    }
 
 
 def _contributors(holdings: Holdings, label: Label, nation: str) -> frozenset[str]:
@@ -73,8 +84,21 @@ def _explained(policies: Policies, ruling: Ruling, viewer: str) -> NationPreview
     found = explain(
         policies.book, asked, asked.recipient, asked.report, asked.circumstances, viewer
     )
-    lines = (*found.lines, *(_pinned(verdict, viewer) for verdict in ruling.lowered))
+    ended, now = policies.expired.get(viewer), asked.circumstances.now
+    told = (
+        found.lines
+        if ended is None
+        else (_stale(line, viewer, now - ended) for line in found.lines)
+    )
+    lines = (*told, *(_pinned(verdict, viewer) for verdict in ruling.lowered))
     return NationPreview(outcome=_WORDS[ruling.outcome], lines=lines)
+
+
+def _stale(line: Line, viewer: str, seconds: int) -> Line:
+    """A layer of the viewer's own that is missing because its policy has ended, said as that."""
+    if line.owner != viewer or line.layer not in OF_NATIONS:
+        return line
+    return line.model_copy(update={"needs": (f"policy-expired: it ended {lasting(seconds)} ago",)})
 
 
 def _pinned(verdict: LayerVerdict, viewer: str) -> Line:

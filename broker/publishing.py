@@ -12,15 +12,17 @@ from typing import ClassVar, Final, Protocol
 from broker import adoption, audit, logs
 from broker.answers import StatementReceipt
 from broker.consequences import concerned_report, parties, subject, take_effect
+from broker.deciding import Deciding
 from broker.erasing import Eraser, erasure
 from broker.holdings import Held
 from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
+from policies.adopting import Adoption
 from wire import bodies, statements
 from wire.entries import MISSION
-from wire.errors import BrokerFault, Conflict
+from wire.errors import BrokerFault, Conflict, NotAllowed
 from wire.statements import Statement
 
 WAITING: Final = 64
@@ -28,6 +30,10 @@ WAITING: Final = 64
 
 ENDS_MEMBERS: Final = frozenset({"member.revoke", "nation.expel"})
 """After these somebody's open streams must end at once."""
+
+
+PROVED: Final = frozenset({"policy.publish", "guarantee.publish"})
+"""What a nation's rules must keep is proved when either of the two changes."""
 
 
 class Listeners(Protocol):
@@ -51,6 +57,7 @@ class StatementAct(Act[StatementReceipt | None]):
     def __init__(
         self,
         state: State,
+        deciding: Deciding,
         journal: Journal,
         listeners: Listeners,
         raw: bytes,
@@ -58,11 +65,13 @@ class StatementAct(Act[StatementReceipt | None]):
         from_operator: bool,
     ) -> None:
         self._from_operator = from_operator
-        self._state, self._journal, self._listeners = state, journal, listeners
+        self._state, self._deciding = state, deciding
+        self._journal, self._listeners = journal, listeners
         self.statement = statements.parse(raw)
         self._body = subject(self.statement)
         self._next: Standing | None = None
         self._judged: tuple[Standing, Moment] | None = None
+        self._proved: Adoption | None = None
         self._erasure: tuple[Row, Change] | None = None
 
     async def foresee(self, moment: Moment) -> None:
@@ -86,26 +95,33 @@ class StatementAct(Act[StatementReceipt | None]):
                 self._erasure = await erasure(self._journal, held, gone)
 
     async def _judge(self, standing: Standing, moment: Moment) -> None:
-        """Check the signatures and fold it, in a thread; a policy only if a child survives it."""
+        """Check the signatures and fold it, in a thread; a policy only if a child proves it."""
         self._next = None
         statement, run = self.statement, asyncio.get_running_loop().run_in_executor
         place = (moment.position, moment.time)
-        if statement.head.type == "policy.publish" and not self._from_operator:
+        if statement.head.type in PROVED and not self._from_operator:
             after = await run(None, standing.after, statement, *place)
-            await adoption.probe(statement.body(bodies.PolicyPublish), after.directory.terms)
+            await self._prove(standing.adoption(after, statement.head.nation, moment.time))
         self._next = await run(None, folded, standing, statement, *place)
         self._judged = standing, moment
 
+    async def _prove(self, asked: Adoption) -> None:
+        """Ask a child, once for each question: mostly nothing that it is about has moved."""
+        if asked != self._proved:
+            await adoption.check(asked, len(self.statement.signatures))
+            self._proved = asked
+
     def plan(self, moment: Moment) -> Sequence[Record]:
         """The entry and the bytes."""
-        del moment  # the place was given to `prepare`
-        standing, head = self._next, self.statement.head
+        standing, head = self._next, self.statement.head  # at the place given to `prepare`
         if standing is None:
             return ()
         held = None
         if self._body is not None:
             terms = standing.directory.terms
             held = concerned_report(self.statement, self._state.holdings, terms)
+            if isinstance(self._body, bodies.Approval) and held is not None:
+                self._check_known(self._body, held, moment.time)
         about = parties(self.statement, self._state.holdings)
         report = None if held is None else held.identity
         # All nations have a part in a recall, or its leaf would tell each how many got the report.
@@ -121,6 +137,16 @@ class StatementAct(Act[StatementReceipt | None]):
             return (Record(event, (Row("statement", row),)),)
         erased, change = self._erasure
         return (Record(event, (Row("statement", row), erased), (change,)),)
+
+    def _check_known(self, approval: bodies.Approval, held: Held, now: int) -> None:
+        """A case that others still withhold is not there for the recipient, nor for its officers.
+
+        Raises `NotAllowed` ("not-found").
+        """
+        nation, known_to = self.statement.head.nation, self._deciding.known_to
+        portions = [p for p in held.portions if p.commitment == approval.portion]
+        if not all(known_to(nation, held, portion, now) for portion in portions):
+            raise NotAllowed("not-found")
 
     def settle(self, entries: Sequence[Entry]) -> StatementReceipt | None:
         """It holds."""
@@ -170,25 +196,33 @@ class Publishing:
     def __init__(
         self,
         state: State,
+        deciding: Deciding,
         journal: Journal,
         sequencer: Sequencer,
         listeners: Listeners,
         eraser: Eraser,
     ) -> None:
-        self._state, self._journal, self._eraser = state, journal, eraser
+        self._state, self._deciding = state, deciding
+        self._journal, self._eraser = journal, eraser
         self._sequencer, self._listeners = sequencer, listeners
         self._waiting, self._judging = 0, asyncio.Lock()
 
     async def publish(self, raw: bytes, *, from_operator: bool = False) -> StatementReceipt:
         """The receipt of a statement; the first one if it was accepted before.
 
-        What the operator laid into the genesis folder can crash nobody but the operator.
+        What the operator laid into the genesis folder can crash nobody but the operator, and is
+        what the nations founded the mission with: nothing stands yet that it could widen.
 
         Raises `Malformed`, `NotAllowed`, `Conflict`, or `BrokerFault`.
         """
         self._sequencer.check()
         act = StatementAct(
-            self._state, self._journal, self._listeners, raw, from_operator=from_operator
+            self._state,
+            self._deciding,
+            self._journal,
+            self._listeners,
+            raw,
+            from_operator=from_operator,
         )
         receipt: StatementReceipt | None = None
         if act.statement.identity not in self._state.statements:

@@ -36,8 +36,8 @@ class Attempt:
 class Refusal:
     """Why portions of one report were withheld, as far as one nation may know.
 
-    `because` is `policy`, `not-listed`, `recalled` or `expired`. `rules` are those that refused, by
-    layer; a layer without any has none that grants it.
+    `because` is `policy`, `third-party`, `not-listed`, `recalled` or `expired`. `rules` are those
+    that refused, by layer; a layer without any has none that grants it.
     """
 
     because: str

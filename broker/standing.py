@@ -12,6 +12,7 @@ from broker import policybook
 from broker.approvals import Case, Word, counted
 from broker.consents import Consents
 from broker.policybook import Policies, Ruling
+from policies.adopting import Adoption
 from wire import fold
 from wire.directory import Directory
 from wire.entries import MISSION
@@ -63,6 +64,10 @@ class Standing:
         Raises `Malformed` ("policy-refused").
         """
         policybook.check_adoptable(self.directory, self.vocabularies, nation)
+
+    def adoption(self, after: "Standing", nation: str, now: int) -> Adoption:
+        """What must be proved before a nation's policy or guarantees of `after` come into force."""
+        return policybook.adoption(self.directory, after.directory, self.vocabularies, nation, now)
 
     def settled(self, now: int) -> "Standing":
         """The same, with the policies that are in force now (seconds)."""

@@ -24,6 +24,7 @@ from broker.verifiers import Checked
 from policies.decide import Outcome
 from wire import labels
 from wire.errors import Conflict, Malformed, NotAllowed
+from wire.freshness import lasting
 from wire.verify import check_fresh
 
 Rulings = Mapping[int, Mapping[str, Ruling]]
@@ -86,7 +87,7 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         if withheld:
             return self._refused(self._explained(rulings, withheld), withheld)
         self._held = held
-        moment.claimed.update((claim, ("id", held.id)))
+        moment.claimed.update((claim, ("id", held.originator, held.id)))
         return [self._accepted(held, rulings), *self._released(held, moment)]  # (6)
 
     def settle(self, entries: Sequence[Entry]) -> Receipt | NotAllowed | None:
@@ -121,7 +122,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         for portion in verified.portions:  # (4)
             labels.check_in_force(portion.label, moment.time)
         check_fresh(verified, directory, moment.time)
-        if state.holdings.by_id(header.id) is not None or ("id", header.id) in moment.claimed:
+        # Another nation's report of this id is none of this one's business.
+        name = (header.originator, header.id)
+        if state.holdings.by_id(*name) is not None or ("id", *name) in moment.claimed:
             raise Conflict("id-reuse")
         lineage.check_known(verified.portions, verified.originator, state.holdings)
 
@@ -198,7 +201,12 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         explanation = Preview(
             portions=tuple(portion_preview(policies, r, viewer) for r in rulings.values())
         )
-        return Withheld(f"from {', '.join(sorted(set(withheld)))}", explanation)
+        detail = f"from {', '.join(sorted(set(withheld)))}"
+        ended = policies.expired.get(viewer)
+        if ended is not None:
+            lasted = lasting(self._state.now() - ended)
+            return Withheld("policy-expired", f"{lasted} ago; {detail}", explanation)
+        return Withheld("withheld", detail, explanation)
 
 
 def _withheld(ruling: Ruling) -> bool:

@@ -175,6 +175,15 @@ class Ceremony(Speaker):
         }
         return self.say(member.nation, "epoch.grant", body, by)
 
+    def publish_guarantees(self, nation: str, text: str, by: Iterable[Signer]) -> Statement:
+        """What the nation's release rules must keep from now on; an empty text ends it."""
+        kept = self.state(nation).guarantees
+        body = {
+            "version": 1 if kept is None else kept.version + 1,
+            "guarantees": text.splitlines(),
+        }
+        return self.say(nation, "guarantee.publish", body, by)
+
     def publish_policy(
         self,
         nation: str,

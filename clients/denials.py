@@ -28,7 +28,7 @@ class Refused(Strict):
     kind: Literal["system", "person"]
     how: How
     purpose: Token
-    because: Literal["policy", "not-listed", "recalled", "expired"]
+    because: Literal["policy", "third-party", "not-listed", "recalled", "expired"]
     outcome: Literal["REFER", "WITHHOLD"]
     rules: dict[str, tuple[str, ...]]
     another_party: bool

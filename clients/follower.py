@@ -138,6 +138,14 @@ class Follower:
         """Every statement of the mission so far, folded and so proven, in order."""
         return self._kept
 
+    def newest(self, kind: str) -> Statement | None:
+        """The last statement of this type in the proven chain, if there is one."""
+        for kept in reversed(self._kept):
+            statement = statements.parse(base64.b64decode(kept.raw))
+            if statement.head.type == kind:
+                return statement
+        return None
+
     @property
     def seen(self) -> Seen:
         """The newest tree that this client has verified."""

@@ -23,7 +23,16 @@ from wire.errors import Malformed, quoted
 from wire.note_keys import Ed25519Signer
 from wire.vocabulary import Level, RegistryBody
 
-KINDS: Final[tuple[Kind, ...]] = ("officer", "system", "analyst", "auditor")
+SECOND: Final = "officer2"
+MEMBERS: Final[Mapping[str, Kind]] = {
+    "officer": "officer",
+    SECOND: "officer",
+    "system": "system",
+    "analyst": "analyst",
+    "auditor": "auditor",
+}
+"""A nation's first members, by name. The second officer has one role, that of policies: those which
+release more take two. Guarantees stay with the root, so that no officer writes what binds him."""
 USUAL_LEVEL: Final = "SECRET"
 LOG_SEED: Final = 32
 NATIONS_MAX: Final = 64
@@ -86,7 +95,7 @@ class Plan:
 
     def _check_name(self, name: str) -> None:
         nation, _, kind = name.partition("/")
-        if nation not in self.nations or (kind and kind not in KINDS):
+        if nation not in self.nations or (kind and kind not in MEMBERS):
             raise Malformed("bad-input", f"{quoted(name)} is no nation or member of the plan")
 
     def clearance(self, nation: str, kind: str = "") -> str:
@@ -118,7 +127,7 @@ class Founded:
     log_keys: tuple[str, ...]
     roots: Mapping[str, RootKeys]
     members: Mapping[tuple[str, str], MemberKeys]
-    """By nation and kind."""
+    """By nation and name."""
     seeds: Mapping[str, EpochSeed]
 
     def keys(self, nation: str, kind: str) -> MemberKeys | RootKeys:
@@ -139,8 +148,8 @@ def found(plan: Plan, *, now: int, random: Random) -> Founded:
     members: dict[tuple[str, str], MemberKeys] = {}
     seeds = {}
     for code in plan.nations:
-        keys = {kind: MemberKeys.generate(random) for kind in KINDS}
-        members |= {(code, kind): k for kind, k in keys.items()}
+        keys = {name: MemberKeys.generate(random) for name in MEMBERS}
+        members |= {(code, name): k for name, k in keys.items()}
         seeds[code] = _settle(ceremony, plan, code, _quorum(plan, roots[code]), keys)
     directory = ceremony.directory
     return Founded(
@@ -190,23 +199,25 @@ def _settle(
     plan: Plan,
     code: str,
     root: tuple[Signer, ...],
-    keys: Mapping[Kind, MemberKeys],
+    keys: Mapping[str, MemberKeys],
 ) -> EpochSeed:
-    """One nation's officer, roles, members, epoch with grants, and policy."""
+    """One nation's officers, roles, members, epoch with grants, and policy."""
     officer = signers(keys["officer"].sign)
-    for kind, member in keys.items():
+    for name, member in keys.items():
         ceremony.add_member(
             code,
             member.card,
-            kind,
-            root if kind == "officer" else officer,
-            clearance=plan.clearance(code, kind),
-            communities=plan.member_communities(code, kind),
+            MEMBERS[name],
+            root if MEMBERS[name] == "officer" else officer,
+            clearance=plan.clearance(code, name),
+            communities=plan.member_communities(code, name),
             life=plan.member_days * DAY,
         )
-        if kind == "officer":
+        if name == SECOND:
+            holders = [keys["officer"].card.kid]
             for role in ROLES:
-                ceremony.delegate(code, role, [member.kid], root)
+                both = [member.card.kid] if role == "policy" else []
+                ceremony.delegate(code, role, holders + both, root)
     seed = ceremony.rotate_epoch(code, officer, life=plan.epoch_days * DAY)
     texts = plan.policies.get(code) or starter(code, plan.nations)
     ceremony.publish_policy(code, texts.release, texts.accept, officer)

@@ -2,7 +2,7 @@
 
     DIR/broker/             settings, genesis statements, the broker's secrets
     DIR/<NATION>/root/      the nation's root keys: take them offline
-    DIR/<NATION>/<KIND>/    officer, system, analyst, auditor: one folder, one member
+    DIR/<NATION>/<NAME>/    officer, officer2, system, analyst, auditor: one folder, one member
     DIR/<NATION>/auditor/witness/   the nation's witness, which the charter names
 
 A kit is made in memory, written beside DIR, and moved into place at the end: there is a whole one
@@ -25,7 +25,7 @@ from typing import Final
 
 from clients import keystore
 from clients.ceremony import Ceremony
-from clients.founding import Founded, Plan, found
+from clients.founding import MEMBERS, Founded, Plan, found
 from clients.identity import IDENTITY_FILE, KEYS_FILE, STATE_FOLDER, IdentityFile, read_public
 from clients.keys import Random
 from clients.keystore import STANDARD, Cost
@@ -117,7 +117,7 @@ def public(made: Founded, nation: str, kind: str, port: int = PORT) -> IdentityF
         "v": 1,
         "mission": made.plan.mission,
         "nation": nation,
-        "kind": kind,
+        "kind": MEMBERS.get(kind, kind),
         "kid": made.keys(nation, kind).kid,
         "charter": made.charter,
         "origin": made.plan.origin,

@@ -17,7 +17,7 @@ from clients.member_keys import MemberCard, RootKeys
 from clients.open import consents
 from clients.receiving import Receiving
 from clients.referral import QueuePage, Referral
-from clients.speaker import Signer, signers
+from clients.speaker import Signer, cosign, signers
 from clients.transport import STATEMENT
 from wire import statements, strict_json
 from wire.bodies import Kind, ReportRelease
@@ -101,6 +101,27 @@ class Officer(Receiving):
             lambda c: c.publish_policy(
                 self.identity.nation, release, accept, self._signers, life=life
             )
+        )
+
+    async def propose(self, release: str, accept: str, *, life: int = POLICY_LIFE) -> bytes:
+        """The nation's next policy, signed by this officer and not posted: for another to see."""
+        await self.follower.sync()
+        now, nation = self.transport.now(), self.identity.nation
+        ceremony = Ceremony(self.directory, now=now, random=self.random, whole=False)
+        return ceremony.publish_policy(nation, release, accept, self._signers, life=life).raw
+
+    async def countersign(self, raw: bytes) -> Spoken:
+        """Sign what another officer proposed, and post it.
+
+        Raises `Conflict` ("statement-conflict", "policy-rollback") if the nation spoke in between.
+        """
+        (signer,) = self._signers
+        return await self.post(cosign(raw, signer))
+
+    async def guarantee(self, text: str, by: Collection[Signer] = ()) -> tuple[Spoken, ...]:
+        """Publish what release rules must keep, signed by those who hold that role."""
+        return await self._say(
+            lambda c: c.publish_guarantees(self.identity.nation, text, by or self._signers)
         )
 
     async def recall(self, report: str, reason: str) -> tuple[Spoken, ...]:

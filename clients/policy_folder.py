@@ -44,15 +44,20 @@ class World:
     """By nation."""
 
     @classmethod
-    def read(cls, folder: Path, mission: str, registry: Path | None) -> "World":
-        """Read a policy folder. Raises `Malformed` for what is missing or misplaced."""
+    def read(
+        cls, folder: Path, mission: str, registry: Path | None, others: Iterable[str] = ()
+    ) -> "World":
+        """Read a policy folder. `others` are nations of the mission that have no folder in it.
+
+        Raises `Malformed` for what is missing or misplaced.
+        """
         nations = sorted(p.name for p in _folders(folder) if len(p.name) == 3 and p.name.isupper())
         if not nations and ((folder / "release").is_dir() or (folder / "accept").is_dir()):
             detail = f"{folder.name} is one nation's folder; name the folder that holds it"
             raise Malformed("bad-input", detail)
         if not nations:
             raise Malformed("bad-input", f"no folder of a nation, such as KEN, in {folder.name}")
-        words = vocabulary(mission, nations, standard.levels(), _registry(registry), NO_DIGEST)
+        known = words(sorted({*nations, *others}), mission, registry)
         layers = [
             LayerText("handle", FLOOR_OWNER, _or_library(folder / "floor.cedar", mission)),
             LayerText("carry", mission, _or_library(folder / "carry.cedar", mission)),
@@ -62,7 +67,7 @@ class World:
             texts = nation_texts(folder / nation)
             layers += [LayerText(kind, nation, texts[kind]) for kind in bundle.NATION_LAYERS]
             guarantees[nation] = texts.get(bundle.GUARANTEES, "")
-        return cls(words, tuple(layers), guarantees)
+        return cls(known, tuple(layers), guarantees)
 
     def book(self) -> PolicyBook:
         """The layers as a book that decides. Raises `Malformed` ("policy-refused")."""
@@ -70,6 +75,11 @@ class World:
         for layer in self.layers:
             book = book.with_layer(layer.kind, layer.owner, layer.text)
         return book
+
+
+def words(nations: Iterable[str], mission: str, registry: Path | None) -> Vocabulary:
+    """A mission's vocabulary: the standard levels, and a registry. Raises `Malformed`."""
+    return vocabulary(mission, nations, standard.levels(), _registry(registry), NO_DIGEST)
 
 
 def nation_texts(folder: Path) -> dict[str, str]:

@@ -10,8 +10,8 @@ from wire.errors import SLUGS, BrokerFault, Conflict, Malformed, NotAllowed, Tea
 class Withheld(NotAllowed):
     """A policy withholds it; `explanation` is what the broker may tell this nation."""
 
-    def __init__(self, detail: str, explanation: Preview | None) -> None:
-        super().__init__("withheld", detail)
+    def __init__(self, slug: str, detail: str, explanation: Preview | None) -> None:
+        super().__init__(slug, detail)
         self.explanation = explanation
 
 
@@ -34,8 +34,8 @@ def refusal(status: int, body: bytes) -> TearlineError:
     if problem is None or problem.type not in SLUGS:
         return BrokerFault("unreachable", f"an answer that is not the broker's, status {status}")
     slug, words = problem.type, problem.detail
-    if slug == "withheld":
-        return Withheld(words, problem.explanation)
+    if slug in {"withheld", "policy-expired"}:
+        return Withheld(slug, words, problem.explanation)
     if status in {401, 403, 404}:
         return NotAllowed(slug, words)
     if status in {409, 429}:

@@ -14,7 +14,7 @@ from clients import amended
 from clients.delivery import Release
 from clients.follower import Recalled
 from clients.identity import Identity
-from clients.open import OpenedReport, open_report
+from clients.open import open_report
 from clients.received import Notice, Received, ReleaseProof, Unopened
 from clients.session import Session
 from wire import base64_strict, strict_json
@@ -55,7 +55,7 @@ class Receiving(Session):
             return None
         if self._is_recalled(verified.identity, verified.originator, notice):
             return None
-        kept = _may_keep(opened, nation)
+        kept = _may_keep(verified, nation, self.keeps)
         raw = verified.frame.redacted(kept, nation) if kept else b""
         if kept:  # what may only be displayed leaves no copy behind
             self.store.put(f"report:{verified.identity}", raw, lasting=False)
@@ -145,7 +145,7 @@ def _originator(sealed: bytes) -> str:
     return strict_json.load(parse_head(sealed)[1], Header).originator
 
 
-def _may_keep(opened: OpenedReport, nation: str) -> frozenset[int]:
-    """The opened portions that are released to the nation, and not only shown to it."""
-    labels = {p.index: p.label for p in opened.portions}
-    return frozenset(i for i, label in labels.items() if DISPLAY not in label.duties(nation))
+def _may_keep(verified: VerifiedReport, nation: str, keeps: frozenset[str]) -> frozenset[int]:
+    """The portions that are released to the nation, not only shown to it, and to such a client."""
+    duties = {p.index: p.label.duties(nation) for p in verified.portions}
+    return frozenset(i for i, asked in duties.items() if DISPLAY not in asked and asked <= keeps)

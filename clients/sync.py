@@ -166,6 +166,14 @@ class BlockingOfficer(_Blocking[Officer]):
         """See `Officer.adopt`."""
         return self._call(self._session.adopt, release, accept)  # type: ignore[no-any-return]
 
+    def propose(self, release: str, accept: str) -> bytes:
+        """See `Officer.propose`."""
+        return self._call(self._session.propose, release, accept)  # type: ignore[no-any-return]
+
+    def countersign(self, raw: bytes) -> Spoken:
+        """See `Officer.countersign`."""
+        return self._call(self._session.countersign, raw)  # type: ignore[no-any-return]
+
     def recall(self, report: str, reason: str) -> tuple[Spoken, ...]:
         """See `Officer.recall`."""
         return self._call(self._session.recall, report, reason)  # type: ignore[no-any-return]

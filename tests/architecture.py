@@ -52,7 +52,7 @@ ONE_HOME: Mapping[str, set[str]] = {
 # public data, and say so here.
 ONE_GATE = {
     "wire.strict_json": "the gate",
-    "policies.probe": "its parent's request",
+    "policies.adopting": "its parent's question",
     "broker.settings": "the operator's own file, as TOML",
     "broker.startup": "rows of its own journal, bound to their entries",
     "broker.lineage": "labels that passed the gate when they were accepted",
@@ -62,7 +62,7 @@ ONE_GATE = {
 
 # The core computes: time, random bytes and files are arguments.
 PURE = {"wire", "policies", "clients.seal", "clients.open", "clients.keys", "clients.padding"}
-NOT_PURE = {"policies.probe": "a program of its own: it reads its standard input"}
+NOT_PURE = {"policies.analyse.child": "a program of its own: it reads its standard input"}
 IMPURE_MODULES = {
     *("aiosqlite", "anyio", "asyncio", "fastapi", "fcntl", "glob", "http", "httpx", "logging"),
     *("multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil", "signal"),

@@ -12,7 +12,8 @@ from wire.composite import SigningKey
 from wire.statements import Statement
 
 DAY = 86_400
-ROLES = ("member", "epoch", "policy", "release")
+ROLES = ("member", "epoch", "release")
+"""What one officer does alone. Policies stay with the root, two of whose keys sign."""
 
 
 class Nation(Author):

@@ -31,7 +31,7 @@ from clients.draft import Draft, Label
 from clients.founding import Plan, Policies
 from clients.identity import Identity
 from clients.keystore import CHEAP
-from clients.officer import Officer
+from clients.officer import Officer, Spoken
 from clients.publisher import Publisher
 from clients.session import Session
 from clients.subscriber import Subscriber
@@ -131,6 +131,13 @@ class Pilot:
 
     def officer(self, nation: str, **how: Any) -> Officer:
         return Officer(self.device(nation, "officer"), **how)
+
+    async def adopts(self, nation: str, release: str, accept: str) -> Spoken:
+        """A nation's next policy, whatever it releases: both of its policy officers sign."""
+        async with self.officer(nation) as officer:
+            proposed = await officer.propose(release, accept)
+        async with Officer(self.device(nation, "officer2")) as second:
+            return await second.countersign(proposed)
 
     def auditor(self, nation: str, **how: Any) -> Auditor:
         return Auditor(self.device(nation, "auditor"), **how)

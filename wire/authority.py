@@ -27,7 +27,8 @@ def authorise(directory: Directory, statement: Statement, position: int, time: i
         return
     state = directory.nation(head.nation)
     if state.root_expires <= time:
-        raise Conflict("root-expired", state.code)
+        hours = (time - state.root_expires) // 3_600
+        raise Conflict("root-expired", f"{state.code}, {hours} hours ago")
     if signed_by == "self":
         _need_self(directory, statement, position, time)
     elif (delegation := state.roles.get(signed_by)) is not None:

@@ -26,7 +26,9 @@ RuleName = Annotated[
 Kind = Literal["system", "analyst", "officer", "auditor", "gateway"]
 SIGNING_KINDS: Final = frozenset({"system", "officer"})
 """Members who sign for others to verify: everybody must see their keys."""
-Role = Literal["member", "epoch", "policy", "release"]
+Role = Literal["member", "epoch", "policy", "guarantee", "release"]
+APART: Final = frozenset({"policy", "guarantee"})
+"""Roles of which nobody holds both: who writes the rules does not say what they must keep."""
 
 
 class Salted(Strict):
@@ -147,6 +149,13 @@ class PolicyPublish(Salted):
     expires: Seconds
 
 
+class GuaranteePublish(Salted):
+    """What a nation's release rules must keep, whoever writes them; an empty text ends it."""
+
+    version: Annotated[int, Field(ge=1)]
+    guarantees: Lines
+
+
 class ReportRelease(Salted):
     """The originator's consent to one more nation, with that nation's key wrap.
 
@@ -230,7 +239,9 @@ class HeadSeen(Salted):
 class Rule(NamedTuple):
     """Who signs a type, what its body looks like, and which scopes its body may have."""
 
-    signed_by: Literal["quorum", "root", "member", "epoch", "policy", "release", "self"]
+    signed_by: Literal[
+        "quorum", "root", "member", "epoch", "policy", "guarantee", "release", "self"
+    ]
     body: type[Salted]
     scopes: tuple[str, ...]
 
@@ -247,6 +258,7 @@ RULES: Final[dict[str, Rule]] = {
     "epoch.open": Rule("epoch", EpochOpen, ("mission",)),
     "epoch.grant": Rule("epoch", EpochGrant, ("nation",)),
     "policy.publish": Rule("policy", PolicyPublish, ("nation",)),
+    "guarantee.publish": Rule("guarantee", GuaranteePublish, ("nation",)),
     "report.release": Rule("release", ReportRelease, ("parties",)),
     "report.withdraw": Rule("release", ReportWithdraw, ("parties",)),
     "report.recall": Rule("release", ReportRecall, ("parties",)),

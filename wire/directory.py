@@ -84,7 +84,9 @@ class Directory:
         """
         epoch = self.nation(nation).epoch_at(now)
         if epoch is None or epoch.expires <= now:
-            raise Conflict("stale-epoch", f"{nation} has no key that is valid now")
+            hours = 0 if epoch is None else (now - epoch.expires) // 3_600
+            ended = "" if epoch is None else f": epoch {epoch.epoch} ended {hours} hours ago"
+            raise Conflict("stale-epoch", f"{nation} has no key that is valid now{ended}")
         if not 0 <= level < len(epoch.keys):
             raise Conflict("stale-epoch", f"{nation} has no key for this level")
         return EpochKey(nation, level, epoch.epoch, epoch.kids[level], epoch.keys[level])

@@ -32,6 +32,10 @@ def _role(step: Step) -> Directory:
         raise Malformed("bad-statement", "a role is held by officers that stand")
     if body.threshold > len(body.kids):
         raise Malformed("bad-statement", "the threshold is larger than the role")
+    for other in bodies.APART - {body.role} if body.role in bodies.APART else ():
+        held = step.state.roles.get(other)
+        if held is not None and not held.kids.isdisjoint(body.kids):
+            raise NotAllowed("not-allowed", f"nobody holds both {body.role} and {other}")
     delegation = Delegation(frozenset(body.kids), body.threshold)
     return step.directory.with_nation(step.state.with_role(body.role, delegation))
 
@@ -120,6 +124,13 @@ def _policy(step: Step) -> Directory:
     return step.directory.with_nation(replace(state, policy=body, policy_identity=identity))
 
 
+def _guarantee(step: Step) -> Directory:
+    body, state = step.statement.body(bodies.GuaranteePublish), step.state
+    if body.version != (state.guarantees.version if state.guarantees else 0) + 1:
+        raise Conflict("policy-rollback", "guarantee versions go up by one")
+    return step.directory.with_nation(replace(state, guarantees=body))
+
+
 def _report_release(step: Step) -> Directory:
     body, directory = step.statement.body(bodies.ReportRelease), step.directory
     level = directory.terms.level(body.level)
@@ -173,6 +184,7 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "epoch.open": _epoch_open,
     "epoch.grant": _epoch_grant,
     "policy.publish": _policy,
+    "guarantee.publish": _guarantee,
     "report.release": _report_release,
     "report.withdraw": _nothing,
     "report.recall": _nothing,

@@ -52,7 +52,10 @@ SLUGS: Final[dict[str, Slug]] = {
     "not-allowed": Slug(403, "not allowed", "ask your nation's disclosure officer"),
     "third-party-rule": Slug(403, "wider than its sources allow", "ask each source's originator for a consent"),
     "withheld": Slug(403, "a policy withholds it", "read the explanation; narrow the release or ask the officers named"),
+    "policy-expired": Slug(403, "your nation's own policy has expired", "sign it again: `tearline policy adopt`"),
     "policy-refused": Slug(422, "the policy text is outside the release profile", "run `tearline policy lint` and correct the rules named"),
+    "needs-second-officer": Slug(403, "more would be released than before", "a second policy officer signs: `tearline policy countersign`"),
+    "guarantee-broken": Slug(403, "the rules would not keep a standing guarantee", "run `tearline policy preview`; it shows a report that breaks it"),
     "obligation-unsupported": Slug(403, "this client cannot keep an obligation of the label", "use a client that declares it"),
     # -- state
     "id-reuse": Slug(409, "this id was used for other bytes", "make a new id"),

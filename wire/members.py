@@ -6,7 +6,7 @@ from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from wire.bodies import SIGNING_KINDS, Kind, PolicyPublish
+from wire.bodies import SIGNING_KINDS, GuaranteePublish, Kind, PolicyPublish
 from wire.composite import VerifyKey
 from wire.made import OnlyByMaker
 
@@ -95,6 +95,7 @@ class NationState:
     epochs: Mapping[int, Epoch] = field(default_factory=dict)
     policy: PolicyPublish | None = None
     policy_identity: str | None = None
+    guarantees: GuaranteePublish | None = None
     admitted_root: str | None = None
     expelled: int | None = None
 

@@ -137,3 +137,20 @@ class Health(Strict):
     """That the process answers."""
 
     status: Literal["ok"]
+
+
+class Stale(Strict):
+    """Something of a nation that has ended by itself, or is about to; Unix seconds."""
+
+    nation: NationCode
+    what: Literal["root", "policy", "epoch", "member"]
+    name: str
+    state: Literal["soon", "urgent", "expired"]
+    expires: int
+
+
+class Readiness(Strict):
+    """That reports are accepted and released; to the operator also what is stale."""
+
+    status: Literal["ok"]
+    stale: tuple[Stale, ...] | None = None

@@ -34,9 +34,9 @@ DDL: Final = (
         position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL) STRICT""",
     # -- what the broker serves from
     """CREATE TABLE report(
-        idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, identity TEXT NOT NULL UNIQUE,
+        idx INTEGER PRIMARY KEY, id TEXT NOT NULL, identity TEXT NOT NULL UNIQUE,
         originator TEXT NOT NULL, signer TEXT NOT NULL, created INTEGER NOT NULL,
-        raw BLOB NOT NULL) STRICT""",
+        raw BLOB NOT NULL, UNIQUE(originator, id)) STRICT""",
     """CREATE TABLE statement(
         idx INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, nation TEXT NOT NULL,
         seq INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",

@@ -1,21 +1,23 @@
 """`tearline policy matrix|preview`: what policies do, for every report that there can be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clients import policy_folder
+from clients import past, policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, Json
-from clients.cli.policy_options import Folder, Mission, Registry
+from clients.cli.common import REFUSED, Json, split
+from clients.cli.policy_options import Folder, Mission, Others, Registry
 from policies.analyse import adoption, page, said
 from policies.analyse.matrix import Cell
 from policies.analyse.matrix import matrix as release_matrix
 from policies.analyse.mission import Mission as Analysed
 from policies.analyse.preview import Preview
 from policies.analyse.preview import preview as analysed
+from policies.analyse.replay import replay
+from policies.decide import PolicyBook
 from wire.errors import Malformed
 
 app = typer.Typer()
@@ -59,29 +61,32 @@ def preview(
     against: Annotated[
         Path | None, typer.Option("--against", help="The folder as it was; nothing otherwise.")
     ] = None,
+    others: Others = [],
     mission: Mission = "MINUSX",
     registry: Registry = None,
     registry_before: Annotated[
         Path | None, typer.Option("--registry-before", help="registry.json as it was.")
+    ] = None,
+    sent: Annotated[
+        Path | None, typer.Option("--sent", help="Folder of .tlr files to replay.")
     ] = None,
     html: Html = None,
     json: Json = False,
 ) -> None:
     """Show who would gain and who would lose what, and which guarantees would break.
 
-    Exact: every report that there can be is covered. Ends with 1 if a guarantee
-    breaks.
-    Example: tearline policy preview policies/new --nation KEN
-    --against policies/examples
+    Exact: every report that there can be is covered. Ends with 1 if a guarantee breaks.
+    Example: tearline policy preview policies/new --nation KEN --against policies/examples
     """
-    now = policy_folder.World.read(folder, mission, registry)
+    known = split(others)
+    now = policy_folder.World.read(folder, mission, registry, known)
     book = now.book()
     if nation not in now.guarantees:
         raise Malformed("bad-input", f"no folder {nation} in {folder.name}")
     texts: dict[str, str] = {}
     then = None
     if against is not None:
-        old = policy_folder.World.read(against, mission, registry_before or registry)
+        old = policy_folder.World.read(against, mission, registry_before or registry, known)
         texts = {layer.kind: layer.text for layer in old.layers if layer.owner == nation}
         then = old.vocabulary if registry_before is not None else None
     before = adoption.standing(texts, nation, book, then)
@@ -91,8 +96,38 @@ def preview(
     if html is not None:
         html.write_text(page.preview_page(world, found), encoding="utf-8")
     show(world, found, json=json)
+    if sent is not None:
+        _replayed(_as_it_was(book, nation, texts), book, sent, json=json)
     if found.broken:
         raise typer.Exit(REFUSED)
+
+
+def _replayed(old: PolicyBook, new: PolicyBook, sent: Path, *, json: bool) -> None:
+    for moved in replay(old, new, past.read(sent, new.vocabulary)):
+        was, will = moved.before.name, moved.after.name
+        if json:
+            output.line(
+                {
+                    "nation": moved.nation,
+                    "was": was,
+                    "would_be": will,
+                    "count": moved.count,
+                    "reports": list(moved.examples),
+                }
+            )
+        else:
+            output.say(
+                f"of what was sent, {moved.count} to {moved.nation}: {was} → {will},"
+                f" such as {output.clean_line(', '.join(moved.examples))}"
+            )
+
+
+def _as_it_was(book: PolicyBook, nation: str, texts: Mapping[str, str]) -> PolicyBook:
+    for kind in adoption.LAYERS:
+        book = book.without(kind, nation)
+        if kind in texts:
+            book = book.with_layer(kind, nation, texts[kind])
+    return book
 
 
 def show(world: Analysed, found: Preview, *, json: bool) -> None:

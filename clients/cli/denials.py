@@ -52,7 +52,7 @@ def _tell(denial: Denial, *, json: bool) -> None:
         output.say(f"[yellow]{denial.left_out} more[/yellow] than there was room to keep")
     else:
         moment = dt.datetime.fromtimestamp(denial.last, dt.UTC)
-        portions = f"  portions {denial.where}" if denial.where else ""
+        portions = f"  portion {denial.where}" if denial.where else ""
         output.say(
             f"[dim]{moment:%Y-%m-%d %H:%M:%SZ}[/dim]  [bold]{denial.to}[/bold] {denial.who}  "
             f"{denial.how}, {denial.times} times  report {denial.report[:16]}{portions}"

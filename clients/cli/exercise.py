@@ -11,6 +11,7 @@ from clients.cli import output
 from clients.cli.common import REFUSED, Json, run_async
 from clients.demo import stage
 from clients.exercises import plan
+from clients.exercises.page import page
 from clients.exercises.plan import Exercise
 from clients.exercises.run import SPEED, Run
 from clients.exercises.score import Score, Told
@@ -60,6 +61,7 @@ def run(
         float, typer.Option("--speed", help="How much faster than the day it tells of.", min=1)
     ] = SPEED,
     keep: Annotated[Path | None, typer.Option("--keep", help="Keep the mission here.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the result here too.")] = None,
     json: Json = False,
 ) -> None:
     """Play it with real clients against a broker of its own, and score what was shared.
@@ -71,13 +73,17 @@ def run(
     exercise = plan.read(file)
     if keep is not None and keep.exists():
         raise Malformed("bad-input", f"{keep.name} exists already")
-    start = time.monotonic()
+    if html is not None and (html.is_dir() or not html.parent.is_dir()):
+        raise Malformed("bad-input", f"{html.name} cannot be written there; nothing was played")
+    start, story = time.monotonic(), list[Told]()
     if not json:
         _open(exercise)
     with tempfile.TemporaryDirectory() as folder:
         made = stage.founded(keep or Path(folder, "mission"), exercise.plan)
-        found = run_async(lambda: _play(exercise, made, speed, json=json))
+        found = run_async(lambda: _play(exercise, made, speed, story, json=json))
     seconds = time.monotonic() - start
+    if html is not None:
+        html.write_text(page(exercise, story, found), encoding="utf-8")
     if json:
         output.line({**found.fields(), "seconds": round(seconds, 1)})
     else:
@@ -86,9 +92,15 @@ def run(
         raise typer.Exit(REFUSED)
 
 
-async def _play(exercise: Exercise, made: stage.Stage, speed: float, *, json: bool) -> Score:
+async def _play(
+    exercise: Exercise, made: stage.Stage, speed: float, story: list[Told], *, json: bool
+) -> Score:
+    def tell(told: Told) -> None:
+        story.append(told)
+        (_tell_json if json else _tell)(told)
+
     async with stage.broker(made):
-        return await Run(exercise, made, speed=speed, tell=_tell_json if json else _tell).run()
+        return await Run(exercise, made, speed=speed, tell=tell).run()
 
 
 def _open(exercise: Exercise) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, reports, witness
+from clients.cli import audit, freshness, reports, witness
 from clients.cli.common import refuse
 from clients.cli.output import note
+from clients.session import Session
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
@@ -40,8 +41,21 @@ if find_spec("uvicorn") is not None:
     from clients.cli import witness_serve
 
     witness.app.command("serve")(witness_serve.serve)
+Session.leaving = staticmethod(freshness.warn)
 if FULL:
-    from clients.cli import analysis, demo, exercise, kit, mission, officer, policy, recall
+    from clients.cli import (
+        adopt,
+        analysis,
+        demo,
+        exercise,
+        kit,
+        mission,
+        officer,
+        policy,
+        recall,
+        registry,
+        status,
+    )
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
@@ -50,8 +64,11 @@ if FULL:
     app.add_typer(mission.epoch, name="epoch")
     app.add_typer(recall.app, name="recall")
     policy.app.add_typer(analysis.app)
+    policy.app.command("status")(status.status)
+    policy.app.add_typer(adopt.app)
     app.add_typer(policy.app, name="policy")
     app.add_typer(officer.app, name="officer")
+    app.add_typer(registry.app, name="registry")
     app.add_typer(demo.app)
     app.add_typer(exercise.app, name="exercise")
 

@@ -17,6 +17,7 @@ from clients.officer import Officer, Spoken
 from wire import strict_json
 from wire.bodies import Kind
 from wire.errors import Malformed
+from wire.freshness import Ending
 
 app = typer.Typer()
 KindOption = Annotated[
@@ -183,7 +184,7 @@ def member_list(identity: As, json: Json = False) -> None:
     async def work() -> list[dict[str, str]]:
         async with Officer(loaded) as officer:
             directory = await officer.follower.sync()
-            levels = directory.terms.levels
+            levels, now = directory.terms.levels, officer.transport.now()
             return [
                 {
                     "kid": m.kid,
@@ -191,6 +192,7 @@ def member_list(identity: As, json: Json = False) -> None:
                     "kind": m.kind,
                     "clearance": levels[m.clearance].token,
                     "status": "stands" if m.revoked is None else f"revoked at {m.revoked}",
+                    "key": Ending(m.nation, "member", m.kid, m.expires).words(now),
                 }
                 for m in directory.members.values()
             ]
@@ -201,7 +203,9 @@ def member_list(identity: As, json: Json = False) -> None:
             output.line(row)
     else:
         output.table(
-            "Members", ("kid", "nation", "kind", "clearance", "status"), (r.values() for r in rows)
+            "Members",
+            ("kid", "nation", "kind", "clearance", "status", "key"),
+            (r.values() for r in rows),
         )
 
 

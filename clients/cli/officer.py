@@ -237,19 +237,15 @@ def _show_review(rows: list[dict[str, Any]], *, json: bool) -> None:
         for row in rows:
             output.line(row)
         return
-    table = [
-        (
-            str(row["index"]),
-            time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(row["time"])),
-            ", ".join(kid[:12] for kid in row["officers"]),
-            row["report"][:16],
-            row["to"],
-            output.clean_line(row["reason"]),
+    for row in rows:
+        when = time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(row["time"]))
+        officers = ", ".join(kid[:12] for kid in row["officers"])
+        output.say(
+            f"[bold]{when}[/bold]  to [bold]{row['to']}[/bold] ({row['layer']})  "
+            f"[dim]report {row['report'][:16]}, signed by {officers}, entry {row['index']}[/dim]"
         )
-        for row in rows
-    ]
-    columns = ("entry", "when", "officer", "report", "to", "reason")
-    output.table("Emergency releases to review", columns, table)
+        output.say(f"  {output.clean_line(row['reason'])}")
+    output.say(f"[dim]{len(rows)} emergency {'approval' if len(rows) == 1 else 'approvals'}[/dim]")
 
 
 def _show(spoken: tuple[Spoken, ...], *, json: bool) -> None:

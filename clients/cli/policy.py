@@ -8,10 +8,13 @@ import typer
 
 from clients import policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, As, Json, Yes, load, run_async
-from clients.cli.policy_options import Folder, Mission, Registry
-from clients.officer import Officer, Spoken
-from policies import cases, explain, lint
+from clients.cli.common import REFUSED, Json, split
+from clients.cli.policy_options import Folder, Mission, Others, Registry
+from policies import bundle, cases, explain, lint
+from policies import form as forms
+from policies.analyse.ground import allowed
+from policies.analyse.mission import Mission as Analysed
+from policies.analyse.sameness import same
 from policies.decide import PolicyBook
 from wire.errors import Malformed
 
@@ -20,14 +23,18 @@ app = typer.Typer(no_args_is_help=True, help="Write and check release policies."
 
 @app.command("lint")
 def lint_(
-    folder: Folder, mission: Mission = "MINUSX", registry: Registry = None, json: Json = False
+    folder: Folder,
+    others: Others = [],
+    mission: Mission = "MINUSX",
+    registry: Registry = None,
+    json: Json = False,
 ) -> None:
     """Check every rule against the release profile; says what to write instead.
 
     Example: tearline policy lint policies/examples
     """
     bad = 0
-    world = policy_folder.World.read(folder, mission, registry)
+    world = policy_folder.World.read(folder, mission, registry, split(others))
     for layer in world.layers:
         for finding in lint.lint(layer.text, layer.kind, layer.owner, world.vocabulary):
             bad += finding.severity == "error"
@@ -129,40 +136,49 @@ def why(
 
 
 @app.command()
-def adopt(
-    folder: Annotated[Path, typer.Argument(help="Your nation's folder: release/ and accept/.")],
-    identity: As,
-    days: Annotated[int, typer.Option("--days", help="It ends by itself.", min=1, max=400)] = 365,
-    yes: Yes = False,
+def new(
+    form: Annotated[Path, typer.Argument(help="A short form, as TOML; see policies/form.toml.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write <NATION>/… into.")],
+    mission: Mission = "MINUSX",
+    registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Publish your nation's rules; they decide from the journal entry on.
+    """Write a first policy from a short form, and prove that the text says what the form says.
 
-    Checked first against the mission's own words: a text outside the profile is
-    not signed.
-    Example: tearline policy adopt policies/KEN --as kit/KEN/officer
+    Example: tearline policy new policies/form.toml --out my-policies
     """
-    loaded = load(identity)
-    if (folder / loaded.nation).is_dir():
-        detail = f"{folder.name} holds nations' folders; adopt {folder.name}/{loaded.nation}"
-        raise Malformed("bad-input", detail)
-    texts = policy_folder.nation_texts(folder)
-    output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
-
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            words = (await officer.follower.sync()).terms
-            for kind, text in texts.items():
-                for finding in lint.lint(text, kind, loaded.nation, words):
-                    if finding.severity == "error":
-                        raise Malformed("policy-refused", f"{kind}: {finding}")
-            return await officer.adopt(texts["release"], texts["accept"], life=days * 86_400)
-
-    for spoken in run_async(work):
-        if json:
-            output.line({"type": spoken.type, "identity": spoken.identity, "index": spoken.index})
-        else:
-            output.say(f"[green]adopted[/green] at {spoken.index} of the journal")
+    try:
+        filled = forms.parse(form.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise Malformed("bad-input", f"{form.name} is not text") from error
+    words = policy_folder.words(filled.nations, mission, registry)
+    home = folder / filled.nation
+    if home.exists():
+        raise Malformed("bad-input", f"{home.name} is there already")
+    meant = forms.meaning(filled, words)  # first: it refuses the names that nobody has
+    release = forms.cedar(filled, words)
+    book = PolicyBook.empty(words).with_layer("release", filled.nation, release)
+    proven = same(
+        Analysed.of(book),
+        filled.nation,
+        meant,
+        allowed(book.layers["release", filled.nation].rules),
+    )
+    if not proven:
+        raise Malformed("bad-input", "the text would not say what the form says")
+    _, accept = bundle.starter(filled.nation, ())
+    for kind, text in (("release", release), ("accept", accept)):
+        (home / kind).mkdir(parents=True)
+        (home / kind / "first.cedar").write_text(text, encoding="ascii")
+    if json:
+        output.line({"nation": filled.nation, "rules": len(filled.rule), "proven": proven})
+    else:
+        output.say(f"{len(filled.rule)} rules, proven to say what the form says")
+        others = ",".join(code for code in filled.nations if code != filled.nation)
+        output.say(
+            f"next: tearline policy preview {output.clean_line(str(folder))} "
+            f"--nation {filled.nation} --with {others}"
+        )
 
 
 def _cases(files: Iterable[Path]) -> Iterable[cases.Case]:

@@ -11,3 +11,6 @@ Registry = Annotated[
     Path | None,
     typer.Option("--registry", help="registry.json of the mission; the standard one otherwise."),
 ]
+Others = Annotated[
+    list[str], typer.Option("--with", help="Nations of the mission without a folder here: GBR,FRA.")
+]

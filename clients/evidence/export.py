@@ -6,7 +6,8 @@ of its leaf, with which it can be proven later. The native truth stays the evide
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 from clients.evidence.store import EvidenceStore
@@ -23,6 +24,7 @@ ECS: Final = "9.0.0"
 
 API, ENTITY, LOGGING = 6003, 3004, 1008
 CREATE, READ, UPDATE, DELETE, OTHER = 1, 2, 3, 4, 99
+EXPORT, START, STOP = 3, 6, 7  # of the event log
 
 CLASSES: Final[Mapping[str, tuple[int, int]]] = {
     "report.accepted": (API, CREATE),
@@ -32,9 +34,10 @@ CLASSES: Final[Mapping[str, tuple[int, int]]] = {
     "subscription.set": (API, UPDATE),
     "subscription.deleted": (API, DELETE),
     "statement": (ENTITY, CREATE),
-    "audit.read": (LOGGING, OTHER),
-    "operator.start": (LOGGING, OTHER),
-    "operator.stop": (LOGGING, OTHER),
+    "referral.read": (API, READ),
+    "audit.read": (LOGGING, EXPORT),
+    "operator.start": (LOGGING, START),
+    "operator.stop": (LOGGING, STOP),
 }
 """OCSF class and activity of each type of entry; others are Event Log Activity, Other."""
 
@@ -52,26 +55,28 @@ def lines(
     store: EvidenceStore, nation: str, origin: str, form: str, *, integrity: bool = False
 ) -> Iterator[str]:
     """One line an entry, in the order of the journal."""
-    write = FORMS[form]
+    before: dict[str, Any] | None = None
     for row in store.rows(ALL, nation=nation):
         evidence = strict_json.load(row["line"].encode(), Evidence, limit=1 << 20, prose=True)
         known = {
             **row,
-            "nation": nation,
             "origin": origin,
             "leaf": leaf_hash(decode(evidence.leaf)).hex(),
-            "link": strict_json.parse(decode(evidence.link)),
             "denied": row["type"] == "report.refused",
-            "integrity": integrity,
         }
-        yield write(known)
+        if form == "cef":
+            yield cef(known)
+            continue
+        event = ocsf(known) if form == "ocsf" else ecs(known)
+        if integrity and form == "ocsf":
+            before = _attest(event, f"{origin}/{nation}", before)
+        yield json.dumps(event, ensure_ascii=True, separators=(",", ":"))
 
 
-def ocsf(row: Row) -> str:
-    """One OCSF event; `record_integrity` only where it was asked for."""
+def ocsf(row: Row) -> dict[str, Any]:
+    """One OCSF event."""
     kind, activity = CLASSES.get(row["type"], (LOGGING, OTHER))
-    profiles = ["record_integrity"] if row["integrity"] else []
-    event: dict[str, Any] = {
+    return {
         "class_uid": kind,
         "category_uid": CATEGORIES[kind],
         "activity_id": activity,
@@ -81,21 +86,17 @@ def ocsf(row: Row) -> str:
         "status_id": 2 if row["denied"] else 1,
         "time": row["time"],
         "metadata": {
-            "version": OCSF_INTEGRITY if row["integrity"] else OCSF,
+            "version": OCSF,
             "product": PRODUCT,
             "uid": f"{row['origin']}/{row['idx']}",
             "sequence": row["count"],
             "tenant_uid": row["channel"],
             "logged_time": row["time"],
             "event_code": row["type"],
-            **({"profiles": profiles} if profiles else {}),
         },
         "unmapped": {"index": row["idx"], "leaf_hash": row["leaf"], **_view(row)},
         **_of_class(row, kind),
     }
-    if row["integrity"]:
-        event["attestation_list"] = [_attested(row)]
-    return _json(event)
 
 
 def _of_class(row: Row, kind: int) -> dict[str, Any]:
@@ -122,47 +123,46 @@ def _of_class(row: Row, kind: int) -> dict[str, Any]:
     }
 
 
-def _attested(row: Row) -> dict[str, Any]:
-    """The nation's own chain, as the profile puts it."""
-    link = row["link"]
-    before = {"uid": f"{row['origin']}/{link['prev_index']}", "fingerprint": _print(link["prev"])}
-    return {
-        "chain_uid": f"{row['origin']}/{row['channel']}",
-        **({"prev_event": before} if link["count"] else {}),
-        "fingerprint": _print(row["leaf"]),
-    }
+def _attest(event: dict[str, Any], chain: str, before: dict[str, Any] | None) -> dict[str, Any]:
+    """Link the event to the one before, as the profile says: the fingerprint is that of the whole
+    event in canonical JSON (RFC 8785; there are no numbers but integers), the link included. Gives
+    what the next event refers to. This chains the copy; the leaf's hash leads to the truth.
+    """
+    event["metadata"] |= {"version": OCSF_INTEGRITY, "profiles": ["record_integrity"]}
+    link = {"prev_event": before} if before else {}
+    attestation: dict[str, Any] = {"authority_uid": chain, "chain_uid": chain, **link}
+    event["attestation_list"] = [attestation]
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    digest = sha256(text.encode()).hexdigest()
+    attestation["fingerprint"] = {"algorithm_id": 3, "algorithm": "SHA-256", "value": digest}
+    return {"uid": event["metadata"]["uid"], "fingerprint": attestation["fingerprint"]}
 
 
-def _print(value: str) -> dict[str, Any]:
-    return {"algorithm_id": 3, "algorithm": "SHA-256", "value": value}
-
-
-def ecs(row: Row) -> str:
+def ecs(row: Row) -> dict[str, Any]:
     """One document of the Elastic Common Schema."""
-    _, activity = CLASSES.get(row["type"], (LOGGING, OTHER))
-    kinds = [ECS_TYPES.get(activity, "info"), "denied" if row["denied"] else "allowed"]
+    kind, activity = CLASSES.get(row["type"], (LOGGING, OTHER))
+    what = "info" if kind == LOGGING else ECS_TYPES[activity]
+    kinds = [what, "denied" if row["denied"] else "allowed"]
     rules = row["slug"] or row["detail"]
-    return _json(
-        {
-            "@timestamp": _iso(row["time"]),
-            "ecs": {"version": ECS},
-            "event": {
-                "kind": "event",
-                "category": ["configuration" if row["type"] == "statement" else "api"],
-                "type": kinds,
-                "action": row["spoke"] or row["type"],
-                "outcome": "failure" if row["denied"] else "success",
-                "id": f"{row['origin']}/{row['idx']}",
-                "sequence": row["count"],
-                "hash": row["leaf"],
-                "provider": "tearline",
-            },
-            "organization": {"name": row["channel"]},
-            **({"user": {"id": row["actor"]}} if row["actor"] else {}),
-            **({"rule": {"name": rules}} if rules else {}),
-            "tearline": {"index": row["idx"], "leaf_hash": row["leaf"], **_view(row)},
-        }
-    )
+    return {
+        "@timestamp": _iso(row["time"]),
+        "ecs": {"version": ECS},
+        "event": {
+            "kind": "event",
+            "category": ["configuration" if row["type"] == "statement" else "api"],
+            "type": kinds,
+            "action": row["spoke"] or row["type"],
+            "outcome": "failure" if row["denied"] else "success",
+            "id": f"{row['origin']}/{row['idx']}",
+            "sequence": row["count"],
+            "hash": row["leaf"],
+            "provider": "tearline",
+        },
+        "organization": {"name": row["channel"]},
+        **({"user": {"id": row["actor"]}} if row["actor"] else {}),
+        **({"rule": {"name": rules}} if rules else {}),
+        "tearline": {"index": row["idx"], "leaf_hash": row["leaf"], **_view(row)},
+    }
 
 
 def cef(row: Row) -> str:
@@ -203,10 +203,3 @@ def _view(row: Row) -> dict[str, Any]:
 def _iso(time_ms: int) -> str:
     moment = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-
-
-FORMS: Final[Mapping[str, Callable[[Row], str]]] = {"ocsf": ocsf, "ecs": ecs, "cef": cef}

@@ -23,6 +23,7 @@ SHOWN: Final = frozenset(
         "policy.publish",
         "report.release",
         "report.recall",
+        "recall.confirm",
         "approval",
     }
 )

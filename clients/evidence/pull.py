@@ -30,7 +30,6 @@ Progress = Callable[[str, int, int], None]
 class Anchor(Strict):
     """How far the evidence had come: sealed, so that an older or edited file is found out."""
 
-    size: int
     counts: dict[str, int]
     last: dict[str, str]
 
@@ -59,6 +58,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
             pass
         anchor(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
+    store.settle()
     newest, now = store.newest(), _counts(store, nation)
     return Pulled(
         nation=nation,
@@ -78,8 +78,7 @@ def check(auditor: Auditor, store: EvidenceStore) -> dict[str, int]:
     sealed = auditor.store.get(ANCHOR)
     if sealed is not None:
         known = strict_json.load(sealed, Anchor)
-        newer = store.newest().size >= known.size
-        if not newer or any(counts.get(c, 0) < n for c, n in known.counts.items()):
+        if any(counts.get(c, 0) < n for c, n in known.counts.items()):
             raise Malformed(
                 "bad-input", "the evidence is older than it was; remove it and pull again"
             )
@@ -93,7 +92,7 @@ def anchor(auditor: Auditor, store: EvidenceStore) -> None:
     """Seal how far the evidence has come."""
     counts = _counts(store, auditor.identity.nation)
     last = {channel: _last(store, channel, count) for channel, count in counts.items()}
-    known = Anchor(size=store.newest().size, counts=counts, last=last)
+    known = Anchor(counts=counts, last=last)
     auditor.store.put(ANCHOR, known.model_dump_json().encode())
 
 
@@ -133,7 +132,9 @@ async def _asked(
 
 
 def _check_extends(newest: Tree, opened: OpenedCheckpoint, proof: tuple[str, ...]) -> None:
-    """The tree came with the proof that it extends the evidence's newest one."""
+    """The tree came with the proof that it extends the evidence's newest one: what is kept, and
+    later handed on, is this proof, whatever other one the client was convinced by.
+    """
     tree = opened.checkpoint
     if tree.size < newest.size:
         raise Malformed("broken-chain", f"a tree of {tree.size}; {newest.size} were seen before")

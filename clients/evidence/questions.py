@@ -70,11 +70,14 @@ QUESTIONS: Final = (
         "disclosures",
         "What of ours went to a nation: date, recipient, what, why?",
         f"""
-        SELECT min(e.time) AS first_time, max(e.time) AS last_time, e.recipient, e.report,
-          count(*) AS releases, group_concat(DISTINCT e.detail) AS use, {RULES} AS rules,
-          min(e.idx) AS "index" FROM entry e
-        WHERE e.type = 'release' AND e.originator = :nation AND {WITHIN}
-        GROUP BY e.recipient, e.report ORDER BY first_time, e.recipient
+        SELECT e.time AS first_time, g.last_time, e.recipient, e.report, g.releases, g.use,
+          {RULES} AS rules, e.idx AS "index"
+        FROM (SELECT min(e.count) AS first, max(e.time) AS last_time, count(*) AS releases,
+            group_concat(DISTINCT e.detail) AS use FROM entry e
+          WHERE e.type = 'release' AND e.originator = :nation AND {WITHIN}
+          GROUP BY e.recipient, e.report) g
+        JOIN entry e ON e.channel = :nation AND e.count = g.first
+        ORDER BY e.idx
         """,
     ),
     Question(
@@ -267,8 +270,8 @@ QUESTIONS: Final = (
               AND n.nation = e.recipient)))
         ORDER BY e.idx
         """,
-        limits="Whether a reader held every caveat cannot be asked of the journal: labels are "
-        "there as digests.",
+        limits="The banner shows the caveats; whether a reader held them, his nation's policy "
+        "answered.",
     ),
     Question(
         18,

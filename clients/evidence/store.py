@@ -70,6 +70,10 @@ CREATE INDEX IF NOT EXISTS entry_statement ON entry(statement) WHERE statement I
 CREATE INDEX IF NOT EXISTS rule_entry ON rule(channel, count);
 CREATE INDEX IF NOT EXISTS policy_entry ON policy(channel, count);
 CREATE INDEX IF NOT EXISTS policy_statement ON policy(statement);
+CREATE INDEX IF NOT EXISTS denial_entry ON denial(channel, count);
+CREATE INDEX IF NOT EXISTS denial_report ON denial(report);
+CREATE INDEX IF NOT EXISTS drawn_entry ON drawn(channel, count);
+CREATE INDEX IF NOT EXISTS banner_entry ON banner(channel, count);
 CREATE INDEX IF NOT EXISTS portion_entry ON portion(channel, count);
 """
 
@@ -227,6 +231,11 @@ class EvidenceStore:
             for part in parts:
                 marks = ", ".join("?" * (2 + len(part)))
                 self._database.execute(f"INSERT INTO {table} VALUES({marks})", (*where, *part))
+
+    def settle(self) -> None:
+        """Let SQLite look at what there is: without, it takes indexes that find too much."""
+        self._database.execute("PRAGMA analysis_limit = 1000")
+        self._database.execute("ANALYZE")
 
     def keep_statements(self, raws: Iterable[bytes]) -> None:
         """Keep statements whose signatures were verified."""

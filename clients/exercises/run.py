@@ -23,6 +23,7 @@ from clients.exercises.plan import (
     ReportInject,
 )
 from clients.exercises.score import Ledger, Pair, Reading, Score, Told, score
+from clients.founding import SECOND
 from clients.officer import Officer
 from clients.publisher import Publisher, Receipt
 from clients.received import Received
@@ -36,6 +37,7 @@ KEEPS: Final = frozenset({DISPLAY, "NO PRINT", "WATERMARK"})  # nothing here is 
 PATIENCE: Final = 15.0  # seconds given to those who should read, or be refused
 QUIET: Final = 1.0  # seconds in which what should not come could still come
 APPROVED_FOR: Final = 86_400  # seconds
+REFUSED: Final = frozenset({"not-found", "recalled"})  # by the broker, or by the client itself
 AGAIN: Final = 0.05  # seconds between two tries of who should be refused
 
 Tell = Callable[[Told], None]
@@ -195,7 +197,10 @@ class Run:
         policy = (await officer.follower.sync()).nation(inject.nation).policy
         assert policy is not None, "an officer sees its own nation's policy"
         release = "\n".join([*policy.release, inject.release or ""])
-        await officer.adopt(release, "\n".join([*policy.accept, inject.accept or ""]))
+        accept = "\n".join([*policy.accept, inject.accept or ""])
+        proposed = await officer.propose(release, accept)  # whatever it does, both have signed
+        async with Officer(self.stage.identity(inject.nation, SECOND)) as second:
+            await second.countersign(proposed)
         pairs = [(name, nation) for name, nations in inject.closes.items() for nation in nations]
         return await self._closes(pairs, now) if pairs else "in force"
 
@@ -216,7 +221,7 @@ class Run:
                 try:
                     await reader.fetch_one(report)
                 except TearlineError as error:
-                    if error.slug == "not-found":
+                    if error.slug in REFUSED:
                         self.ledger.stopped[pair] = time.monotonic()
                         return
                     raise

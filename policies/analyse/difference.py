@@ -153,7 +153,7 @@ def _changes(
         for was, then in before.items():
             for will, becomes in after.items():
                 moved = z3.And(then, becomes)
-                if was == will or base.check(moved) != z3.sat:
+                if was == will or space.model(base, moved) is None:
                     continue
                 found = cover(space, moved, [given])
                 assert found.first is not None

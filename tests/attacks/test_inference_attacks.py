@@ -24,6 +24,7 @@ from tests.coalition import Portion
 from tests.people import Person
 from wire import report
 from wire.entries import MISSION
+from wire.errors import NotAllowed
 from wire.labels import PRECEDENCES
 
 pytestmark = pytest.mark.anyio
@@ -286,6 +287,31 @@ async def test_how_many_others_withhold_is_not_told() -> None:
     assert answers[0] == answers[1] == answers[2]
     nations = answers[0]["portions"][0]["nations"]
     assert nations["GBR"]["lines"] == ["withheld by another party"]
+
+
+async def test_an_id_that_another_nation_used_is_not_taken(house: House) -> None:
+    """A refusal would tell that there is one, and anybody could take the ids of others."""
+    kenya, britain = house["KEN"], house["GBR"]
+    one = await house.submits(kenya.seals(release_to="FRA", report_id="ab" * 16))
+    other = await house.submits(britain.seals(release_to="FRA", report_id="ab" * 16))
+    assert one.report != other.report
+    await house.restarts()
+    assert set(await house.pulls(house["FRA"].analyst)) == {one.report, other.report}
+
+
+async def test_a_case_that_others_withhold_is_not_there_for_the_recipients_officers(
+    house: House,
+) -> None:
+    """An approval for one's own intake would otherwise be a question: is there such a report?"""
+    kenya, britain = house["KEN"], house["GBR"]
+    await house.files(kenya.adopts(release=TWO_OFFICERS))
+    raw = kenya.seals(release_to="GBR", classification="SECRET")
+    await house.submits(raw)
+    body = britain.approval_body(raw, "GBR", "GBR/accept-all", layer="accept")
+    with pytest.raises(NotAllowed, match="not-found"):
+        await house.files(britain.drafts("approval", body))
+    await house.files(kenya.adopts())
+    await house.files(britain.says("approval", body))
 
 
 # -- all of it once more, on a stream

@@ -99,6 +99,15 @@ async def test_a_recalled_report_posted_with_other_parts_is_no_duplicate(house: 
         await house.submits(part)
     with refused("id-reuse"):
         await house.submits(parse(raw).stripped([parse(raw).portions[0].index]))
+    with refused("id-reuse"):  # the payload is cut off by a byte, and says so
+        await house.submits(shortened(raw))
+
+
+def shortened(raw: bytes) -> bytes:
+    """The report of one portion with the last byte of its payload missing."""
+    size = len(parse(raw).portions[0].payload)
+    start = len(raw) - size
+    return raw[: start - 8] + (size - 1).to_bytes(8, "big") + raw[start:-1]
 
 
 async def test_a_second_recall_deletes_nothing_more(house: House) -> None:
@@ -112,10 +121,15 @@ async def test_a_second_recall_deletes_nothing_more(house: House) -> None:
 # -- the journal notices
 
 
+ALTERED = "substr(raw, 1, 600) || X'00FF00FF' || substr(raw, 605)"
+"""Four other bytes inside the signature of what is left: it is still a report."""
+
+
 @pytest.mark.parametrize(
     "edit",
     [
         "UPDATE report SET raw = X'00' WHERE length(raw) < 20000",
+        f"UPDATE report SET raw = CAST({ALTERED} AS BLOB)",
         "DELETE FROM erasure",
         "UPDATE erasure SET after = before",
         "UPDATE erasure SET before = after",

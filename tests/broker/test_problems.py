@@ -69,7 +69,7 @@ def test_a_withheld_report_comes_with_its_reasons_in_sentences() -> None:
         line(owner=None, layer="other"),
     )
     portion = PortionPreview(nations={"FRA": NationPreview(outcome="WITHHOLD", lines=lines)})
-    body = problem(Withheld("from FRA", Preview(portions=(portion,)))).body
+    body = problem(Withheld("withheld", "from FRA", Preview(portions=(portion,)))).body
     document = strict_json.parse(body)  # a client's gate lets it through
     assert isinstance(document, dict)
     told = {

@@ -282,8 +282,10 @@ async def test_a_referred_report_is_released_once_an_officer_has_signed(house: H
     receipt = await house.submits(raw)
     assert await house.pulls(analyst) == []
     twin = await house.submits(kenya.seals(release_to="GBR"))
-    # Another nation's officers, and other layers, do not count.
-    await house.files(house["GBR"].approves(raw, "GBR", layer="accept"))
+    # The recipient's officers do not know of it yet, and other layers do not count.
+    early = house["GBR"].approves(raw, "GBR", layer="accept")
+    with pytest.raises(NotAllowed, match="not-found"):
+        await house.files(early)
     await house.files(kenya.approves(raw, "GBR", "KEN/officer", layer="handle"))
     assert await house.pulls(analyst) == []
     await house.files(kenya.approves(raw, "GBR", "KEN/officer"))

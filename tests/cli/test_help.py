@@ -32,8 +32,11 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("recall status", "recall confirm"),
         *("member create", "member add", "member revoke", "member list", "epoch rotate"),
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
-        *("policy adopt", "audit verify", "officer denials"),
+        *("policy adopt", "audit verify", "officer denials", "policy status"),
+        *("audit pull", "audit status", "audit ask", "audit prove", "audit report"),
+        *("audit reconcile", "audit export"),
         *("exercise run", "exercise list", "exercise check"),
+        *("registry show", "registry draft", "registry sign", "registry publish"),
     }
     assert promised <= commands()
 
@@ -58,7 +61,8 @@ def test_its_help_is_not_broken_on_a_narrow_terminal(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall"]
+    "name",
+    ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall", "registry"],
 )
 def test_a_group_alone_shows_its_commands(name: str) -> None:
     said = here(*name.split())

@@ -9,6 +9,7 @@ from clients import standard
 from tests.cli.terminal import here
 from wire import strict_json
 
+DEAD = ["GBR/kenya", "GBR/explosive-warnings"]
 EXAMPLES = Path(__file__).parents[2] / "policies" / "examples"
 
 
@@ -53,7 +54,7 @@ def test_a_preview_names_who_gains_and_what(edited: Path, tmp_path: Path) -> Non
     assert "a second officer must sign" in said.out
     assert "BGD, SEN gain" in (tmp_path / "p.html").read_text()
     *changes, end = here(*words, "--json").done().rows
-    assert end == {"nation": "GBR", "grows": True, "broken": [], "dead": ["GBR/explosive-warnings"]}
+    assert end == {"nation": "GBR", "grows": True, "broken": [], "dead": DEAD}
     assert all("FRA" not in change["nations"] for change in changes)
 
 
@@ -110,3 +111,14 @@ def test_a_nation_that_has_no_folder_is_named(edited: Path) -> None:
     said = here("policy", "preview", edited, "--nation", "USA")
     assert said.code == 1
     assert "no folder USA" in said.err
+
+
+def test_one_nations_folder_is_checked_among_nations_that_it_does_not_hold(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "KEN", tmp_path / "KEN")
+    alone = here("policy", "lint", tmp_path)
+    assert alone.code == 1
+    assert "no Nation `GBR`" in alone.out
+    others = ("--with", "GBR,FRA", "--with", "SEN,BGD")
+    assert "keep the release profile" in here("policy", "lint", tmp_path, *others).done().out
+    preview = here("policy", "preview", tmp_path, "--nation", "KEN", *others).done().out
+    assert "gain: withheld → released" in preview

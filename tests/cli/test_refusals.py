@@ -284,8 +284,8 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
     (
         "filter",
         lambda h: ("fetch", "--as", h.who("GBR/analyst"), "--region", "Kenya"),
-        "bad-fields",
-        "region",
+        "unknown-term",
+        "did you mean KE Kenya",
     ),
     (
         "filter-unknown",
@@ -354,7 +354,7 @@ def test_the_wrong_one_of_two_policy_folders_is_told_from_the_right_one(house: H
     folder = ROOT / "policies/examples"
     words = "KEN is one nation's folder; name the folder that holds it"
     is_refused(house, ("policy", "lint", folder / "KEN"), "bad-input", words)
-    words = "examples holds nations' folders; adopt examples/KEN"
+    words = "examples holds nations' folders; name examples/KEN"
     is_refused(house, ("policy", "adopt", folder, *_officer(house)), "bad-input", words)
 
 

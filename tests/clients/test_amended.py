@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from clients import amended
 from clients.received import Received
 from tests.pilot import Pilot, draft, open_policy
 from tests.refusal import refused
+from wire import strict_json
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +63,16 @@ async def test_a_report_is_graded_up_and_down_by_an_amendment(pilot: Pilot) -> N
         await officer.recall(lower.report, "graded up")
         assert await read_by(pilot, "FRA", "NE") == {}
         assert set(await read_by(pilot, "GBR", "NE")) == {"narrow", "raised"}
+
+
+async def test_a_mark_of_another_originator_marks_nothing(pilot: Pilot) -> None:
+    """A broker that let Britain supersede Kenya's report would make no reader believe it."""
+    async with pilot.subscriber("FRA") as reader:
+        old, new = "ab" * 32, "cd" * 32
+        mark = amended.Mark(by=new, originator="GBR")
+        reader.store.put(f"amended:{old}", strict_json.dump(mark.model_dump()))
+        assert amended.newest(reader.store, old, "KEN") is None
+        assert amended.newest(reader.store, old, "GBR") == new
 
 
 async def test_nobody_replaces_another_nations_report_bad_lineage(pilot: Pilot) -> None:

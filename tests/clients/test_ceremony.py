@@ -68,7 +68,7 @@ def test_who_is_revoked_gets_no_key_of_the_epoch_that_opens_at_once() -> None:
     made.revoke_member("KEN", analyst.kid, "device lost", BY)
     assert [s.head.type for s in said(made)][:2] == ["member.revoke", "epoch.open"]
     assert analyst.kid not in {g.member for g in grants(made)}
-    assert len(grants(made)) == 2
+    assert len(grants(made)) == 3
     assert made.directory.epoch_key("KEN", 0, LATER).epoch == 2
     ring = EpochKeyring.from_grants(analyst, "KEN", grants(made), made.directory.terms)
     with pytest.raises(NotAllowed, match="no-key"):
@@ -185,7 +185,7 @@ def test_two_officers_sign_one_after_the_other() -> None:
         both = statements.parse(cosign(raw, *signers(second.sign)))
         directory = fold.apply(directory, both, directory.position + 1, LATER)
     assert directory.epoch_key("KEN", 3, LATER).epoch == 2
-    assert len(proposal.statements) == 5
+    assert len(proposal.statements) == 6
 
 
 def test_nobody_cosigns_what_is_withheld() -> None:

@@ -51,7 +51,7 @@ def test_a_kit_has_a_folder_for_the_broker_and_for_everybody(folder: Path) -> No
     assert sorted(p.name for p in folder.iterdir()) == ["GBR", "KEN", "broker"]
     for nation in ("KEN", "GBR"):
         kinds = sorted(p.name for p in (folder / nation).iterdir())
-        assert kinds == ["analyst", "auditor", "officer", "root", "system"]
+        assert kinds == ["analyst", "auditor", "officer", "officer2", "root", "system"]
         for kind in kinds:
             home = sorted(p.name for p in (folder / nation / kind).iterdir())
             witness = ["witness"] if kind == "auditor" else []
@@ -61,10 +61,11 @@ def test_a_kit_has_a_folder_for_the_broker_and_for_everybody(folder: Path) -> No
 def test_the_genesis_folds_from_the_pinned_charter(folder: Path) -> None:
     directory = folded(folder)
     assert directory.order == ("KEN", "GBR")
-    assert len(directory.members) == 8
+    assert len(directory.members) == 10
     for code, state in directory.nations.items():
         assert (len(state.root_keys), state.root_threshold) == (3, 2)
         assert set(state.roles) == {"member", "epoch", "policy", "release"}
+        assert len(state.roles["policy"].kids) == 2
         assert state.policy is not None
         assert directory.epoch_key(code, 3, NOW).epoch == 1
 
@@ -73,7 +74,8 @@ def test_every_folder_opens_with_the_passphrase_and_is_who_it_says(folder: Path)
     directory = folded(folder)
     for home in folder.glob("[A-Z][A-Z][A-Z]/*"):
         identity = Identity.load(home, PASSPHRASE)
-        assert (identity.nation, identity.kind) == (home.parent.name, home.name)
+        kind = home.name.removesuffix("2")
+        assert (identity.nation, identity.kind) == (home.parent.name, kind)
         assert identity.charter == directory.pinned_charter
         assert identity.log_keys == directory.founded.log_keys
         if identity.kind == "root":

@@ -510,6 +510,8 @@ JOURNALLED: dict[str, tuple[Doc, str, str]] = {
     "fewer portions": ({"portions": []}, "bad-proof", "other portions"),
     "more portions": ({"portions": [0, 1, 2, 3]}, "bad-proof", "other portions"),
     "another use": ({"use": "display"}, "bad-proof", "another use"),
+    "shown, not released": ({"display": [0]}, "bad-proof", "other portions to be kept"),
+    "no word of what is shown": ({"display": None}, "bad-proof", "other portions to be kept"),
 }
 
 

@@ -88,7 +88,9 @@ async def test_an_adopted_policy_decides_from_its_entry_on(pilot: Pilot) -> None
         await officer.adopt(nothing, open_policy("GBR").accept)
         with refused("withheld"):
             await publisher.publish(draft(release_to={"KEN"}))
-        await officer.adopt(open_policy("GBR").release, open_policy("GBR").accept)
+        with refused("needs-second-officer"):
+            await officer.adopt(open_policy("GBR").release, open_policy("GBR").accept)
+        await pilot.adopts("GBR", open_policy("GBR").release, open_policy("GBR").accept)
         await publisher.publish(draft(release_to={"KEN"}))
 
 

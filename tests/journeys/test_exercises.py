@@ -112,8 +112,11 @@ def test_for_people_it_is_a_story_and_a_table(
     monkeypatch.setattr(run, "PATIENCE", 3.0)
     path, kept = tmp_path / "wrong.toml", tmp_path / "kept"
     path.write_text(PLANTED)
-    said = here("exercise", "run", path, "--speed", "6000", "--keep", kept)
+    told = tmp_path / "result.html"
+    said = here("exercise", "run", path, "--speed", "6000", "--keep", kept, "--html", told)
     assert said.code == 1
+    for words in ("EXERCISE EXWRONG", "not as expected", "<td>wide</td><td>GBR</td>"):
+        assert words in told.read_text()
     assert "EXERCISE EXWRONG: Everything is expected wrongly" in said.out
     assert "00:02  GBR  report allowed: accepted  this was not expected" in said.out
     assert "wide by GBR" in said.out

@@ -87,9 +87,8 @@ def mission(folder: Path, rebel: str = "") -> Iterator[Pilot]:
 
 
 async def permits_everything(pilot: Pilot, nation: str) -> None:
-    async with pilot.officer(nation) as officer:
-        policy = open_policy(nation)
-        await officer.adopt(policy.release, policy.accept)
+    policy = open_policy(nation)
+    await pilot.adopts(nation, policy.release, policy.accept)
 
 
 @pytest.fixture(scope="module")

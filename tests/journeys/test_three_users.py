@@ -22,6 +22,10 @@ CEDAR = """\
 permit (principal, action == Action::"release", resource)
 when {{ resource.releasableTo.contains(principal.nation) }};
 """
+NEVER = """@id("FRA/never")
+@says("Whatever touches Uganda stays in France.")
+forbid (principal, action == Action::"release", resource in Touching::"UG");
+"""
 CARVED = """
 @id("FRA/not-uganda")
 @says("Nothing about Uganda leaves.")
@@ -82,7 +86,7 @@ def mission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mission]:
     assert made["nations"] == list(NATIONS)
     for nation in NATIONS:
         kinds = {path.name for path in (folder / nation).iterdir()}
-        assert kinds == {"root", "officer", "system", "analyst", "auditor"}
+        assert kinds == {"root", "officer", "officer2", "system", "analyst", "auditor"}
     found = Mission(folder)
     with found.stack:
         found.start()
@@ -276,10 +280,12 @@ def test_a_disclosure_officer_writes_checks_and_adopts_rules(
     assert "Nothing about Uganda leaves." in why
 
     mission.publishes("Uganda before", who="FRA/system", region="UG", release_to="GBR")
-    said = tearline(
-        "policy", "adopt", folder / "FRA", "--as", mission.who("FRA/officer"), "--json"
-    ).done()
-    assert [row["type"] for row in said.rows] == ["policy.publish"]
+    signed = tmp_path / "fra.tlst"
+    adopt = ("policy", "adopt", folder / "FRA", "--as", mission.who("FRA/officer"), "--json")
+    tearline(*adopt, "--out", signed).done()
+    second = ("--as", mission.who("FRA/officer2"), "--json")
+    said = tearline("policy", "countersign", signed, *second).done()
+    assert said.rows[-1]["type"] == "policy.publish"
     draft = ("--title", "Uganda", "--text", "x", *label(region="UG", release_to="GBR"))
     refused = here("publish", "--as", mission.who("FRA/system"), *draft)
     assert refused.code == 1
@@ -292,6 +298,15 @@ def test_a_disclosure_officer_writes_checks_and_adopts_rules(
     mission.publishes("Kenya", who="FRA/system", release_to="GBR")
     titles = mission.titles("GBR/analyst", "--region", "UG")
     assert "Uganda" not in titles
+
+    (folder / "FRA/guarantees").mkdir()
+    (folder / "FRA/guarantees/standing.cedar").write_text(NEVER)
+    root = ("--root", mission.who("FRA/root"), "--as", mission.who("FRA/officer"), "--json")
+    said = here("policy", "guarantee", folder / "FRA", *root).done()
+    assert [row["type"] for row in said.rows] == ["guarantee.publish"]
+    carved.unlink()
+    broken = here(*adopt, "--out", tmp_path / "never.tlst")
+    assert (broken.code, broken.rows[-1]["error"]) == (1, "guarantee-broken")
 
 
 @pytest.mark.parametrize("nation", NATIONS)

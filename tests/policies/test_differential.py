@@ -60,9 +60,12 @@ def model(book: PolicyBook, asked: tuple[Recipient, ReportFacts, Circumstances])
     return min(outcomes)
 
 
-def compare(random: Random, requests: int, seen: set[Outcome]) -> None:
-    """One random book, many requests; the book's cache is warm for most of them."""
-    book = random_book(random)
+def compare(random: Random, requests: int, seen: set[Outcome]) -> int:
+    """One random book, many requests; the book's cache is warm for most of them.
+
+    Gives how many layers were asked.
+    """
+    book, layers = random_book(random), 0
     recipients: dict[Recipient, object] = {}
     for _ in range(requests):
         asked = request(random)
@@ -74,6 +77,8 @@ def compare(random: Random, requests: int, seen: set[Outcome]) -> None:
         assert uncached.outcome is model(book, asked)
         assert set(uncached.alarms) <= {"missing-layer"}
         seen.add(uncached.outcome)
+        layers += len(uncached.verdicts)
+    return layers
 
 
 @settings(max_examples=15, deadline=None)
@@ -86,6 +91,17 @@ def test_remembered_answers_are_cedars_answers_in_thousands_of_cases() -> None:
     seen: set[Outcome] = set()
     for seed in range(10):
         compare(Random(seed), 150, seen)
+    assert seen == set(Outcome)
+
+
+@pytest.mark.slow
+def test_remembered_answers_are_cedars_answers_in_a_hundred_thousand_layer_decisions() -> None:
+    """Outcome, determining rules and alarms of every layer, uncached, remembered and modelled."""
+    seen: set[Outcome] = set()
+    asked = seed = 0
+    while asked < 100_000:
+        asked += compare(Random(seed), 300, seen)
+        seed += 1
     assert seen == set(Outcome)
 
 

@@ -85,3 +85,14 @@ def test_the_gate_is_strict_in_python(text: str) -> None:
     with pytest.raises(SCRIPT.RefusedError):
         SCRIPT.gate(text.encode(), prose=True)
     assert SCRIPT.gate(b'{"a":[1,-7,null,true,"\\u00e9"]}') == {"a": [1, -7, None, True, "é"]}
+
+
+def test_the_characters_that_nobody_can_see_are_those_of_the_protocol() -> None:
+    protocol = (PYTHON.parents[1] / "docs/protocol.md").read_text("utf-8")
+    (block,) = re.findall(r"```ranges\n(.*?)```", protocol, re.DOTALL)
+    assert SCRIPT.UNSEEN.split() == block.split()
+    named = "".join(re.findall(r"const UNSEEN =\n  (.*);", NODE.read_text()))
+    words = re.findall(r"\\u\{?([0-9A-F]+)\}?(-?)", named)
+    told = {int(code, 16) for code, _ in words}
+    ends = {int(end, 16) for word in block.split() for end in word.split("-")}
+    assert told == ends

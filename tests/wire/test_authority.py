@@ -46,6 +46,8 @@ def body_of(nation: Nation, type_: str) -> dict[str, Any]:
             return nation.grant_body(nation.analyst)
         case "policy.publish":
             return nation.policy_body()
+        case "guarantee.publish":
+            return {"version": 1, "guarantees": []}
         case "report.release":
             return nation.consent_body(raw, "FRA")
         case "report.withdraw":

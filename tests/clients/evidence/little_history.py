@@ -103,6 +103,8 @@ async def lived(pilot: Pilot) -> Told:
         await watching.aclose()
         await officer.adopt(closed(), open_policy("KEN").accept)
         await officer.recall(recalled, "source at risk")
+        async with pilot.officer("GBR") as partner:
+            await partner.confirm(recalled, "destroyed")
         async with pilot.subscriber("FRA") as france:
             with refused("not-found"):
                 await france.fetch_one(shared[0])

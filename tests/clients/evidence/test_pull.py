@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.auditor import Auditor
 from clients.evidence import pull
 from clients.evidence.status import status_of
 from clients.evidence.store import FILE
@@ -109,6 +110,29 @@ async def test_a_journal_that_was_set_back_is_refused(pilot: Pilot) -> None:
         liar.answers("/v1/log/views", lambda _: old)
         with refused("broken-chain"):
             await auditor.pull()
+
+
+async def test_a_proof_that_others_could_not_check_is_not_kept(pilot: Pilot) -> None:
+    """Expect refusal, though the client has seen newer trees, and was shown a right proof."""
+    await share(pilot, "KEN", "GBR")
+    (door,) = pilot.doors
+    auditor = desk(pilot, "KEN", port=door.getsockname()[1])
+
+    def bend(page: Doc) -> Doc:
+        page["consistency"] = page["consistency"][::-1] or ["A" * 43 + "="]
+        return page
+
+    async with Liar.at(door, pilot.port) as liar:
+        size = (await auditor.pull()).size
+        await share(pilot, "KEN", "GBR", count=3)
+        async with Auditor(auditor.identity) as looking:
+            await looking.verify()
+        liar.answers(f"/v1/statements.*size={size}(&|$)", bend)
+        with refused("bad-proof"):
+            await auditor.pull()
+        liar.honest()
+        await auditor.pull()
+    evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
 
 
 async def test_evidence_that_was_put_back_or_edited_is_not_believed(

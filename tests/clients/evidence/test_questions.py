@@ -75,8 +75,21 @@ def test_5_what_was_released_under_a_version_of_the_policy(told: Told) -> None:
 def test_6_who_holds_a_report_that_was_recalled(told: Told) -> None:
     rows = ask(told, "holders", report=told.recalled)
     (britain,) = (row for row in rows if row["recipient"] == "GBR")
-    assert britain["recalled_time"] > britain["last_time"]
+    assert britain["confirmed_time"] >= britain["recalled_time"] > britain["last_time"]
     assert all(row["recalled_time"] is None for row in ask(told, "6", report=told.shared[0]))
+
+
+def test_6_what_draws_on_it_shows_as_well(told: Told) -> None:
+    with told.desks["KEN"].store() as store:
+        store._database.execute("BEGIN")
+        where = store.one("SELECT channel, count FROM entry WHERE report = ?", told.given_back)
+        assert where is not None
+        row = (where["channel"], where["count"], told.shared[0])
+        store._database.execute("INSERT INTO drawn VALUES(?, ?, ?)", row)
+        asked = Asked(report=told.shared[0])
+        found = answers.ask(store, "KEN", answers.find("holders"), asked).rows
+        store._database.execute("ROLLBACK")
+    assert (told.given_back, "GBR") in {(row["report"], row["originator"]) for row in found}
 
 
 def test_7_policies_keys_and_roles_changed_and_who_signed(told: Told) -> None:
@@ -155,6 +168,9 @@ def test_16_no_number_is_missing_and_a_hole_is_found(told: Told) -> None:
 
 def test_17_nothing_went_where_it_was_not_sent(told: Told) -> None:
     assert ask(told, "outside") == []
+    with told.desks["KEN"].store() as store:
+        banners = {row["banner"] for row in store.rows("SELECT banner FROM banner")}
+    assert any("RESTRICTED//KEN" in banner for banner in banners)
     with told.desks["KEN"].store() as store:
         store._database.execute("BEGIN")
         store._database.execute("DELETE FROM portion WHERE nation = 'FRA'")

@@ -20,7 +20,7 @@ from tests.policies.world import permit_all
 from tests.policies.world import words as standard_words
 from wire.vocabulary import Vocabulary
 
-PAIRS = 48
+PAIRS = 60
 
 
 def readings(text: str, *vocabularies: Vocabulary) -> Readings:

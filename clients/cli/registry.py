@@ -1,0 +1,164 @@
+"""`tearline registry show | draft | sign | publish`: the mission's reference data."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients import registry
+from clients.cli import output
+from clients.cli.common import As, Json, Yes, load, run_async
+from clients.officer import Officer, Spoken
+from wire import strict_json
+from wire.directory import Directory
+from wire.errors import Malformed, quoted
+from wire.vocabulary import RegistryBody
+
+app = typer.Typer(no_args_is_help=True, help="Regions, threats, caveats and coalitions.")
+
+Roots = Annotated[
+    list[Path], typer.Option("--root", help="Folder of root keys that sign; several may.")
+]
+Proposal = Annotated[Path, typer.Argument(help="A proposal, as `registry draft` wrote it.")]
+
+
+@app.callback()
+def group() -> None:
+    """Regions, threats, caveats and coalitions: what all policies are written in."""
+
+
+@app.command()
+def show(
+    identity: As,
+    out: Annotated[Path | None, typer.Option("--out", help="Write registry.json here.")] = None,
+    json: Json = False,
+) -> None:
+    """The version in force; `--out` writes it as a file, to be changed and drafted anew.
+
+    Example: tearline registry show --as kit/KEN/officer --out registry.json
+    """
+    loaded = load(identity)
+
+    async def work() -> tuple[Directory, RegistryBody]:
+        async with Officer(loaded) as officer:
+            return await officer.follower.sync(), registry.current(officer.follower)
+
+    directory, body = run_async(work)
+    if out is not None:
+        _write(out, strict_json.dump(body.model_dump(mode="json")) + b"\n")
+    counts = {part: len(getattr(body, part)) for part in registry.PARTS}
+    digest = directory.terms.digest
+    if json:
+        groups = {name: list(nations) for name, nations in body.groups.items()}
+        output.line({"version": body.version, "digest": digest, **counts, "coalitions": groups})
+        return
+    output.say(f"registry version [bold]{body.version}[/bold], {digest[:16]}")
+    output.say("  " + ", ".join(f"{count} {part}" for part, count in counts.items()))
+    for name, nations in sorted(body.groups.items()):
+        output.say(f"  {output.clean_line(name)}: {', '.join(nations)}")
+
+
+@app.command()
+def draft(
+    file: Annotated[Path, typer.Argument(help="registry.json, with its version raised by one.")],
+    identity: As,
+    out: Annotated[Path, typer.Option("--out", help="Where the proposal goes.")],
+    root: Roots,
+    json: Json = False,
+) -> None:
+    """Propose the next version, signed by your root; other nations' roots sign it after you.
+
+    Example: tearline registry draft registry.json --as kit/KEN/officer
+    --root kit/KEN/root --out next.tlst
+    """
+    loaded, roots = load(identity), [load(folder) for folder in root]
+    body = registry.parse(_read(file))
+
+    async def work() -> list[str]:
+        async with Officer(loaded) as officer:
+            directory = await officer.follower.sync()
+            before = registry.current(officer.follower)
+            now = officer.transport.now()
+            made = registry.draft(directory, body, roots, now=now, random=officer.random)
+            _write(out, made.raw)
+            return list(registry.changes(before, body))
+
+    _tell(run_async(work), body.version, json=json)
+
+
+@app.command()
+def sign(
+    proposal: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json = False
+) -> None:
+    """Add your root's signatures to a proposal, once you have read what it changes.
+
+    Example: tearline registry sign next.tlst --as kit/GBR/officer --root kit/GBR/root
+    """
+    loaded, roots, raw = load(identity), [load(folder) for folder in root], _read(proposal)
+    body = registry.body_of(raw)
+
+    async def work() -> tuple[Directory, list[str]]:
+        async with Officer(loaded) as officer:
+            directory = await officer.follower.sync()
+            return directory, list(registry.changes(registry.current(officer.follower), body))
+
+    directory, changes = run_async(work)
+    _tell(changes, body.version, json=json)
+    output.confirm(f"Sign this for {roots[0].nation}?", yes=yes or json)
+    signed = registry.sign(directory, raw, roots)
+    beside = proposal.with_name(proposal.name + ".new")
+    _write(beside, signed)
+    beside.replace(proposal)
+
+
+@app.command()
+def publish(proposal: Proposal, identity: As, json: Json = False) -> None:
+    """Post a proposal that enough nations have signed; it holds from its journal entry on.
+
+    Until a nation adopts its policy again, its layers are asked under the old
+    version too, and the lower answer counts.
+    Example: tearline registry publish next.tlst --as kit/KEN/officer
+    """
+    loaded, raw = load(identity), _read(proposal)
+
+    async def work() -> Spoken:
+        async with Officer(loaded) as officer:
+            directory = await officer.follower.sync()
+            registry.check(directory, raw, officer.transport.now())
+            spoken = await officer.post(raw)
+            await officer.follower.sync()
+            return spoken
+
+    spoken = run_async(work)
+    if json:
+        output.line({"type": spoken.type, "identity": spoken.identity, "index": spoken.index})
+        return
+    output.say(f"[green]published[/green] at {spoken.index} of the journal")
+    output.say("next, by every nation's officer: tearline policy adopt")
+
+
+def _tell(changes: list[str], version: int, *, json: bool) -> None:
+    if json:
+        output.line({"version": version, "changes": changes})
+        return
+    output.say(f"version {version} changes:" if changes else f"version {version} changes nothing")
+    for change in changes:
+        output.say(f"  {output.clean_line(change)}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Malformed("bad-input", f"no readable file {quoted(path.name)}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file; none is written over."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise Malformed("bad-input", f"{quoted(path.name)} cannot be written") from error

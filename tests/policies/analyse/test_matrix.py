@@ -1,0 +1,103 @@
+"""The release matrix says what decisions say."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from policies.analyse.adoption import guarantees, standing
+from policies.analyse.matrix import Cell, matrix
+from policies.analyse.mission import Mission
+from policies.analyse.preview import preview
+from policies.analyse.space import Space
+from policies.analyse.witness import Request, witness
+from policies.decide import Outcome
+from policies.formula import AtLeast, Formula, negated
+from tests.policies import world
+from tests.policies.generated import PLACES, THREATS
+from tests.policies.world import NATIONS, analyst, moment, permit_all, report
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_cell_is_reached_by_a_report_that_cedar_releases_and_passed_by_none(
+    *, signed: bool
+) -> None:
+    """From below by many decisions, from above by a witness that is decided."""
+    book = world.mission()
+    mission, read_in = Mission.of(book), frozenset(book.vocabulary.communities)
+    approvals = dict.fromkeys(book.layers, 2) if signed else {}
+    for (originator, recipient), cell in matrix(mission).cells.items():
+        highest = cell.officers if signed else cell.unaided
+        assert highest is not None
+        who, what, when = at_least(mission, originator, recipient, highest, 2 * signed)
+        when = replace(when, approvals=approvals)
+        assert what.level >= highest
+        assert book.decide(who, what, when).outcome is Outcome.RELEASE
+        who = analyst(recipient, 4, communities=read_in)
+        for level, place, threat in itertools.product(range(5), PLACES, THREATS):
+            named = {"regions": frozenset({place}), "threats": frozenset({threat})}
+            facts = report(originator, recipient, level=level, **named)
+            when = moment(age=10**7, approvals=approvals)
+            if book.decide(who, facts, when).outcome is Outcome.RELEASE:
+                assert level <= highest
+
+
+def at_least(
+    mission: Mission, originator: str, recipient: str, level: int, officers: int
+) -> Request:
+    """A request of this level or above that the analysis says all layers let through."""
+    step = AtLeast("resource.level", level) if level else True
+    layers = [mission.floor, mission.carry, step]
+    layers += [mission.layer("release", originator), mission.layer("accept", recipient)]
+    formulas = [mission.ground(layer, recipient, officers) for layer in layers]
+    space = Space(mission.atlases, recipient, formulas, owner=originator)
+    found = space.find(space.from_originator(), *map(space.encode, formulas))
+    assert found is not None
+    return witness(space, found, ("release", originator), officers)
+
+
+def test_a_missing_layer_lets_nothing_through() -> None:
+    book = world.layers_of("KEN", "GBR")
+    cells = matrix(Mission.of(book)).cells
+    assert cells["KEN", "GBR"].unaided is not None
+    assert cells["KEN", "FRA"] == cells["FRA", "KEN"] == Cell(None, None)
+
+
+def test_a_guarantee_that_always_releases_is_broken_by_a_prohibition() -> None:
+    """And by no policy at all."""
+    book = world.open_book()
+    always = '@id("KEN/always") permit (principal in Nation::"GBR", action == Action::"release",'
+    always += ' resource in Threat::"explosive");'
+    kept = guarantees(book, "KEN", always)
+    found = preview(Mission.of(book), book, "KEN", standing({}, "KEN", book, None), kept)
+    assert found.grows
+    assert not found.broken
+    no = (
+        '@id("KEN/no") forbid (principal, action == Action::"release", resource in Touching::"SO");'
+    )
+    tight = book.with_layer("release", "KEN", permit_all("release", "KEN") + no)
+    before = {"release": permit_all("release", "KEN"), "accept": permit_all("accept", "KEN")}
+    again = preview(Mission.of(tight), tight, "KEN", standing(before, "KEN", tight, None), kept)
+    assert not again.grows
+    (broken,) = again.broken
+    assert broken.nations == ("GBR",)
+    recipient, facts, _ = broken.example
+    assert recipient.nation == "GBR"
+    assert "SO" in book.vocabulary.regions.touching(facts.regions)
+    without = book.without("release", "KEN")
+    nothing = preview(Mission.of(without), without, "KEN", standing({}, "KEN", without, None), kept)
+    assert [one.rule.id for one in nothing.broken] == ["KEN/always"]
+
+
+def test_more_signatures_never_withhold() -> None:
+    """Lint's polarity sees to it; the analysis finds no counterexample in any example policy."""
+    mission = Mission.of(world.mission())
+    for formula in mission.layers.values():
+        for nation in NATIONS:
+            fewer, more = (mission.ground(formula, nation, n) for n in (0, 1))
+            assert implies(mission, nation, fewer, more)
+
+
+def implies(mission: Mission, nation: str, one: Formula, other: Formula) -> bool:
+    space = Space(mission.atlases, nation, [one, other])
+    return space.find(space.holds(one), space.holds(negated(other))) is None
