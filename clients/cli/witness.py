@@ -9,7 +9,7 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, run_async
+from clients.cli.common import As, Json, load, using
 from clients.witness import attend, bring
 from clients.witness import folder as home
 from clients.witness.bring import Brought
@@ -87,19 +87,18 @@ def follow(
     if not witness and attend.home_of(loaded) is None:
         raise Malformed("bad-input", "no witness in this folder; name one with --witness")
 
-    async def work() -> None:
-        async with Auditor(loaded) as auditor:
-            while True:
-                if not witness:
-                    _show(await attend.once(auditor), json=json)
-                for url in witness or ():
-                    await _at(auditor, url, json=json)
-                await auditor.confirmed()
-                if once:
-                    return
-                await anyio.sleep(every)
+    async def work(auditor: Auditor) -> None:
+        while True:
+            if not witness:
+                _show(await attend.once(auditor), json=json)
+            for url in witness or ():
+                await _at(auditor, url, json=json)
+            await auditor.confirmed()
+            if once:
+                return
+            await anyio.sleep(every)
 
-    run_async(work)
+    using(Auditor, loaded, work)
 
 
 @app.command()
@@ -114,20 +113,19 @@ def compare(
     """
     loaded = load(identity)
 
-    async def work() -> None:
-        async with Auditor(loaded) as auditor:
-            await auditor.follower.sync()
-            for url in witness:
-                async with RemoteWitness(url) as there:
-                    tree = await bring.compare_with(auditor, there)
-                if tree is None:
-                    raise NotAllowed("not-found", f"{url} has cosigned nothing of this log")
-                if json:
-                    output.line({"witness": url, "size": tree.size, "root": tree.root.hex()})
-                else:
-                    output.say(f"[green]one history[/green]  {url} at {tree.size} entries")
+    async def work(auditor: Auditor) -> None:
+        await auditor.follower.sync()
+        for url in witness:
+            async with RemoteWitness(url) as there:
+                tree = await bring.compare_with(auditor, there)
+            if tree is None:
+                raise NotAllowed("not-found", f"{url} has cosigned nothing of this log")
+            if json:
+                output.line({"witness": url, "size": tree.size, "root": tree.root.hex()})
+            else:
+                output.say(f"[green]one history[/green]  {url} at {tree.size} entries")
 
-    run_async(work)
+    using(Auditor, loaded, work)
 
 
 async def _at(auditor: Auditor, url: str, *, json: bool) -> None:
