@@ -31,6 +31,7 @@ from broker.denials import Denials
 from broker.erasing import Eraser
 from broker.intake import Intake
 from broker.journal import Journal
+from broker.lineage import read_sources
 from broker.matching import Filter, check
 from broker.pages import Pages
 from broker.preview import preview
@@ -230,7 +231,8 @@ class Broker:
     async def preview(self, viewer: Member, labels: Sequence[Label]) -> Preview:
         """Who could read a report of the viewer's nation with these labels."""
         self.check_ready()
-        return preview(self._state, self._deciding, self.member(viewer.kid), labels)
+        sources = await read_sources(labels, self._state.holdings, self.journal)
+        return preview(self._state, self._deciding, self.member(viewer.kid), labels, sources)
 
     # -- out
 

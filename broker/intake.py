@@ -64,9 +64,8 @@ class Intake:
             if known is not None:
                 return await self._again(known, raw)
             checked = await self._verifiers.verify(raw)  # (2) (3) (4)
-            sources = await lineage.read_sources(
-                checked.report.portions, self.state.holdings, self._journal
-            )
+            labels = [portion.label for portion in checked.report.portions]
+            sources = await lineage.read_sources(labels, self.state.holdings, self._journal)
             outcome = await self._sequencer.do(SubmitAct(self, checked, sources))  # (2) … (6)
             if isinstance(outcome, NotAllowed):
                 raise outcome

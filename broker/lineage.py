@@ -1,15 +1,16 @@
 """The third-party rule: what a derived portion draws on, and who agreed to what.
 
-At intake a derived portion must fit its sources as they are then. At every release it is asked
-again who may have it: whatever it draws on, however far away, must be released to that nation too,
-by its own list or by a consent of its originator that is in force, and must not be recalled.
+At intake, and in a preview, a derived portion must fit its sources as they are then. At every
+release it is asked again who may have it: whatever it draws on, however far away, must be released
+to that nation too, by its own list or by a consent of its originator that is in force, and must not
+be recalled.
 
 A source that the author's nation has not got does not exist for it: unknown, withheld, recalled
 and misnamed sources get the same answer.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from broker.consents import Consents
@@ -20,7 +21,6 @@ from wire import bodies, lattice, report
 from wire.errors import Malformed, NotAllowed
 from wire.labels import Label, Source
 from wire.report import PortionLabel
-from wire.verify import VerifiedPortion
 
 Sources = Mapping[Source, Label]
 
@@ -70,25 +70,22 @@ def _allows(
     return nation in named or consents.allows(source, nation, author, now)
 
 
-def check_known(portions: Sequence[VerifiedPortion], author: str, holdings: Holdings) -> None:
+def check_known(label: Label, author: str, holdings: Holdings) -> None:
     """Refuse sources that the author's nation has not got, and replacing what is not its own.
 
     Raises `Malformed` ("bad-lineage").
     """
-    for portion in portions:
-        if not all(holdings.has_got(author, source) for source in portion.label.derived_from):
-            raise Malformed("bad-lineage")
-        if portion.label.supersedes is not None:
-            old = holdings.by_identity(portion.label.supersedes)
-            if old is None or old.originator != author:
-                raise Malformed("bad-lineage", "it supersedes no report of this originator")
+    if not all(holdings.has_got(author, source) for source in label.derived_from):
+        raise Malformed("bad-lineage")
+    if label.supersedes is not None:
+        old = holdings.by_identity(label.supersedes)
+        if old is None or old.originator != author:
+            raise Malformed("bad-lineage", "it supersedes no report of this originator")
 
 
-async def read_sources(
-    portions: Sequence[VerifiedPortion], holdings: Holdings, journal: Journal
-) -> Sources:
+async def read_sources(labels: Iterable[Label], holdings: Holdings, journal: Journal) -> Sources:
     """The labels of all sources, from the journal; those that there are not are left out."""
-    wanted = {source for portion in portions for source in portion.label.derived_from}
+    wanted = {source for label in labels for source in label.derived_from}
     if not wanted:
         return {}
     holds = {source.report: holdings.by_identity(source.report) for source in wanted}
@@ -110,13 +107,17 @@ def stored_label(raw: bytes, commitment: str) -> PortionLabel:
 
 
 def check_allowed(
-    portion: VerifiedPortion, author: str, sources: Sources, standing: Standing, now: int
+    label: Label,
+    author: str,
+    sources: Sources,
+    holdings: Holdings,
+    standing: Standing,
+    now: int,
 ) -> None:
-    """Refuse a derived portion that its sources do not allow at `now` (seconds).
+    """Refuse a derived portion that its sources, or theirs, do not allow at `now` (seconds).
 
-    Raises `NotAllowed` ("third-party-rule") or `Malformed`.
+    Raises `NotAllowed` ("third-party-rule") or `Malformed`, "bad-lineage" for too many of them too.
     """
-    label = portion.label
     if not label.derived_from:
         return
     if not all(source in sources for source in label.derived_from):
@@ -127,19 +128,21 @@ def check_allowed(
         source, to = _consent(standing.consents.in_force(identity, now), author)
         agreed[source] = agreed.get(source, frozenset()) | {to}
     lattice.check_lineage(label, author, origins, agreed, standing.directory.terms)
+    _check_far(label, author, holdings, standing.consents, now)
 
 
-def check_far(held: Held, holdings: Holdings, consents: Consents, now: int) -> None:
-    """Refuse what goes further than a source of a source allows.
-
-    Raises `NotAllowed` ("third-party-rule"), or `Malformed` ("bad-lineage") for too many of them.
-    """
-    for portion in held.portions:
-        if len(portion.ancestors) > ANCESTORS_LIMIT:
-            raise Malformed("bad-lineage", f"it draws on more than {ANCESTORS_LIMIT} portions")
-        for nation in sorted(portion.recipients):
-            if not may_go(held, portion, nation, holdings, consents, now):
-                raise NotAllowed("third-party-rule", "a source of a source does not allow it")
+def _check_far(label: Label, author: str, holdings: Holdings, consents: Consents, now: int) -> None:
+    """Refuse what goes further than a source of a source allows: `may_go`, before it is held."""
+    ancestors = holdings.ancestors(label)
+    if len(ancestors) > ANCESTORS_LIMIT:
+        raise Malformed("bad-lineage", f"it draws on more than {ANCESTORS_LIMIT} portions")
+    for nation in sorted(label.recipients - {author}):
+        keeps = nation in label.release_to
+        if not all(
+            _allows(source, nation, author, holdings, consents, now, keeps=keeps)
+            for source in ancestors
+        ):
+            raise NotAllowed("third-party-rule", "a source of a source does not allow it")
 
 
 def _consent(body: bodies.ReportRelease | None, author: str) -> tuple[Source, str]:

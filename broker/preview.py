@@ -6,7 +6,7 @@ from typing import Final
 from broker.answers import NationPreview, PortionPreview, Preview
 from broker.audit import OPEN_LAYERS
 from broker.deciding import Deciding
-from broker.holdings import Holdings
+from broker.lineage import Sources, check_allowed, check_known
 from broker.policybook import OF_NATIONS, Policies, Ruling
 from broker.state import State
 from policies.decide import LayerVerdict, Outcome
@@ -28,46 +28,43 @@ _WORDS: Final[Mapping[Outcome, OutcomeWord]] = {
 _PINNED: Final = "signed under older reference data; its owner must publish again"
 
 
-def preview(state: State, deciding: Deciding, viewer: Member, labels: Sequence[Label]) -> Preview:
+def preview(
+    state: State,
+    deciding: Deciding,
+    viewer: Member,
+    labels: Sequence[Label],
+    sources: Sources,
+) -> Preview:
     """What a report of the viewer's nation with these labels would come to.
 
-    Raises `Malformed` with what is wrong with a label.
+    Raises what posting it would: `Malformed` with what is wrong with a label, `NotAllowed`
+    ("third-party-rule") if its sources do not let it go so far.
     """
     if not 0 < len(labels) <= LABELS_LIMIT:
         raise Malformed("bad-fields", f"from 1 to {LABELS_LIMIT} labels")
-    directory, now = state.standing.directory, state.now()
-    check_report(labels, viewer.nation, directory.terms)
+    standing, now, nation = state.standing, state.now(), viewer.nation
+    check_report(labels, nation, standing.directory.terms)
     portions = []
     for label in labels:
         check_in_force(label, now)
-        found = rulings(state, deciding, viewer.nation, label)
-        portions.append(portion_preview(state.policies, found, viewer.nation))
+        check_known(label, nation, state.holdings)
+        check_allowed(label, nation, sources, state.holdings, standing, now)
+        found = rulings(state, deciding, nation, label)
+        portions.append(portion_preview(state.policies, found, nation))
     return Preview(portions=tuple(portions))
 
 
 def rulings(
     state: State, deciding: Deciding, originator: str, label: Label
 ) -> Mapping[str, Ruling]:
-    """What the policies say of a portion with this label, sealed now, by nation of its lists.
-
-    Raises `Malformed` ("bad-lineage").
-    """
+    """What the policies say of a portion with this label, sealed now, by nation of its lists."""
     terms, purpose = state.standing.directory.terms, deciding.purpose(None)
     moment = Circumstances(now=state.now(), age=0, purpose=purpose, approvals={})
-    contributors = _contributors(state.holdings, label, originator)
-    facts = ReportFacts.from_label(label, originator, terms, contributors)
+    facts = ReportFacts.from_label(label, originator, terms, state.holdings.contributors(label))
     return {
         nation: deciding.rule(deciding.gateway(nation, facts.communities), facts, moment)
         for nation in sorted(label.recipients | {originator})
     }
-
-
-def _contributors(holdings: Holdings, label: Label, nation: str) -> frozenset[str]:
-    """The originators of the sources; one that the nation has not got does not exist for it."""
-    for source in label.derived_from:
-        if not holdings.has_got(nation, source):
-            raise Malformed("bad-lineage")
-    return holdings.contributors(label)
 
 
 def portion_preview(

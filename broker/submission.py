@@ -73,15 +73,19 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         if directory is not self._directory or known or claim in moment.claimed:
             return ()
         self._check(moment)
-        held, standing = self._hold(moment), state.standing
         try:
             for portion in verified.portions:
                 lineage.check_allowed(
-                    portion, verified.originator, self._sources, standing, moment.time
+                    portion.label,
+                    verified.originator,
+                    self._sources,
+                    state.holdings,
+                    state.standing,
+                    moment.time,
                 )
-            lineage.check_far(held, state.holdings, standing.consents, moment.time)
         except NotAllowed as refusal:
             return self._refused(refusal, ())
+        held = self._hold(moment)
         rulings = self._decide(held, moment.time)  # (5)
         withheld = [n for nations in rulings.values() for n, r in nations.items() if _withheld(r)]
         if withheld:
@@ -126,7 +130,8 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         name = (header.originator, header.id)
         if state.holdings.by_id(*name) is not None or ("id", *name) in moment.claimed:
             raise Conflict("id-reuse")
-        lineage.check_known(verified.portions, verified.originator, state.holdings)
+        for portion in verified.portions:
+            lineage.check_known(portion.label, verified.originator, state.holdings)
 
     def _hold(self, moment: Moment) -> Held:
         verified, state = self._report, self._state

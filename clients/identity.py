@@ -18,11 +18,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from clients import keystore
+from clients import files, keystore
 from clients.member_keys import MemberKeys, RootKeys
 from wire import strict_json
 from wire.bodies import Kind, Words
-from wire.errors import Malformed, NotAllowed, TearlineError, quoted
+from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.model import Hex16B, Hex32B, NationCode, Strict, Token
 
 IDENTITY_FILE: Final = "identity.json"
@@ -77,7 +77,8 @@ class Identity:
         """
         folder = Path(folder)
         public = read_public(folder)
-        private = keystore.unlock(_read(folder / KEYS_FILE), _passphrase(passphrase))
+        locked = files.read(folder / KEYS_FILE, keystore.FILE_MAX, "bad-identity")
+        private = keystore.unlock(locked, _passphrase(passphrase))
         kind = RootKeys if public.kind == "root" else MemberKeys
         keys = kind.from_private(private)
         if keys.kid != public.kid:
@@ -144,13 +145,13 @@ class Identity:
         if self.public.address_file is not None:
             path = self.folder / self.public.address_file
             if path.is_file():
-                return _address(_read(path, ADDRESS_MAX))
+                return _address(files.read(path, ADDRESS_MAX, "bad-identity"))
         return self.public.broker
 
 
 def read_public(folder: Path) -> IdentityFile:
     """identity.json of a folder. Raises `Malformed` ("bad-identity")."""
-    raw = _read(folder / IDENTITY_FILE)
+    raw = files.read(folder / IDENTITY_FILE, keystore.FILE_MAX, "bad-identity")
     try:
         return strict_json.load(raw, IdentityFile)
     except TearlineError as error:
@@ -174,14 +175,3 @@ def _passphrase(given: str | Callable[[], str] | None) -> str:
     if given is None:
         raise NotAllowed("bad-passphrase", f"none was given; set {PASSPHRASE}")
     return given()
-
-
-def _read(path: Path, limit: int = keystore.FILE_MAX) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise Malformed("bad-identity", f"no readable file {quoted(path.name)}") from error
-    if len(data) > limit:
-        raise Malformed("bad-identity", f"the file {quoted(path.name)} is too large")
-    return data

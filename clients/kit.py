@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from clients import keystore
+from clients import files, keystore
 from clients.ceremony import Ceremony
 from clients.founding import MEMBERS, Founded, Plan, found
 from clients.identity import IDENTITY_FILE, KEYS_FILE, STATE_FOLDER, IdentityFile, read_public
@@ -36,6 +36,7 @@ from wire.statements import Statement
 PORT: Final = 8440
 SECRET: Final = 32
 ROOT_FILE: Final = "root.tlst"
+PRIVATE: Final = 0o600  # only its owner reads it
 ADDRESS_FILE: Final = "../../broker/address"  # of the broker on this machine, while it runs
 
 
@@ -141,7 +142,7 @@ def create_root(
     ceremony = Ceremony(Directory(mission, ""), now=now, random=random)
     statement = ceremony.publish_root(nation, keys, threshold=threshold)
     _write_keys(Path(folder), keystore.lock(keys.private(), passphrase, random=random, cost=cost))
-    _write(Path(folder, ROOT_FILE), statement.raw)
+    files.write_new(Path(folder, ROOT_FILE), statement.raw, PRIVATE)
     return statement
 
 
@@ -152,10 +153,7 @@ def pin(folder: str | Path, identity: IdentityFile) -> None:
 
 def read_card(path: str | Path) -> tuple[Kind, MemberCard]:
     """Kind and card of a new member, from card.json. Raises `Malformed` ("bad-input")."""
-    try:
-        return MemberCard.parse(Path(path).read_bytes())
-    except OSError as error:
-        raise Malformed("bad-input", f"no readable file {quoted(Path(path).name)}") from error
+    return MemberCard.parse(files.read(Path(path), keystore.FILE_MAX))
 
 
 def kid_of(who: str | Path) -> str:
@@ -176,12 +174,12 @@ def kid_of(who: str | Path) -> str:
 def _write_keys(folder: Path, locked: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / STATE_FOLDER).mkdir(mode=0o700, exist_ok=True)
-    _write(folder / KEYS_FILE, locked)
+    files.write_new(folder / KEYS_FILE, locked, PRIVATE)
 
 
 def _write_identity(folder: Path, identity: IdentityFile) -> None:
     fields = identity.model_dump(mode="json", exclude_none=True)
-    _write(folder / IDENTITY_FILE, json.dumps(fields, indent=1).encode() + b"\n")
+    files.write_new(folder / IDENTITY_FILE, json.dumps(fields, indent=1).encode() + b"\n", PRIVATE)
 
 
 def _write_broker(folder: Path, made: Founded, random: Random, port: int) -> None:
@@ -189,7 +187,7 @@ def _write_broker(folder: Path, made: Founded, random: Random, port: int) -> Non
     for name in ("data", "anchor"):
         (folder / name).mkdir(mode=0o700)
     for i, raw in enumerate(made.genesis):
-        _write(folder / "genesis" / f"{i:03}.tlst", raw)
+        files.write_new(folder / "genesis" / f"{i:03}.tlst", raw, PRIVATE)
     secrets = {
         "log-key": made.log_seed,
         "journal-secret": random(SECRET),
@@ -197,8 +195,8 @@ def _write_broker(folder: Path, made: Founded, random: Random, port: int) -> Non
         "metrics-token": random(SECRET),
     }
     for name, secret in secrets.items():
-        _write(folder / name, secret.hex().encode() + b"\n")
-    _write(folder / "broker.toml", _settings(made, port).encode())
+        files.write_new(folder / name, secret.hex().encode() + b"\n", PRIVATE)
+    files.write_new(folder / "broker.toml", _settings(made, port).encode(), PRIVATE)
 
 
 def _settings(made: Founded, port: int) -> str:
@@ -228,13 +226,3 @@ _SETTINGS_TAIL: Final = """\
 # tls_key = "tls/key.pem"
 # The anchor is best kept on another disk: it reveals a journal that was rolled back.
 """
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file that only its owner reads."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise Malformed("bad-input", f"{quoted(path.name)} cannot be written") from error

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Self
 
 from clients.follower import Follower
 from clients.identity import Identity
@@ -22,9 +22,6 @@ class Session:
     Nothing connects before the first use inside `async with`. Time and randomness can be given,
     for tests and replays; they are the machine's own by default.
     """
-
-    leaving: ClassVar[Callable[["Session"], None]] = staticmethod(lambda _: None)
-    """Called at the end of each session: where the command line tells people what ends soon."""
 
     def __init__(
         self,
@@ -49,8 +46,6 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self.follower.trees.keep()
-        if kind is None:
-            type(self).leaving(self)
         await self.transport.__aexit__(kind, error, trace)
 
     @property

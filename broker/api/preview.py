@@ -23,7 +23,7 @@ router = APIRouter(tags=["preview"])
         **refusals(
             *(*SIGNED, "bad-json", "bad-fields", "unknown-term", "label-release-to"),
             *("label-display-to", "label-expired", "label-lineage", "unsupported-media"),
-            *("too-large", "not-allowed"),
+            *("too-large", "not-allowed", "bad-lineage", "label-exercise", "third-party-rule"),
         ),
     },
 )

@@ -8,7 +8,9 @@ import typer
 
 from clients import policy_folder
 from clients.cli import analysis, output
-from clients.cli.common import As, Json, Yes, load, run_async
+from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.spoken import show_spoken
+from clients.files import read
 from clients.identity import Identity
 from clients.officer import Officer, Spoken
 from clients.policy_preview import Foreseen, foresee, layers
@@ -46,26 +48,25 @@ def adopt(
     loaded = load(identity)
     texts = _texts(folder, loaded.nation)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            words = (await officer.follower.sync()).terms
-            for kind in ("release", "accept"):
-                for finding in lint.lint(texts[kind], kind, loaded.nation, words):
-                    if finding.severity == "error":
-                        raise Malformed("policy-refused", f"{kind}: {finding}")
-            found = foresee(officer.directory, loaded.nation, texts, officer.transport.now())
-            _checked(found, json=json)
-            if found.preview.grows and out is None:
-                raise NotAllowed("needs-second-officer", "sign with --out FILE first")
-            output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
-            if out is None:
-                return await officer.adopt(texts["release"], texts["accept"], life=days * 86_400)
-            proposed = await officer.propose(texts["release"], texts["accept"], life=days * 86_400)
-            out.write_bytes(proposed)
-            return ()
+    async def work(officer: Officer) -> tuple[Spoken, ...]:
+        words = (await officer.follower.sync()).terms
+        for kind in ("release", "accept"):
+            for finding in lint.lint(texts[kind], kind, loaded.nation, words):
+                if finding.severity == "error":
+                    raise Malformed("policy-refused", f"{kind}: {finding}")
+        found = foresee(officer.directory, loaded.nation, texts, officer.transport.now())
+        _checked(found, json=json)
+        if found.preview.grows and out is None:
+            raise NotAllowed("needs-second-officer", "sign with --out FILE first")
+        output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
+        if out is None:
+            return await officer.adopt(texts["release"], texts["accept"], life=days * 86_400)
+        proposed = await officer.propose(texts["release"], texts["accept"], life=days * 86_400)
+        out.write_bytes(proposed)
+        return ()
 
-    spoken = run_async(work)
-    _show(spoken, "adopted", json=json)
+    spoken = using(Officer, loaded, work)
+    show_spoken(spoken, json=json)
     if out is not None and json:
         output.line({"type": "policy.publish", "file": str(out)})
     elif out is not None:
@@ -85,21 +86,20 @@ def countersign(
     Example: tearline policy countersign policy.tlst --as kit/KEN/officer2
     """
     loaded = load(identity)
-    raw = _statement(file)
+    raw = read(file, STATEMENT_MAX)
     statement = statements.parse(raw)
     if statement.head.type != "policy.publish" or statement.head.nation != loaded.nation:
         raise Malformed("bad-input", f"{quoted(file.name)} is no policy of {loaded.nation}")
     texts = layers(statement.body(PolicyPublish))
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            await officer.follower.sync()
-            found = foresee(officer.directory, loaded.nation, texts, officer.transport.now())
-            _checked(found, json=json)
-            output.confirm(f"Sign this for {loaded.nation} too?", yes=yes or json)
-            return (await officer.countersign(raw),)
+    async def work(officer: Officer) -> tuple[Spoken, ...]:
+        await officer.follower.sync()
+        found = foresee(officer.directory, loaded.nation, texts, officer.transport.now())
+        _checked(found, json=json)
+        output.confirm(f"Sign this for {loaded.nation} too?", yes=yes or json)
+        return (await officer.countersign(raw),)
 
-    _show(run_async(work), "adopted", json=json)
+    show_spoken(using(Officer, loaded, work), json=json)
 
 
 @app.command()
@@ -124,15 +124,14 @@ def guarantee(
     text = _texts(folder, loaded.nation).get(GUARANTEES, "")
     output.confirm(f"Publish the guarantees of {folder.name}?", yes=yes or json)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            words = (await officer.follower.sync()).terms
-            for finding in lint.lint(text, "release", loaded.nation, words) if text else ():
-                if finding.severity == "error":
-                    raise Malformed("policy-refused", f"{GUARANTEES}: {finding}")
-            return await officer.guarantee(text, by)
+    async def work(officer: Officer) -> tuple[Spoken, ...]:
+        words = (await officer.follower.sync()).terms
+        for finding in lint.lint(text, "release", loaded.nation, words) if text else ():
+            if finding.severity == "error":
+                raise Malformed("policy-refused", f"{GUARANTEES}: {finding}")
+        return await officer.guarantee(text, by)
 
-    _show(run_async(work), "guaranteed", json=json)
+    show_spoken(using(Officer, loaded, work), json=json)
 
 
 def _texts(folder: Path, nation: str) -> Mapping[str, str]:
@@ -156,22 +155,3 @@ def _checked(found: Foreseen, *, json: bool) -> None:
     if found.preview.broken:
         names = ", ".join(broken.rule.id for broken in found.preview.broken)
         raise NotAllowed("guarantee-broken", names)
-
-
-def _statement(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(STATEMENT_MAX + 1)
-    except OSError as error:
-        raise Malformed("bad-input", f"no readable file {quoted(file.name)}") from error
-    if len(data) > STATEMENT_MAX:
-        raise Malformed("too-large", f"{quoted(file.name)} is no statement")
-    return data
-
-
-def _show(spoken: tuple[Spoken, ...], done: str, *, json: bool) -> None:
-    for one in spoken:
-        if json:
-            output.line({"type": one.type, "identity": one.identity, "index": one.index})
-        else:
-            output.say(f"[green]{done}[/green] at {one.index} of the journal")

@@ -8,7 +8,7 @@ import typer
 
 from clients.auditor import Auditor, Verdict
 from clients.cli import asking, evidence, output
-from clients.cli.common import Json, load, run_async
+from clients.cli.common import Json, load, using
 from clients.cli.evidence import Charter, MaybeAs
 from wire.errors import Malformed
 
@@ -43,12 +43,11 @@ def verify(
         raise Malformed("bad-input", "say who asks with --as, or name an evidence file")
     loaded = load(identity)
 
-    async def work() -> Verdict:
-        async with Auditor(loaded) as auditor:
-            with output.errors.status("verifying", spinner="dots") as status:
-                return await auditor.verify(lambda n: status.update(f"{n} entries verified"))
+    async def work(auditor: Auditor) -> Verdict:
+        with output.errors.status("verifying", spinner="dots") as status:
+            return await auditor.verify(lambda n: status.update(f"{n} entries verified"))
 
-    verdict = run_async(work)
+    verdict = using(Auditor, loaded, work)
     if json:
         output.line(fields(verdict))
         return

@@ -9,12 +9,15 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import anyio
 import typer
 
+from clients.cli import freshness
 from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
+from clients.session import Session
 from clients.transport import Withheld
 from wire.errors import SLUGS, NotAllowed, TearlineError
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Session)
 
 As = Annotated[Path, typer.Option("--as", help="Identity folder, such as KIT/KEN/system.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -64,6 +67,20 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from group
+
+
+def using(
+    client: Callable[[Identity], S], identity: Identity, work: Callable[[S], Coroutine[Any, Any, T]]
+) -> T:
+    """Run async work with a client of this identity, and warn of what of its nation ends soon."""
+
+    async def run() -> T:
+        async with client(identity) as opened:
+            result = await work(opened)
+            freshness.warn(opened)
+            return result
+
+    return run_async(run)
 
 
 def refuse(error: TearlineError, *, json: bool, code: int = REFUSED) -> NoReturn:

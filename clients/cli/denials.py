@@ -8,7 +8,7 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, run_async
+from clients.cli.common import As, Json, load, using
 from clients.denials import Denial, LeftOut
 
 Follow = Annotated[bool, typer.Option("--follow", help="Go on, and tell what comes.")]
@@ -25,16 +25,15 @@ def denials(identity: As, follow: Follow = False, every: Every = 60.0, json: Jso
     """
     loaded = load(identity)
 
-    async def work() -> None:
-        async with Auditor(loaded) as auditor:
-            if not follow:
-                _show(await auditor.denials(), json=json)
-                return
-            async for denial in auditor.follow_denials(every):
-                _tell(denial, json=json)
+    async def work(auditor: Auditor) -> None:
+        if not follow:
+            _show(await auditor.denials(), json=json)
+            return
+        async for denial in auditor.follow_denials(every):
+            _tell(denial, json=json)
 
     with suppress(KeyboardInterrupt):
-        run_async(work)
+        using(Auditor, loaded, work)
 
 
 def _show(found: list[Denial], *, json: bool) -> None:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, run_async
+from clients.cli.common import As, Json, load, using
 from clients.evidence import files, pull
 from clients.evidence.pull import Pulled
 from clients.evidence.status import Status, status_of
@@ -69,13 +69,12 @@ def pull_evidence(identity: As, json: Json = False) -> None:
     """
     loaded = load(identity)
 
-    async def work() -> Pulled:
-        async with Auditor(loaded) as auditor:
-            mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)
-            with mine as store, progress_bar(quiet=json) as told:
-                return await pull.pull(auditor, store, told)
+    async def work(auditor: Auditor) -> Pulled:
+        mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)
+        with mine as store, progress_bar(quiet=json) as told:
+            return await pull.pull(auditor, store, told)
 
-    found = run_async(work)
+    found = using(Auditor, loaded, work)
     if json:
         output.line(vars(found))
         return

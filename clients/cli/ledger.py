@@ -9,11 +9,11 @@ import typer
 from clients import kit
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, run_async
+from clients.cli.common import As, Json, Yes, load, using
 from clients.cli.spoken import show_spoken
 from clients.identity import Identity
 from clients.ledger import Ledger, Taken
-from clients.officer import Officer, Spoken
+from clients.officer import Officer
 
 Leaver = Annotated[str, typer.Argument(help="The member's kid, or its identity folder.")]
 Code = Annotated[str, typer.Argument(help="The nation's code, such as FRA.")]
@@ -54,11 +54,9 @@ def nation_expel(
     output.confirm(f"Expel {code}?", yes=yes or json)
     loaded, roots = load(identity), [load(folder).root for folder in root]
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.expel(code, reason, roots)
-
-    show_spoken(run_async(work), json=json)
+    show_spoken(
+        using(Officer, loaded, lambda officer: officer.expel(code, reason, roots)), json=json
+    )
     show(nation_leaves(loaded, code), json=json)
 
 
@@ -68,21 +66,19 @@ def nation_expel(
 def member_leaves(identity: Identity, kid: str) -> Ledger:
     """The ledger of a member of one's own nation."""
 
-    async def work() -> Ledger:
-        async with Auditor(identity) as auditor:
-            return await auditor.member_ledger(kid)
+    async def work(auditor: Auditor) -> Ledger:
+        return await auditor.member_ledger(kid)
 
-    return run_async(work)
+    return using(Auditor, identity, work)
 
 
 def nation_leaves(identity: Identity, code: str) -> Ledger:
     """The ledger of another nation."""
 
-    async def work() -> Ledger:
-        async with Auditor(identity) as auditor:
-            return await auditor.nation_ledger(code)
+    async def work(auditor: Auditor) -> Ledger:
+        return await auditor.nation_ledger(code)
 
-    return run_async(work)
+    return using(Auditor, identity, work)
 
 
 # -- showing

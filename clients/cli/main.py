@@ -10,10 +10,9 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, freshness, journal, reports
+from clients.cli import audit, journal, reports
 from clients.cli.common import refuse
 from clients.cli.output import note
-from clients.session import Session
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
@@ -38,7 +37,6 @@ app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(journal.app)
 app.add_typer(journal.journal, name="journal")
-Session.leaving = staticmethod(freshness.warn)
 if FULL:
     from clients.cli import (
         adopt,
@@ -71,14 +69,14 @@ if FULL:
 
 
 def fit(commands: typer.Typer) -> None:
-    """Wrap what follows the first paragraph of every help to a terminal of 80 columns, with the
-    example on a line of its own: typer would show the lines as they stand in the source.
+    """Wrap every help to a terminal of 80 columns, with the example on a line of its own: typer
+    would show the lines as they stand in the source.
     """
     for info in commands.registered_commands:
         first, _, rest = (inspect.getdoc(info.callback) or "").partition("\n\n")
         parts = re.split(r"\n\n|\s+(?=Example: )", rest)
         wrapped = [fill(part, 78, break_on_hyphens=False) for part in parts]
-        info.help = "\n\n".join([first, "\n".join(wrapped)])
+        info.help = "\n\n".join([" ".join(first.split()), "\n".join(wrapped)])
     for group in commands.registered_groups:
         if group.typer_instance is not None:
             fit(group.typer_instance)

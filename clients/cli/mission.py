@@ -11,9 +11,9 @@ import typer
 
 from clients import kit
 from clients.cli import ledger, output
-from clients.cli.common import As, Json, Yes, load, new_passphrase, run_async, split
+from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
 from clients.cli.spoken import show_spoken
-from clients.officer import Officer, Spoken
+from clients.officer import Officer
 from wire import strict_json
 from wire.bodies import Kind
 from wire.errors import Malformed
@@ -115,7 +115,7 @@ def member_add(
     card: Annotated[Path, typer.Argument(help="card.json of the new member.")],
     identity: As,
     clearance: Annotated[str, typer.Option("--clearance", help="Up to this level.")],
-    community: Annotated[list[str], typer.Option("--community")] = [],
+    community: Annotated[list[str], typer.Option("--community", help="It is read into it.")] = [],
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -128,13 +128,16 @@ def member_add(
     kind, public = kit.read_card(card)
     output.confirm(f"Vouch for the {kind} {public.kid}, up to {clearance}?", yes=yes or json)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.add(
+    show_spoken(
+        using(
+            Officer,
+            loaded,
+            lambda officer: officer.add(
                 public, kind, clearance=clearance, communities=split(community)
-            )
-
-    show_spoken(run_async(work), json=json)
+            ),
+        ),
+        json=json,
+    )
 
 
 @member.command("revoke")
@@ -155,11 +158,7 @@ def member_revoke(
     output.confirm(f"Revoke {kid}?", yes=yes or json)
     loaded = load(identity)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.revoke(kid, reason)
-
-    show_spoken(run_async(work), json=json)
+    show_spoken(using(Officer, loaded, lambda officer: officer.revoke(kid, reason)), json=json)
     ledger.show(ledger.member_leaves(loaded, kid), json=json)
 
 
@@ -181,23 +180,22 @@ def member_list(identity: As, json: Json = False) -> None:
     """
     loaded = load(identity)
 
-    async def work() -> list[dict[str, str]]:
-        async with Officer(loaded) as officer:
-            directory = await officer.follower.sync()
-            levels, now = directory.terms.levels, officer.transport.now()
-            return [
-                {
-                    "kid": m.kid,
-                    "nation": m.nation,
-                    "kind": m.kind,
-                    "clearance": levels[m.clearance].token,
-                    "status": "stands" if m.revoked is None else f"revoked at {m.revoked}",
-                    "key": Ending(m.nation, "member", m.kid, m.expires).words(now),
-                }
-                for m in directory.members.values()
-            ]
+    async def work(officer: Officer) -> list[dict[str, str]]:
+        directory = await officer.follower.sync()
+        levels, now = directory.terms.levels, officer.transport.now()
+        return [
+            {
+                "kid": m.kid,
+                "nation": m.nation,
+                "kind": m.kind,
+                "clearance": levels[m.clearance].token,
+                "status": "stands" if m.revoked is None else f"revoked at {m.revoked}",
+                "key": Ending(m.nation, "member", m.kid, m.expires).words(now),
+            }
+            for m in directory.members.values()
+        ]
 
-    rows = run_async(work)
+    rows = using(Officer, loaded, work)
     if json:
         for row in rows:
             output.line(row)
@@ -223,11 +221,9 @@ def epoch_rotate(
     """
     loaded = load(identity)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.rotate(life=days * 86_400)
-
-    show_spoken(run_async(work), json=json)
+    show_spoken(
+        using(Officer, loaded, lambda officer: officer.rotate(life=days * 86_400)), json=json
+    )
 
 
 def _kind(word: str) -> Kind:

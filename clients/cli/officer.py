@@ -1,15 +1,13 @@
 """`tearline officer queue|approve|reject|consent|withdraw`: cases that wait, and consents."""
 
 import time
-from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from clients.cli import denials, output
-from clients.cli.common import As, Json, Yes, load, run_async
-from clients.identity import Identity
+from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.spoken import show_spoken
 from clients.officer import Officer, Spoken
 from clients.referral import Referral
 from wire.bodies import Approval
@@ -44,14 +42,10 @@ def queue(
     """
     loaded = load(identity)
     if review:
-        _show_review(run_async(partial(_emergencies, loaded)), json=json)
+        _show_review(using(Officer, loaded, _emergencies), json=json)
         return
 
-    async def work() -> tuple[Referral, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.queue()
-
-    _show_queue(run_async(work), json=json)
+    _show_queue(using(Officer, loaded, lambda officer: officer.queue()), json=json)
 
 
 @app.command()
@@ -83,7 +77,7 @@ def approve(
         life = hours * HOUR
         return await officer.approve(found, life=life, reason=reason, emergency=emergency)
 
-    _show(_as_officer(loaded, work), json=json)
+    show_spoken(using(Officer, loaded, work), json=json)
 
 
 @app.command()
@@ -108,7 +102,7 @@ def reject(
         _ask("Reject", found, yes=yes or json)
         return await officer.reject(found, reason, life=hours * HOUR)
 
-    _show(_as_officer(loaded, work), json=json)
+    show_spoken(using(Officer, loaded, work), json=json)
 
 
 @app.command()
@@ -131,10 +125,9 @@ def consent(
     loaded = load(identity)
     output.confirm(f"Release {report[:16]}… to {to}?", yes=yes or json)
 
-    async def work(officer: Officer) -> tuple[Spoken, ...]:
-        return await officer.consent(report, to, life=hours * HOUR, author=author)
-
-    _show(_as_officer(loaded, work), json=json)
+    life = hours * HOUR
+    spoken = using(Officer, loaded, lambda who: who.consent(report, to, life=life, author=author))
+    show_spoken(spoken, json=json)
 
 
 @app.command()
@@ -152,20 +145,8 @@ def withdraw(
     loaded = load(identity)
     output.confirm(f"Take back {consent[:16]}…?", yes=yes or json)
 
-    async def work(officer: Officer) -> tuple[Spoken, ...]:
-        return await officer.withdraw(consent, reason)
-
-    _show(_as_officer(loaded, work), json=json)
-
-
-def _as_officer(
-    loaded: Identity, work: Callable[[Officer], Coroutine[Any, Any, tuple[Spoken, ...]]]
-) -> tuple[Spoken, ...]:
-    async def run() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await work(officer)
-
-    return run_async(run)
+    spoken = using(Officer, loaded, lambda officer: officer.withdraw(consent, reason))
+    show_spoken(spoken, json=json)
 
 
 async def _case(officer: Officer, name: str) -> Referral:
@@ -198,7 +179,8 @@ def _show_queue(cases: tuple[Referral, ...], *, json: bool) -> None:
         output.say(f"  {output.clean_line(case.banner)}  [dim]report {case.report[:16]}[/dim]")
         for rule in case.rules:
             output.say(f"  {rule.id}: {output.clean_line(rule.says)}")
-    output.say(f"[dim]{len(cases)} {'case' if len(cases) == 1 else 'cases'}[/dim]")
+    if not cases:
+        output.say("nothing waits for your officers")
 
 
 def _age(seconds: int) -> str:
@@ -206,30 +188,29 @@ def _age(seconds: int) -> str:
     return f"{hours // 24} d {hours % 24} h" if hours >= 24 else f"{hours} h {minutes} min"
 
 
-async def _emergencies(loaded: Identity) -> list[dict[str, Any]]:
+async def _emergencies(officer: Officer) -> list[dict[str, Any]]:
     """The nation's own emergency approvals, from the statements that the journal proves."""
-    async with Officer(loaded) as officer:
-        await officer.follower.sync()
-        rows = []
-        for position, at, statement in officer.follower.said("approval"):
-            if statement.body_bytes is None or statement.head.nation != loaded.nation:
-                continue
-            body = statement.body(Approval)
-            if body.emergency:
-                rows.append(
-                    {
-                        "statement": statement.identity,
-                        "index": position,
-                        "time": at,
-                        "officers": sorted(statement.signatures),
-                        "layer": body.layer,
-                        "report": body.report,
-                        "to": body.to,
-                        "reason": body.reason,
-                        "expires": body.expires,
-                    }
-                )
-        return rows
+    await officer.follower.sync()
+    rows = []
+    for position, at, statement in officer.follower.said("approval"):
+        if statement.body_bytes is None or statement.head.nation != officer.identity.nation:
+            continue
+        body = statement.body(Approval)
+        if body.emergency:
+            rows.append(
+                {
+                    "statement": statement.identity,
+                    "index": position,
+                    "time": at,
+                    "officers": sorted(statement.signatures),
+                    "layer": body.layer,
+                    "report": body.report,
+                    "to": body.to,
+                    "reason": body.reason,
+                    "expires": body.expires,
+                }
+            )
+    return rows
 
 
 def _show_review(rows: list[dict[str, Any]], *, json: bool) -> None:
@@ -245,12 +226,5 @@ def _show_review(rows: list[dict[str, Any]], *, json: bool) -> None:
             f"[dim]report {row['report'][:16]}, signed by {officers}, entry {row['index']}[/dim]"
         )
         output.say(f"  {output.clean_line(row['reason'])}")
-    output.say(f"[dim]{len(rows)} emergency {'approval' if len(rows) == 1 else 'approvals'}[/dim]")
-
-
-def _show(spoken: tuple[Spoken, ...], *, json: bool) -> None:
-    for one in spoken:
-        if json:
-            output.line({"type": one.type, "identity": one.identity, "index": one.index})
-        else:
-            output.say(f"[green]stands[/green] {one.type} at {one.index} {one.identity}")
+    if not rows:
+        output.say("nothing was approved as an emergency")

@@ -8,9 +8,9 @@ from typer.core import TyperGroup
 from clients.auditor import Auditor
 from clients.certificate import Answer, Certificate, Holder
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, run_async
+from clients.cli.common import As, Json, Yes, load, using
 from clients.cli.spoken import show_spoken
-from clients.officer import Officer, Spoken
+from clients.officer import Officer
 from wire.bodies import RecallConfirm
 from wire.errors import Malformed
 
@@ -57,11 +57,7 @@ def take(
     output.confirm(f"Recall {report[:16]}…?", yes=yes or json)
     loaded = load(identity)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.recall(report, reason)
-
-    show_spoken(run_async(work), json=json)
+    show_spoken(using(Officer, loaded, lambda officer: officer.recall(report, reason)), json=json)
 
 
 @app.command()
@@ -73,11 +69,7 @@ def status(report: Report, identity: As, json: Json = False) -> None:
     """
     loaded = load(identity)
 
-    async def work() -> Certificate:
-        async with Auditor(loaded) as auditor:
-            return await auditor.certificate(report)
-
-    certificate = run_async(work)
+    certificate = using(Auditor, loaded, lambda auditor: auditor.certificate(report))
     if json:
         output.line(fields(certificate))
     else:
@@ -92,6 +84,7 @@ def confirm(
     basis: Annotated[
         str | None, typer.Option("--basis", help="The law by which it is retained.")
     ] = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Answer for your nation what became of a report that another took back.
@@ -101,13 +94,13 @@ def confirm(
     """
     if outcome not in OUTCOMES:
         raise Malformed("bad-input", f"the outcome is one of {', '.join(OUTCOMES)}")
+    output.confirm(f"Answer that {report[:16]}… is {outcome}?", yes=yes or json)
     loaded = load(identity)
 
-    async def work() -> tuple[Spoken, ...]:
-        async with Officer(loaded) as officer:
-            return await officer.confirm(report, outcome, basis=basis)
-
-    show_spoken(run_async(work), json=json)
+    show_spoken(
+        using(Officer, loaded, lambda officer: officer.confirm(report, outcome, basis=basis)),
+        json=json,
+    )
 
 
 # -- showing

@@ -1,6 +1,5 @@
 """`tearline registry show | draft | sign | publish`: the mission's reference data."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +7,17 @@ import typer
 
 from clients import registry
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, run_async
+from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.spoken import show_spoken
+from clients.files import read, write_new
 from clients.officer import Officer, Spoken
 from wire import strict_json
 from wire.directory import Directory
-from wire.errors import Malformed, quoted
 from wire.vocabulary import RegistryBody
 
 app = typer.Typer(no_args_is_help=True, help="Regions, threats, caveats and coalitions.")
+
+FILE_MAX = 1 << 20  # bytes of a registry, or of a proposal of one
 
 Roots = Annotated[
     list[Path], typer.Option("--root", help="Folder of root keys that sign; several may.")
@@ -40,13 +42,12 @@ def show(
     """
     loaded = load(identity)
 
-    async def work() -> tuple[Directory, RegistryBody]:
-        async with Officer(loaded) as officer:
-            return await officer.follower.sync(), registry.current(officer.follower)
+    async def work(officer: Officer) -> tuple[Directory, RegistryBody]:
+        return await officer.follower.sync(), registry.current(officer.follower)
 
-    directory, body = run_async(work)
+    directory, body = using(Officer, loaded, work)
     if out is not None:
-        _write(out, strict_json.dump(body.model_dump(mode="json")) + b"\n")
+        write_new(out, strict_json.dump(body.model_dump(mode="json")) + b"\n")
     counts = {part: len(getattr(body, part)) for part in registry.PARTS}
     digest = directory.terms.digest
     if json:
@@ -73,18 +74,17 @@ def draft(
     --root kit/KEN/root --out next.tlst
     """
     loaded, roots = load(identity), [load(folder) for folder in root]
-    body = registry.parse(_read(file))
+    body = registry.parse(read(file, FILE_MAX))
 
-    async def work() -> list[str]:
-        async with Officer(loaded) as officer:
-            directory = await officer.follower.sync()
-            before = registry.current(officer.follower)
-            now = officer.transport.now()
-            made = registry.draft(directory, body, roots, now=now, random=officer.random)
-            _write(out, made.raw)
-            return list(registry.changes(before, body))
+    async def work(officer: Officer) -> list[str]:
+        directory = await officer.follower.sync()
+        before = registry.current(officer.follower)
+        now = officer.transport.now()
+        made = registry.draft(directory, body, roots, now=now, random=officer.random)
+        write_new(out, made.raw)
+        return list(registry.changes(before, body))
 
-    _tell(run_async(work), body.version, json=json)
+    _tell(using(Officer, loaded, work), body.version, json=json)
 
 
 @app.command()
@@ -95,47 +95,45 @@ def sign(
 
     Example: tearline registry sign next.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, roots, raw = load(identity), [load(folder) for folder in root], _read(proposal)
+    loaded, roots, raw = load(identity), [load(folder) for folder in root], read(proposal, FILE_MAX)
     body = registry.body_of(raw)
 
-    async def work() -> tuple[Directory, list[str]]:
-        async with Officer(loaded) as officer:
-            directory = await officer.follower.sync()
-            return directory, list(registry.changes(registry.current(officer.follower), body))
+    async def work(officer: Officer) -> tuple[Directory, list[str]]:
+        directory = await officer.follower.sync()
+        return directory, list(registry.changes(registry.current(officer.follower), body))
 
-    directory, changes = run_async(work)
+    directory, changes = using(Officer, loaded, work)
     _tell(changes, body.version, json=json)
     output.confirm(f"Sign this for {roots[0].nation}?", yes=yes or json)
     signed = registry.sign(directory, raw, roots)
     beside = proposal.with_name(proposal.name + ".new")
-    _write(beside, signed)
+    write_new(beside, signed)
     beside.replace(proposal)
 
 
 @app.command()
-def publish(proposal: Proposal, identity: As, json: Json = False) -> None:
+def publish(proposal: Proposal, identity: As, yes: Yes = False, json: Json = False) -> None:
     """Post a proposal that enough nations have signed; it holds from its journal entry on.
 
     Until a nation adopts its policy again, its layers are asked under the old
     version too, and the lower answer counts.
     Example: tearline registry publish next.tlst --as kit/KEN/officer
     """
-    loaded, raw = load(identity), _read(proposal)
+    loaded, raw = load(identity), read(proposal, FILE_MAX)
+    body = registry.body_of(raw)
 
-    async def work() -> Spoken:
-        async with Officer(loaded) as officer:
-            directory = await officer.follower.sync()
-            registry.check(directory, raw, officer.transport.now())
-            spoken = await officer.post(raw)
-            await officer.follower.sync()
-            return spoken
+    async def work(officer: Officer) -> Spoken:
+        directory = await officer.follower.sync()
+        registry.check(directory, raw, officer.transport.now())
+        output.confirm(f"Publish version {body.version}?", yes=yes or json)
+        spoken = await officer.post(raw)
+        await officer.follower.sync()
+        return spoken
 
-    spoken = run_async(work)
-    if json:
-        output.line({"type": spoken.type, "identity": spoken.identity, "index": spoken.index})
-        return
-    output.say(f"[green]published[/green] at {spoken.index} of the journal")
-    output.say("next, by every nation's officer: tearline policy adopt")
+    spoken = using(Officer, loaded, work)
+    show_spoken([spoken], json=json)
+    if not json:
+        output.say("next, by every nation's officer: tearline policy adopt")
 
 
 def _tell(changes: list[str], version: int, *, json: bool) -> None:
@@ -145,20 +143,3 @@ def _tell(changes: list[str], version: int, *, json: bool) -> None:
     output.say(f"version {version} changes:" if changes else f"version {version} changes nothing")
     for change in changes:
         output.say(f"  {output.clean_line(change)}")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Malformed("bad-input", f"no readable file {quoted(path.name)}") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file; none is written over."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise Malformed("bad-input", f"{quoted(path.name)} cannot be written") from error

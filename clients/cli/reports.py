@@ -3,9 +3,10 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -14,11 +15,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from clients.cli import display as screen
 from clients.cli import output
-from clients.cli.common import As, Json, load, run_async, split
+from clients.cli.common import As, Json, load, run_async, split, using
 from clients.cli.draft_options import precedence_of, takes_draft
 from clients.delivery import Unsupported
 from clients.draft import Draft
-from clients.explained import Preview
 from clients.identity import Identity
 from clients.offline import open_file
 from clients.publisher import NotUploaded, Publisher, Receipt
@@ -47,11 +47,7 @@ def preview(identity: As, draft: Draft, json: Json = False) -> None:
     """
     loaded = load(identity)
 
-    async def work() -> Preview:
-        async with Publisher(loaded) as publisher:
-            return await publisher.preview(draft)
-
-    found = run_async(work)
+    found = using(Publisher, loaded, lambda publisher: publisher.preview(draft))
     if json:
         for number, part in enumerate(found.portions):
             output.line({"portion": number, **part.model_dump(mode="json")})
@@ -87,7 +83,7 @@ def publish(
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
     loaded = load(identity)
 
-    async def work() -> Receipt:
+    async def work(publisher: Publisher) -> Receipt:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         unseen = json or not output.errors.is_terminal
         with Progress(*columns, console=output.errors, transient=True, disable=unseen) as bars:
@@ -98,12 +94,11 @@ def publish(
                     tasks[name] = bars.add_task(output.clean(name), total=total)
                 bars.update(tasks[name], completed=sent)
 
-            async with Publisher(loaded) as publisher:
-                return await publisher.publish(draft, progress)
+            return await publisher.publish(draft, progress)
 
     missing: NotUploaded | None = None
     try:
-        receipt = run_async(work)
+        receipt = using(Publisher, loaded, work)
     except NotUploaded as error:
         receipt, missing = error.receipt, error
     _show_receipt(receipt, json=json)
@@ -158,23 +153,22 @@ def fetch(
         save.mkdir(parents=True, exist_ok=True)
     loaded = load(identity)
 
-    async def work() -> tuple[int, int]:
+    async def work(subscriber: Subscriber) -> tuple[int, int]:
         count = unsaved = 0
-        async with Subscriber(loaded, keeps=screen.KEEPS if display else ()) as subscriber:
-            async for received in subscriber.fetch(
-                regions=split(region),
-                threats=split(threat),
-                precedence=[precedence_of(word) for word in split(precedence)],
-                again=again,
-                notice=_notice,
-            ):
-                await _show(received, loaded, display=display, json=json)
-                if save is not None:
-                    unsaved += await _save(subscriber, received, save)
-                count += 1
+        async for received in subscriber.fetch(
+            regions=split(region),
+            threats=split(threat),
+            precedence=[precedence_of(word) for word in split(precedence)],
+            again=again,
+            notice=_notice,
+        ):
+            await _show(received, loaded, display=display, json=json)
+            if save is not None:
+                unsaved += await _save(subscriber, received, save)
+            count += 1
         return count, unsaved
 
-    count, unsaved = run_async(work)
+    count, unsaved = using(_reader(display=display), loaded, work)
     if not json:
         output.say(f"[dim]{count} {'report' if count == 1 else 'reports'}[/dim]")
     if unsaved:
@@ -200,22 +194,21 @@ def watch(
         screen.check_screen(elsewhere=json)
     loaded = load(identity)
 
-    async def work() -> None:
-        async with Subscriber(loaded, keeps=screen.KEEPS if display else ()) as subscriber:
-            await subscriber.follower.sync()
-            if not json:
-                output.say("[dim]watching; Ctrl-C ends it, the place is kept[/dim]")
-            async for received in subscriber.watch(
-                regions=split(region),
-                threats=split(threat),
-                precedence=[precedence_of(word) for word in split(precedence)],
-                name=name,
-                notice=_notice,
-            ):
-                await _show(received, loaded, display=display, json=json)
+    async def work(subscriber: Subscriber) -> None:
+        await subscriber.follower.sync()
+        if not json:
+            output.say("[dim]watching; Ctrl-C ends it, the place is kept[/dim]")
+        async for received in subscriber.watch(
+            regions=split(region),
+            threats=split(threat),
+            precedence=[precedence_of(word) for word in split(precedence)],
+            name=name,
+            notice=_notice,
+        ):
+            await _show(received, loaded, display=display, json=json)
 
     with suppress(KeyboardInterrupt):
-        run_async(work)
+        using(_reader(display=display), loaded, work)
 
 
 @app.command(name="open")
@@ -243,6 +236,11 @@ def open_(
         output.line(output.report_fields(report, proof))
     else:
         output.show_report(report, proof)
+
+
+def _reader(*, display: bool) -> Callable[[Identity], Subscriber]:
+    """What reads for somebody at a screen that shows and keeps nothing, or for anybody."""
+    return partial(Subscriber, keeps=screen.KEEPS if display else ())
 
 
 async def _show(received: Received, identity: Identity, *, display: bool, json: bool) -> None:

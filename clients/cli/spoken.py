@@ -16,5 +16,5 @@ def show_spoken(spoken: Iterable[Spoken], *, json: bool) -> None:
         else:
             output.say(
                 f"[green]stands[/green] {statement.type} at {statement.index} "
-                f"[dim]{statement.identity[:16]}[/dim]"
+                f"[dim]{statement.identity}[/dim]"
             )

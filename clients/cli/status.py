@@ -3,7 +3,7 @@
 from typing import Any
 
 from clients.cli import output
-from clients.cli.common import As, Json, load, run_async
+from clients.cli.common import As, Json, load, using
 from clients.cli.freshness import COLOURS
 from clients.officer import Officer
 from wire.directory import Directory
@@ -17,11 +17,10 @@ def status(identity: As, json: Json = False) -> None:
     """
     loaded = load(identity)
 
-    async def work() -> tuple[Directory, int]:
-        async with Officer(loaded) as officer:
-            return await officer.follower.sync(), int(officer.transport.now())
+    async def work(officer: Officer) -> tuple[Directory, int]:
+        return await officer.follower.sync(), int(officer.transport.now())
 
-    directory, now = run_async(work)
+    directory, now = using(Officer, loaded, work)
     told = fields(directory, loaded.nation, now)
     if json:
         output.line(told)

@@ -85,7 +85,7 @@ SECRET: tuple[Callable[[Twins, Side], Awaitable[None]], ...] = (
 async def different_approvals(twins: Twins) -> None:
     """One agrees to something for France, the other to half of something for Britain."""
     left, right = twins.sides
-    cases = {0: (await twins.hidden_of(left), "FRA"), 1: (await twins.refer(right), BRITAIN)}
+    cases = {0: (await twins.hide(left), "FRA"), 1: (await twins.refer(right), BRITAIN)}
     await twins.say(
         "KEN",
         "approval",

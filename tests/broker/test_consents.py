@@ -2,6 +2,7 @@
 third-party rule is asked again at every release.
 """
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.coalition import Nation, Portion
 from tests.refusal import refused
 from wire import report
 from wire.bodies import ReportRelease
+from wire.labels import Label
 from wire.statements import Statement
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +45,24 @@ async def source(house: House, to: str = "GBR") -> bytes:
     raw = await sent(house, house["KEN"], release_to=to)
     await house.pulls(house["GBR"].analyst)
     return raw
+
+
+async def previewed(
+    house: House, nation: Nation, classification: str = "SECRET", **label: Any
+) -> dict[str, str]:
+    """What a nation's system is told about every nation, before it posts."""
+    fields = nation.label(classification, **label)
+    asked = Label.model_validate_json(json.dumps(fields))
+    found = await house.broker.preview(house.member(nation.system), [asked])
+    return {code: told.outcome for code, told in found.portions[0].nations.items()}
+
+
+async def refuses(house: House, slug: str, nation: Nation, **label: Any) -> None:
+    """Posting it is refused, and so was the preview of it."""
+    with refused(slug):
+        await previewed(house, nation, **label)
+    with refused(slug):
+        await sent(house, nation, **label)
 
 
 def identities(*raws: bytes) -> list[str]:
@@ -194,8 +214,7 @@ async def test_a_recalled_source_withholds_what_draws_on_it_from_all_but_its_aut
     assert await house.pulls(kenya.analyst) == []
     assert await house.pulls(britain.analyst) == identities(first)
     assert await house.pulls(france.analyst) == identities(second)
-    with refused("bad-lineage"):
-        await sent(house, britain, release_to="KEN", **drawn_from(first))
+    await refuses(house, "bad-lineage", britain, release_to="KEN", **drawn_from(first))
 
 
 async def test_a_source_of_a_source_is_asked_too(house: House) -> None:
@@ -207,10 +226,25 @@ async def test_a_source_of_a_source_is_asked_too(house: House) -> None:
     consent = britain.consents(first, "FRA")
     await house.files(consent)
     assert await house.pulls(house["FRA"].analyst) == []
-    with refused("third-party-rule"):
-        await sent(house, kenya, release_to="FRA GBR", **drawn_from(first, consent))
+    wide: dict[str, Any] = {"release_to": "FRA GBR", **drawn_from(first, consent)}
+    await refuses(house, "third-party-rule", kenya, **wide)
     await house.files(kenya.consents(raw, "FRA"))
     assert await house.pulls(house["FRA"].analyst) == identities(first, raw)
+
+
+async def test_a_label_wider_than_its_source_is_refused_before_it_is_posted(house: House) -> None:
+    """Expect refusal, in the preview already; with the originator's consent both let it pass."""
+    kenya, britain = house["KEN"], house["GBR"]
+    raw = await source(house)
+    await refuses(house, "third-party-rule", britain, release_to="FRA", **drawn_from(raw))
+    low = {"classification": "RESTRICTED", **drawn_from(raw)}
+    with refused("third-party-rule"):
+        await previewed(house, britain, release_to="KEN", **low)
+    consent = kenya.consents(raw, "FRA")
+    await house.files(consent)
+    wide: dict[str, Any] = {"release_to": "FRA", **drawn_from(raw, consent)}
+    assert await previewed(house, britain, **wide) == {"FRA": "RELEASE", "GBR": "RELEASE"}
+    await sent(house, britain, **wide)
 
 
 async def test_a_consent_to_one_author_is_none_to_another(house: House) -> None:
@@ -219,8 +253,7 @@ async def test_a_consent_to_one_author_is_none_to_another(house: House) -> None:
     raw = await source(house)
     consent = kenya.consents(raw, "FRA", author="FRA")
     await house.files(consent)
-    with refused("bad-lineage"):
-        await sent(house, britain, release_to="FRA", **drawn_from(raw, consent))
+    await refuses(house, "bad-lineage", britain, release_to="FRA", **drawn_from(raw, consent))
 
 
 async def test_a_consent_that_ended_is_none_at_intake(house: House) -> None:
@@ -232,5 +265,4 @@ async def test_a_consent_that_ended_is_none_at_intake(house: House) -> None:
     await house.files(short, other, kenya.takes_back(other))
     house.world.clock.forward(seconds=60)
     for ended in (short, other):
-        with refused("bad-lineage"):
-            await sent(house, britain, release_to="FRA", **drawn_from(raw, ended))
+        await refuses(house, "bad-lineage", britain, release_to="FRA", **drawn_from(raw, ended))

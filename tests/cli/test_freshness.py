@@ -1,13 +1,18 @@
 """The command line warns in good time of what ends by itself, and says how to renew it."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clients.cli import common
 from tests.cli.terminal import here
 from tests.pilot import Pilot, open_policy
 
+CLI = Path(common.__file__).parent
+OPENS = re.compile(r"async with (Officer|Auditor|Publisher|Subscriber|Session)\(")
 POLICIES = {code: open_policy(code) for code in ("KEN", "GBR")}
 
 
@@ -30,6 +35,12 @@ def test_an_officer_is_warned_beside_every_command(pilot: Pilot) -> None:
 def test_an_analyst_is_not(pilot: Pilot) -> None:
     said = here("fetch", "--as", pilot.device("KEN", "analyst").folder, "--json").done()
     assert said.err == ""
+
+
+def test_no_command_opens_a_session_of_its_own_and_forgets_the_warning() -> None:
+    """All of them use `common.using`."""
+    found = {path.name for path in CLI.glob("*.py") if OPENS.search(path.read_text())}
+    assert found == set()
 
 
 def test_the_state_of_the_policy_can_be_asked(pilot: Pilot) -> None:

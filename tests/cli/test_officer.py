@@ -73,6 +73,7 @@ def test_a_rejected_case_leaves_the_queue_and_releases_nothing(pilot: Pilot, off
     case = desk(officer, "queue", "--json").done().row["case"]
     desk(officer, "reject", case, "--reason", "source at risk", "--json").done()
     assert desk(officer, "queue", "--json").done().rows == []
+    assert desk(officer, "queue").done().out == "nothing waits for your officers\n"
     assert report not in readable(pilot, "GBR")
 
 

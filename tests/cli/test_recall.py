@@ -42,7 +42,7 @@ def test_from_the_recall_to_the_complete_certificate(
     wrong = here("recall", "confirm", report, *britain, "--outcome", "burnt", "--json")
     assert (wrong.code, wrong.row["error"]) == (1, "bad-input")
     words = ("--outcome", "retained", "--basis", "Archives Act")
-    here("recall", "confirm", report, *britain, *words).done()
+    here("recall", "confirm", report, *britain, *words, "--yes").done()
     found = here("recall", "status", report, *kenya, "--json").done().row
     assert (found["complete"], found["destroyed"], found["missing"]) == (True, False, [])
     assert found["holders"][0]["answer"]["basis"] == "Archives Act"

@@ -42,7 +42,7 @@ def test_a_coalition_changes_once_a_quorum_of_roots_has_signed(
     by = ("--root", pilot.folder / "GBR/root")
     said = here("registry", "sign", proposal, "--as", britain, *by, "--yes").done()
     assert "EAST" in said.out
-    here("registry", "publish", proposal, "--as", britain).done()
+    here("registry", "publish", proposal, "--as", britain, "--yes").done()
     after = here("registry", "show", "--as", kenya, "--json").done().row
     assert (after["version"], after["coalitions"]) == (
         before["version"] + 1,

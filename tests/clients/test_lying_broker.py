@@ -35,7 +35,6 @@ from tests.clients.liar import Asked, Doc, Event, Liar, Told, encoded
 from tests.pilot import Pilot, draft, open_policy
 from tests.refusal import refused
 from wire import report, statements
-from wire.composite import VerifyKey
 from wire.entries import Event as Entry
 from wire.errors import TearlineError
 from wire.labels import DISPLAY
@@ -77,24 +76,6 @@ class Stage:
 
     def identity(self, title: str) -> str:
         return report.parse(self.reports[title]).identity
-
-
-@pytest.fixture(scope="module", autouse=True)
-def remembered() -> Iterator[None]:
-    """A signature that was valid once need not be checked again: a hundred clients fold the same
-    statements here. One that is not valid is never remembered.
-    """
-    verify, valid = VerifyKey.verify, set[tuple[bytes, ...]]()
-
-    def once(key: VerifyKey, signature: bytes, message: bytes, context: bytes) -> None:
-        what = (key.raw, signature, message, context)
-        if what not in valid:
-            verify(key, signature, message, context)
-            valid.add(what)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(VerifyKey, "verify", once)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -98,14 +98,19 @@ def state_of(random: Random, membership: int) -> tuple[State, PolicyBook]:
 
 
 def source_of(state: State, nation: str) -> Held:
-    """A report of this nation that may go to all, and all have got: something to derive from."""
-    lists = {"release_to": sorted(NATIONS), "display_to": []}
-    fields = {**_label(Random(nation), nation, NATIONS, ()), **lists}
-    label = Label.model_validate_json(json.dumps(fields))
+    """A report of this nation that all have got: something to derive from."""
     identity = Random(nation).randbytes(32).hex()
-    held = held_of(state, identity, nation, label, 10 + NATIONS.index(nation))
+    held = held_of(state, identity, nation, source_label(nation), 10 + NATIONS.index(nation))
     held.released |= {(other, 1): 100 for other in NATIONS}
     return held
+
+
+def source_label(nation: str) -> Label:
+    """The lowest and widest there is: whatever is derived from it, it allows."""
+    lists = {"release_to": sorted(NATIONS), "display_to": [], "caveats": [], "communities": []}
+    lowest = {"classification": LEVELS[0], "derive": "within_release"}
+    fields = {**_label(Random(nation), nation, NATIONS, ()), **lists, **lowest}
+    return Label.model_validate_json(json.dumps(fields))
 
 
 def held_of(state: State, identity: str, nation: str, label: Label, position: int) -> Held:
@@ -177,7 +182,13 @@ def explained(state: State, deciding: Deciding, nation: str, labels: list[Label]
     """The preview that is sent says the outcomes that are compared below."""
     members = state.standing.directory.members.values()
     viewer = next(m for m in members if m.nation == nation and m.kind == "system")
-    told = preview(state, deciding, viewer, labels)
+    sources = {
+        Source(report=held.identity, portion=held.portions[0].commitment): source_label(
+            held.originator
+        )
+        for held in state.holdings
+    }
+    told = preview(state, deciding, viewer, labels, sources)
     for label, portion in zip(labels, told.portions, strict=True):
         found = rulings(state, deciding, nation, label)
         said = {code: answer.outcome for code, answer in portion.nations.items()}

@@ -1,0 +1,28 @@
+"""Small files: read within a bound, written only where there was none."""
+
+import os
+from pathlib import Path
+
+from wire.errors import Malformed, quoted
+
+
+def read(path: Path, limit: int, slug: str = "bad-input") -> bytes:
+    """A file of at most `limit` bytes. Raises `Malformed` with this slug."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise Malformed(slug, f"no readable file {quoted(path.name)}") from error
+    if len(data) > limit:
+        raise Malformed(slug, f"the file {quoted(path.name)} is too large")
+    return data
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """A new file; none is written over. Raises `Malformed` ("bad-input")."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise Malformed("bad-input", f"{quoted(path.name)} cannot be written") from error
