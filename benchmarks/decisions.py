@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Row]:
     cases = [(facts, moment, reader) for facts, moment in asked for reader in readers]
     keyed = [book.recipient_key(reader) for reader in readers]
     about = [(book.report_key(facts), moment) for facts, moment in asked]
-    policies = Policies(book, {}, {}, MOMENT * 2)
+    policies = Policies(book, {}, {}, MOMENT * 2, {})
     prepared = [policies.reader(reader) for reader in readers]
     unseen = itertools.cycle(cases)
 

@@ -28,6 +28,7 @@ from broker.api import (
 from broker.api.common import single
 from broker.authentication import Authenticator
 from broker.core import Broker
+from broker.cosignatures import NOTE_MAX
 from broker.guard import EXCHANGE, Exchange, Guard
 from broker.metrics import Metrics
 from broker.problems import Asgi, Receive, Scope, Send, problem
@@ -78,6 +79,8 @@ def body_limit(method: str, path: str) -> int:
         return attachments.CHUNK_MAX
     if path == "/v1/preview":
         return preview.BODY_MAX
+    if path == "/v1/log/cosignatures":
+        return NOTE_MAX
     return subscriptions.BODY_MAX
 
 

@@ -25,6 +25,7 @@ from broker.answers import (
     ViewPage,
 )
 from broker.attachments import Attachments
+from broker.cosignatures import Cosignatures
 from broker.cursors import CursorSeal
 from broker.deciding import NOTHING, Deciding
 from broker.denials import Denials
@@ -102,6 +103,8 @@ class Broker:
         self._pull = Pull(state, self._releases, denials, limits)
         self._pages = Pages(state, journal, sequencer, denials)
         self._referrals = Referrals(state, deciding, journal, sequencer)
+        self.cosignatures: Cosignatures
+        """What witnesses have signed; there from `open` on."""
         self._beating: asyncio.Task[None] | None = None
         self._closed = False
         sequencer.on_stop = lambda: self._streams.end_all("journal-stopped")
@@ -136,6 +139,9 @@ class Broker:
             undo.push_async_callback(broker._sequencer.close)
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, settings.origin, signer.vkey)
+            broker.cosignatures = Cosignatures(
+                journal, broker.directory.founded, settings.anchor_folder, broker.now()
+            )
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
             await broker._eraser.make_good(broker._state.holdings)
             await broker.expire()

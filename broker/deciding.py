@@ -7,7 +7,7 @@ What was decided is remembered for one second, one standing and one class of rea
 thousand streams of one nation ask once, and no change of anything is missed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +25,9 @@ from wire.members import Member
 
 REMEMBERED: Final = 65_536
 """Answers remembered within one second."""
+
+LISTS_REMEMBERED: Final = 4_096
+"""Answers for whole lists of nations; a month shows some hundreds of kinds of report."""
 
 NOTHING: Final = frozenset[str]()
 """What a client keeps that declares nothing."""
@@ -70,6 +73,8 @@ class Deciding:
         self._known_at = (-1, -1)
         self._ruled: dict[tuple[Recipient, int, int, str], Ruling] = {}
         self._ruled_by: Policies | None = None
+        self._lists: dict[tuple[int, int, str], tuple[ReportFacts, Mapping[str, Ruling]]] = {}
+        self._lists_of: tuple[Policies, Directory] | None = None
         self._added: dict[tuple[ReportFacts, str], ReportFacts] = {}
         self._gateways: dict[tuple[str, frozenset[str]], Recipient] = {}
         self._gateways_of: Directory | None = None
@@ -162,6 +167,35 @@ class Deciding:
             moment = Circumstances(now, age, purpose, {})
             known = self._ruled[key] = self.rule(recipient, facts, moment)
         return known
+
+    def listed(
+        self, report: str, created: int, portion: HeldPortion, purpose: str, now: int
+    ) -> Mapping[str, Ruling]:
+        """What they say of a portion for every nation on its list, each as a whole.
+
+        Where no layer refers, reports of one kind share the answer as in `unaided`.
+        """
+        policies, directory = self._state.policies, self._state.standing.directory
+        basis = self._lists_of
+        if (
+            basis is None
+            or basis[0] is not policies
+            or basis[1] is not directory
+            or len(self._lists) >= LISTS_REMEMBERED
+        ):
+            self._lists, self._lists_of = {}, (policies, directory)
+        facts = portion.facts
+        key = (id(facts), policies.moment(now, now - created, purpose), purpose)
+        known = self._lists.get(key)
+        if known is not None and known[0] is facts:
+            return known[1]
+        rulings = {}
+        for nation in sorted(portion.recipients):
+            gateway = self.gateway(nation, facts.communities)
+            rulings[nation] = self.ask(gateway, report, created, portion, purpose, now)
+        if all(ruling.outcome is not Outcome.REFER for ruling in rulings.values()):
+            self._lists[key] = facts, rulings
+        return rulings
 
     def _facts(self, portion: HeldPortion, nation: str) -> ReportFacts:
         """What the label says, and the originator's consent to a nation that is not on its list."""

@@ -182,11 +182,12 @@ class Holdings:
         self._by_id: dict[tuple[str, str], Held] = {}
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
-        self._banners: dict[str, str] = {}
         self._expiring: list[tuple[int, int, int]] = []
         self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
-        self._facts: dict[ReportFacts, ReportFacts] = {}
+        self._kinds: dict[ReportFacts, tuple[ReportFacts, str]] = {}
+        """Facts that many share, and the banner: it says nothing that is not in them, and the words
+        of levels are the charter's."""
         self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
 
     def __len__(self) -> int:
@@ -223,18 +224,23 @@ class Holdings:
         self._by_identity[held.identity] = held
         self._by_id[held.originator, held.id] = held
         self._by_position[held.position] = held
+        lanes: dict[str, set[int]] = {}
         for portion in held.portions:
-            self._facts.setdefault(portion.facts, portion.facts)
+            for nation in portion.recipients:
+                lanes.setdefault(nation, set()).add(portion.urgency)
+        for portion in held.portions:
+            self._kinds.setdefault(portion.facts, (portion.facts, portion.banner))
             self._topics.setdefault(_about(portion.topic), portion.topic)
             if portion.expires is not None and not held.erased >> portion.index & 1:
                 heappush(self._expiring, (portion.expires, held.position, portion.index))
             for source in portion.ancestors:
                 self._derived.setdefault(source.portion, []).append((held, portion))
-            for nation in portion.facts.contributors - held.nations:
-                self._drawn.setdefault(nation, {})[held.position] = held
+            for nation in portion.facts.contributors:
+                if nation not in lanes:
+                    self._drawn.setdefault(nation, {})[held.position] = held
         offer = Offer(held.position, held)
-        for nation in held.nations:
-            self.lanes(nation).add(offer, held.lanes(nation))
+        for nation, urgencies in lanes.items():
+            self.lanes(nation).add(offer, urgencies)
 
     def expired(self, now: int, most: int) -> list[tuple[Held, frozenset[int]]]:
         """Reports with the portions that are over by now and not deleted yet, at most so many."""
@@ -298,35 +304,41 @@ class Holdings:
         held = self._by_identity.get(source.report)
         return held is None or held.recalled
 
-    def origins(self, label: Label) -> frozenset[Origin]:
-        """Whose reports a derived portion draws on, and which, sources of sources too."""
-        reports = (self._by_identity.get(source.report) for source in self.ancestors(label))
+    def _origins(self, ancestors: Iterable[Source]) -> frozenset[Origin]:
+        """Whose reports these portions are of, and which."""
+        reports = (self._by_identity.get(source.report) for source in ancestors)
         return frozenset((held.originator, held.identity) for held in reports if held is not None)
 
     def contributors(self, label: Label) -> frozenset[str]:
         """The originators of everything that a derived portion draws on, sources of sources too."""
-        return frozenset(nation for nation, _ in self.origins(label))
+        return frozenset(nation for nation, _ in self._origins(self.ancestors(label)))
 
     def portion(
         self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
-        facts = ReportFacts.from_label(label, originator, vocabulary, self.contributors(label))
-        line = banner(label, originator, vocabulary.mission, vocabulary)
+        ancestors = self.ancestors(label)
+        origins = self._origins(ancestors)
+        contributors = frozenset(nation for nation, _ in origins)
+        facts = ReportFacts.from_label(label, originator, vocabulary, contributors)
+        known = self._kinds.get(facts)
+        if known is None:
+            known = facts, banner(label, originator, vocabulary.mission, vocabulary)
+        facts, line = known
         topic = Topic(facts.regions, facts.threats, label.precedence)
         return HeldPortion(
             index=frame.index,
-            facts=self._facts.get(facts, facts),
+            facts=facts,
             topic=self._topics.get(_about(topic), topic),
             commitment=frame.commitment,
             recipients=label.recipients | {originator},
             expires=label.expires,
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
-            ancestors=self.ancestors(label),
+            ancestors=ancestors,
             obligations=frozenset(label.obligations),
-            sources=self.origins(label),
-            banner=self._banners.setdefault(line, line),
+            sources=origins,
+            banner=line,
         )
 
     def hold(

@@ -279,11 +279,11 @@ class LiveStream:
         matching = self.group.matching(offer.held)
         if not matching or offer.position in self._early:
             return None
-        entitled = self._releases.entitled(self.asker, offer.held)
+        visible = self._releases.look(self.asker, offer.held)
+        entitled = self._releases.beyond(self.asker, offer.held) or visible
         allowed = 0 if entitled is None else entitled.mask
         if matching & ~allowed:
             self._denials.passed_over(self.asker, "stream", offer.held, matching & ~allowed)
-        visible = self._releases.look(self.asker, offer.held)
         if visible is None or not visible.mask & offer.portions or visible.lane > lane:
             return None
         return visible if visible.mask & matching else None

@@ -23,7 +23,8 @@ Value = str | int | float | None
 def event(name: str, *, level: int = logging.INFO, **fields: Value) -> None:
     """Write one line: what happened, and the fields."""
     if LOGGER.isEnabledFor(level):
-        LOGGER.log(level, name, extra={"tearline": fields})
+        extra = {"tearline": fields}  # nobody asks where it was written: `log` would look that up
+        LOGGER.handle(LOGGER.makeRecord(LOGGER.name, level, "", 0, name, (), None, extra=extra))
 
 
 def failure(name: str, error: BaseException, **fields: Value) -> None:

@@ -147,17 +147,12 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
 
     def _decide(self, held: Held, now: int) -> Rulings:
         """What the policies say of every portion for every nation on its list, as a whole."""
-        deciding, rulings = self._desk.deciding, {}
+        deciding = self._desk.deciding
         purpose = deciding.purpose(None)
-        for portion in held.portions:
-            nations = {}
-            for nation in sorted(portion.recipients):
-                gateway = deciding.gateway(nation, portion.facts.communities)
-                nations[nation] = deciding.ask(
-                    gateway, held.identity, held.created, portion, purpose, now
-                )
-            rulings[portion.index] = nations
-        return rulings
+        return {
+            portion.index: deciding.listed(held.identity, held.created, portion, purpose, now)
+            for portion in held.portions
+        }
 
     # -- writing
 

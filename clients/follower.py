@@ -192,7 +192,7 @@ class Follower:
 
     async def _compare_with_newest(self) -> None:
         """Raises `Conflict` ("fork-detected") unless the log's newest tree extends ours."""
-        answer = await self._transport.get("/v1/log/checkpoint")
+        answer = await self._transport.get("/v1/log/candidate")
         await self.observe(answer.body.decode("utf-8", "replace"))
 
     def _folded(self, directory: Directory, item: Kept) -> Directory:

@@ -54,7 +54,9 @@ class Plan:
     """What is to be founded. Everything but mission and nations has a usual value.
 
     `clearances` and `communities` are by nation ("KEN") or by member ("KEN/analyst"); a nation
-    without one is accredited to SECRET, a member is cleared as its nation is.
+    without one is accredited to SECRET, a member is cleared as its nation is. `witnesses` are
+    verification keys; where none are named, a kit makes one for each nation, `()` is a mission
+    without any.
     """
 
     mission: str
@@ -68,7 +70,7 @@ class Plan:
     policies: Mapping[str, Policies] = field(default_factory=dict)
     floor: str | None = None
     carry: str | None = None
-    witnesses: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] | None = None
     witness_quorum: int = 0
     root_keys: int = 3
     root_threshold: int = 2
@@ -181,7 +183,7 @@ def _charter(
         "nations": nations,
         "origin": plan.origin,
         "log_keys": log_keys,
-        "witnesses": plan.witnesses,
+        "witnesses": plan.witnesses or (),
         "witness_quorum": plan.witness_quorum,
         "admission_quorum": quorum,
         "floor": (plan.floor or library("coalition-baseline")).splitlines(),

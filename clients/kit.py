@@ -3,6 +3,7 @@
     DIR/broker/             settings, genesis statements, the broker's secrets
     DIR/<NATION>/root/      the nation's root keys: take them offline
     DIR/<NATION>/<NAME>/    officer, officer2, system, analyst, auditor: one folder, one member
+    DIR/<NATION>/auditor/witness/   the nation's witness, which the charter names
 
 A kit is made in memory, written beside DIR, and moved into place at the end: there is a whole one
 or none. In real use a device makes its own keys (`create_member`) and hands its card to an officer,
@@ -16,6 +17,8 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,16 +30,22 @@ from clients.identity import IDENTITY_FILE, KEYS_FILE, STATE_FOLDER, IdentityFil
 from clients.keys import Random
 from clients.keystore import STANDARD, Cost
 from clients.member_keys import MemberCard, MemberKeys, RootKeys
+from clients.witness import folder as witness
+from clients.witness.folder import SEED, WitnessKeys
 from wire import strict_json
 from wire.bodies import Kind
 from wire.directory import Directory
 from wire.errors import Malformed, NotAllowed, quoted
 from wire.statements import Statement
+from wire.witness import quorum, tolerated
 
 PORT: Final = 8440
 SECRET: Final = 32
 ROOT_FILE: Final = "root.tlst"
 PRIVATE: Final = 0o600  # only its owner reads it
+WITNESS_FOLDER: Final = "witness"
+WITNESSES_MAX: Final = 60  # with the log's own line, what a note has room for
+BOTH_KEYS_MAX: Final = 20  # witnesses whose ML-DSA-44 keys, 1.8 kB each, a charter has room for
 ADDRESS_FILE: Final = "../../broker/address"  # of the broker on this machine, while it runs
 
 
@@ -59,7 +68,8 @@ def create(
         raise Malformed("bad-input", f"{quoted(folder.name)} exists and is not empty")
     if not passphrase:
         raise NotAllowed("bad-passphrase", "it is empty")
-    made = found(plan, now=now, random=random)
+    witnesses = _witnesses(plan, random) if plan.witnesses is None else {}
+    made = found(_witnessed(plan, witnesses), now=now, random=random)
     lock = partial(keystore.lock, passphrase=passphrase, random=random, cost=cost)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -72,11 +82,34 @@ def create(
             home = beside / nation / kind
             _write_keys(home, lock(made.keys(nation, kind).private()))
             _write_identity(home, public(made, nation, kind, port))
+        for nation, keys in witnesses.items():
+            witness.create(beside / nation / "auditor" / WITNESS_FOLDER, keys, made.log_keys)
         beside.rename(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
     return made
+
+
+def _witnesses(plan: Plan, random: Random) -> dict[str, WitnessKeys]:
+    """A witness for every nation, as far as a note has room for their signatures."""
+    return {
+        nation: WitnessKeys(f"{nation.lower()}.{plan.origin}", random(SEED))
+        for nation in plan.nations[:WITNESSES_MAX]
+    }
+
+
+def _witnessed(plan: Plan, witnesses: Mapping[str, WitnessKeys]) -> Plan:
+    """The plan with these witnesses, and the quorum of them that no two histories can both have.
+
+    Both keys of each are named while the charter has room for them, then only the first.
+    """
+    if not witnesses:
+        return plan
+    count = len(witnesses)
+    named = 2 if count <= BOTH_KEYS_MAX else 1
+    keys = tuple(key for one in witnesses.values() for key in one.vkeys[:named])
+    return replace(plan, witnesses=keys, witness_quorum=quorum(count, tolerated(count)))
 
 
 def public(made: Founded, nation: str, kind: str, port: int = PORT) -> IdentityFile:

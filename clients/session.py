@@ -4,16 +4,20 @@ import os
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from clients.follower import Follower
 from clients.identity import Identity
 from clients.store import Store
 from clients.transport import Transport
 from wire.directory import Directory
-from wire.errors import Malformed
+from wire.errors import Malformed, NotAllowed
 from wire.evidence import Evidence
 from wire.prove import VerifiedEntry, verify_entry
+from wire.witness import ConfirmedCheckpoint, open_confirmed
+
+CONFIRMED: Final = "confirmed"  # the name under which it is kept
+FRESH: Final = 60.0  # seconds a followed directory may be old to read the charter in it
 
 
 class Session:
@@ -52,6 +56,32 @@ class Session:
     def directory(self) -> Directory:
         """Who is who, as far as this client has proven it."""
         return self.follower.directory
+
+    async def confirmed(self) -> ConfirmedCheckpoint | None:
+        """The newest checkpoint that the charter's quorum of witnesses stands behind; None while
+        there is none, or if the mission asks for none.
+
+        Raises `Malformed` ("bad-checkpoint"), or `Conflict` ("fork-detected") if it is of another
+        history than this client sees.
+        """
+        charter = (await self.follower.sync(within=FRESH)).founded
+        if not charter.witness_quorum:
+            return None
+        try:
+            answer = await self.transport.get("/v1/log/checkpoint")
+        except NotAllowed as error:
+            if error.slug != "not-found":
+                raise
+            return None
+        confirmed = open_confirmed(answer.body.decode("utf-8", "replace"), charter)
+        await self.follower.observe(confirmed.note)
+        self.store.put(CONFIRMED, confirmed.note.encode(), lasting=False)
+        return confirmed
+
+    def last_confirmed(self) -> ConfirmedCheckpoint | None:
+        """The one that was seen last, by this run or one before; nobody is asked."""
+        note, charter = self.store.get(CONFIRMED), self.directory.charter
+        return None if note is None or charter is None else open_confirmed(note.decode(), charter)
 
     async def proven(self, evidence: Evidence, kind: str, channel: str) -> VerifiedEntry:
         """The journal entry that the evidence proves, in a tree that extends all seen before.

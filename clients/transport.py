@@ -40,6 +40,7 @@ OFFSET_MIN: Final = 1.5  # seconds that are no error: a Date field has no fracti
 REPORT: Final = "application/vnd.tearline.report"
 STATEMENT: Final = "application/vnd.tearline.statement"
 JSON: Final = "application/json"
+NOTE: Final = "text/plain"
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,13 @@ Openings of links and heads come from the journal's secret, so they need no stor
 views are random and stored beside the view: erase both, and nothing is left that could be guessed.
 """
 
-import hmac
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from wire import strict_json
+from wire import mac, strict_json
 from wire.errors import BrokerFault, Malformed
 from wire.links import (
     ENTRY,
@@ -175,14 +174,14 @@ def seal_event(
     for slot, (channel, body) in enumerate(event.bodies.items()):
         tip = tips.get(channel) or Tip()
         view_opening = openings[slot * OPENING_BYTES : (slot + 1) * OPENING_BYTES]
-        view = hmac.digest(VIEW_KEY, view_opening + body, "sha256").hex()
+        view = mac.digest(VIEW_KEY, view_opening + body).hex()
         # Every part has a checked form, so this is JSON without a serialiser's cost.
         link = (
             f'{{"channel":"{channel}","count":{tip.count},"index":{index},"slot":{slot},'
             f'"prev_index":{tip.index},"prev":"{tip.commitment.hex()}","time":{time_ms},'
             f'"type":"{event.type}","view":"{view}"}}'
         ).encode()
-        commitment = hmac.digest(LINK_KEY, link_opening(secret, index, slot) + link, "sha256")
+        commitment = mac.digest(LINK_KEY, link_opening(secret, index, slot) + link)
         links[channel] = LinkRow(tip.count, slot, link, commitment)
         views[channel] = (view_opening, body)
         moved[channel] = Tip(tip.count + 1, index, slot, commitment)
@@ -231,11 +230,11 @@ def head_evidence(
 
 def link_opening(secret: bytes, index: int, slot: int) -> bytes:
     """What opens commitment `slot` of leaf `index`; to be shown to that channel's readers only."""
-    return hmac.digest(secret, b"link" + struct.pack(">QB", index, slot), "sha256")
+    return mac.digest(secret, b"link" + struct.pack(">QB", index, slot))
 
 
 def _head_opening(secret: bytes, index: int, channel: str) -> bytes:
-    return hmac.digest(secret, b"head" + struct.pack(">Q", index) + channel.encode(), "sha256")
+    return mac.digest(secret, b"head" + struct.pack(">Q", index) + channel.encode())
 
 
 def _head_text(channel: str, tips: Mapping[str, Tip]) -> bytes:
@@ -248,4 +247,4 @@ def _head_text(channel: str, tips: Mapping[str, Tip]) -> bytes:
 
 def _head_hash(channel: str, index: int, tips: Mapping[str, Tip], secret: bytes) -> bytes:
     opening = _head_opening(secret, index, channel)
-    return leaf_hash(hmac.digest(HEAD_KEY, opening + _head_text(channel, tips), "sha256"))
+    return leaf_hash(mac.digest(HEAD_KEY, opening + _head_text(channel, tips)))

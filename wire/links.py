@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from wire import strict_json
+from wire import mac, strict_json
 from wire.errors import Malformed
 from wire.merkle import leaf_hash
 from wire.model import Channel, Hex32B, Strict
@@ -107,7 +107,7 @@ def open_head(opening: bytes, text: bytes) -> tuple[Head, bytes]:
     """A channel's head, and the hash to be found in the tree of heads."""
     if len(opening) != OPENING_BYTES:
         raise Malformed("broken-chain", "an opening is not 32 bytes")
-    hashed = leaf_hash(hmac.digest(HEAD_KEY, opening + text, "sha256"))
+    hashed = leaf_hash(mac.digest(HEAD_KEY, opening + text))
     return strict_json.load(text, Head), hashed
 
 
@@ -116,5 +116,5 @@ def _check_commitment(
 ) -> None:
     if len(opening) != OPENING_BYTES:
         raise Malformed("broken-chain", "an opening is not 32 bytes")
-    if not hmac.compare_digest(hmac.digest(key, opening + text, "sha256"), commitment):
+    if not hmac.compare_digest(mac.digest(key, opening + text), commitment):
         raise Malformed("broken-chain", f"{what} is not what was committed to")

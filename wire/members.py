@@ -109,8 +109,11 @@ class NationState:
 
         One announced for later does not interrupt the one before it.
         """
-        begun = [number for number, epoch in self.epochs.items() if epoch.opens <= time]
-        return self.epochs[max(begun)] if begun else None
+        newest = None
+        for epoch in self.epochs.values():
+            if epoch.opens <= time and (newest is None or epoch.epoch > newest.epoch):
+                newest = epoch
+        return newest
 
     def with_epoch(self, epoch: Epoch) -> "NationState":
         """The same nation with one more epoch."""

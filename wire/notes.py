@@ -100,6 +100,14 @@ class OpenedCheckpoint(metaclass=OnlyByMaker):
     cosigned_by: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class SignedLine:
+    """One verified signature line as it stands in the note, and its time (0 if it signs none)."""
+
+    time: int
+    text: str
+
+
 # -- opening
 
 
@@ -114,17 +122,8 @@ def open_checkpoint(
     """
     if not log_keys:
         raise _bad("no key of the log was given")
-    text, signatures = _split(note)
-    checkpoint = Checkpoint.parse(text)
-    known = {(key.name, key.id): key for key in (*log_keys, *witnesses)}
-    times: dict[VKey, int] = {}
-    for name, signature in signatures:
-        key = known.get((name, signature[:4]))
-        if key is None:
-            continue
-        if key in times:
-            raise _bad(f"{quoted(name)} signed twice")
-        times[key] = _verified_time(key, checkpoint, signature[4:])
+    checkpoint, lines = verified_lines(note, (*log_keys, *witnesses))
+    times = {key: line.time for key, line in lines.items()}
     for key in log_keys:
         if key not in times or key.name != checkpoint.origin:
             raise _bad(f"not signed by the log's key {quoted(key.name)}")
@@ -137,6 +136,27 @@ def open_checkpoint(
     return OpenedCheckpoint._make(
         checkpoint=checkpoint, note=note, cosigned_by=MappingProxyType(cosigned)
     )
+
+
+def verified_lines(note: str, keys: Sequence[VKey]) -> tuple[Checkpoint, dict[VKey, SignedLine]]:
+    """The checkpoint of a note, and the verified signature line of each of the keys that signed.
+
+    Lines of other keys are ignored; a wrong or repeated signature of a known key refuses the whole
+    note. Raises `Malformed` ``bad-checkpoint``.
+    """
+    text, signatures = _split(note)
+    checkpoint = Checkpoint.parse(text)
+    known = {(key.name, key.id): key for key in keys}
+    found: dict[VKey, SignedLine] = {}
+    for name, signature in signatures:
+        key = known.get((name, signature[:4]))
+        if key is None:
+            continue
+        if key in found:
+            raise _bad(f"{quoted(name)} signed twice")
+        time = _verified_time(key, checkpoint, signature[4:])
+        found[key] = SignedLine(time, f"\u2014 {name} {base64_strict.encode(signature)}\n")
+    return checkpoint, found
 
 
 def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:

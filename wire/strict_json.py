@@ -119,6 +119,9 @@ def _check_text(text: str, forbidden: re.Pattern[str]) -> None:
 
 def _check_depth(data: bytes) -> None:
     """Refuse deep nesting before the recursive decoder runs, without a loop over characters."""
+    opened = data.count(b"{") + data.count(b"[") - data.count(b"[]")
+    if opened < DEPTH:  # too few for more, strings included; the decoder finds what does not match
+        return
     if b"\\" in data:
         data = _STRING.sub(b"", data)
     marks = data.translate(_TO_SQUARE, _IRRELEVANT)

@@ -4,12 +4,24 @@ Checkpoint, tiles and leaves as in C2SP tlog-tiles; proofs for those who do not 
 """
 
 import re
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from broker.api.common import Parameters, Served, Whole, answer_value, gives, refusals
-from broker.api.models import Proof
+from broker.api.common import (
+    SIGNED,
+    Caller,
+    Parameters,
+    Served,
+    Whole,
+    answer_value,
+    check_media,
+    gives,
+    refusals,
+    takes_bytes,
+)
+from broker.api.models import Gathered, Proof
 from wire.base64_strict import encode
 from wire.errors import NotAllowed
 
@@ -34,12 +46,40 @@ router = APIRouter(tags=["log"])
 
 @router.get(
     "/v1/log/checkpoint",
-    summary="The newest signed checkpoint (C2SP tlog-checkpoint)",
-    responses={200: gives("text/plain", "a signed note")},
+    summary="The newest published checkpoint (C2SP tlog-checkpoint)",
+    responses={200: gives("text/plain", "a signed note"), **refusals("not-found")},
 )
 async def checkpoint(broker: Served) -> Response:
-    """Origin, size and root of the tree, signed by the log."""
-    return Response(broker.journal.checkpoint, media_type=CHECKPOINT_MEDIA)
+    """Origin, size and root of the tree, signed by the log, and cosigned by the quorum of witnesses
+    that the charter asks for: until the first quorum there is none.
+    """
+    return Response(broker.cosignatures.published(), media_type=CHECKPOINT_MEDIA)
+
+
+@router.get(
+    "/v1/log/candidate",
+    summary="The checkpoint that witnesses are to cosign now",
+    responses={200: gives("text/plain", "a signed note")},
+)
+async def candidate(broker: Served) -> Response:
+    """It stays until it has its quorum, so that the cosignatures of many meet."""
+    return Response(broker.cosignatures.candidate(broker.now()), media_type=CHECKPOINT_MEDIA)
+
+
+@router.post(
+    "/v1/log/cosignatures",
+    summary="Bring cosignatures of the charter's witnesses",
+    responses={
+        200: {"model": Gathered},
+        **refusals("bad-checkpoint", "not-found", "unsupported-media", "too-large", *SIGNED),
+    },
+    openapi_extra=takes_bytes("text/plain", "the candidate's note, and signature lines after it"),
+)
+async def cosignatures(request: Request, _: Caller, broker: Served) -> Response:
+    """Lines of other keys are ignored; a false one refuses all of them."""
+    check_media(request, "text/plain")
+    found = await broker.cosignatures.add(await request.body(), broker.now())
+    return answer_value(asdict(found))
 
 
 @router.get(

@@ -118,6 +118,14 @@ class Proof(Strict):
     proof: tuple[HashText, ...]
 
 
+class Gathered(Strict):
+    """How many witnesses have cosigned the tree of `size` entries, and how many publish it."""
+
+    size: int
+    witnesses: int
+    quorum: int
+
+
 class AttachmentProgress(Strict):
     """Bytes stored of an attachment, and whether that is all and the digest is right."""
 

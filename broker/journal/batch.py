@@ -21,6 +21,9 @@ from broker.journal.store import Step
 from wire.entries import Random, SealedBatch, seal_batch
 from wire.notes import Checkpoint, sign_checkpoint
 
+Written = Sequence[tuple[str, tuple[Value, ...]]]
+"""The new rows of one record: tables and values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -54,9 +57,13 @@ def seal(
         for position, name in enumerate(channels)
         if position >= len(state.channels)
     ]
+    written = [
+        [(row.table, _filled(row.values, index)) for row in record.rows]
+        for index, record in enumerate(records, state.size)
+    ]
     steps = [
-        *_log_steps(sealed, records, seals.secret),
-        *_row_steps(records, state.size),
+        *_log_steps(sealed, written, seals.secret),
+        *_row_steps(records, written, state.size),
         (INSERT_CHANNEL, admitted),
         (INSERT_HEAD, [(checkpoint.size, note)]),
     ]
@@ -64,12 +71,8 @@ def seal(
     return Batch(sealed, [step for step in steps if step[1]], after)
 
 
-def _log_steps(sealed: SealedBatch, records: Sequence[Record], secret: bytes) -> list[Step]:
+def _log_steps(sealed: SealedBatch, written: Sequence[Written], secret: bytes) -> list[Step]:
     """Leaves, links and views. The heads leaf comes last and writes no rows of its own."""
-    written = [
-        [(row.table, _filled(row.values, index)) for row in record.rows]
-        for index, record in enumerate(records, sealed.edge.first)
-    ]
     leaves = [
         (index, leaf, hashes, bind(secret, index, rows))
         for (index, leaf, hashes), rows in zip(sealed.rows, [*written, []], strict=True)
@@ -83,13 +86,13 @@ def _log_steps(sealed: SealedBatch, records: Sequence[Record], secret: bytes) ->
     return [(INSERT_ENTRY, leaves), (INSERT_LINK, links), (INSERT_VIEW, views)]
 
 
-def _row_steps(records: Sequence[Record], first: int) -> list[Step]:
+def _row_steps(records: Sequence[Record], written: Sequence[Written], first: int) -> list[Step]:
     """All new rows, one statement a table; then the changes, in the order of their records."""
     rows: dict[str, list[tuple[Value, ...]]] = {table: [] for table in INSERTS}
     changes: list[tuple[str, tuple[Value, ...]]] = []
-    for index, record in enumerate(records, first):
-        for row in record.rows:
-            rows[row.table].append(_filled(row.values, index))
+    for index, (record, new) in enumerate(zip(records, written, strict=True), first):
+        for table, values in new:
+            rows[table].append(values)
         changes += [(change.key, _filled(change.params, index)) for change in record.changes]
     runs = groupby(changes, key=lambda change: change[0])
     return [
@@ -99,4 +102,4 @@ def _row_steps(records: Sequence[Record], first: int) -> list[Step]:
 
 
 def _filled(values: Sequence[Stated], index: int) -> tuple[Value, ...]:
-    return tuple(index if value is THIS_INDEX else value for value in values)
+    return tuple([index if value is THIS_INDEX else value for value in values])

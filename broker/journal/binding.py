@@ -6,11 +6,11 @@ next start would serve by it. The key is the journal secret, which is not in the
 """
 
 import hashlib
-import hmac
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from broker.journal.schema import TABLES
+from wire import mac
 
 _CONTEXT: Final = b"tearline/rows/v1"
 
@@ -37,7 +37,7 @@ INDEX_COLUMN: Final = {table: TABLES[table].index("idx") for table in BOUND}
 def bind(secret: bytes, index: int, rows: Iterable[tuple[str, Sequence[Any]]]) -> bytes:
     """The digest of an entry's rows (table, values), whatever their order; also of none at all."""
     lines = sorted(_encoded(table, values) for table, values in rows if table in INDEX_COLUMN)
-    return hmac.digest(secret, b"".join([_CONTEXT, index.to_bytes(8, "big"), *lines]), "sha256")
+    return mac.digest(secret, b"".join([_CONTEXT, index.to_bytes(8, "big"), *lines]))
 
 
 def _encoded(table: str, values: Sequence[Any]) -> bytes:
@@ -45,16 +45,16 @@ def _encoded(table: str, values: Sequence[Any]) -> bytes:
     parts = [_field(b"t", table.encode())]
     for column, value in enumerate(values):
         match value:
+            case int():
+                parts.append(_field(b"i", b"%d" % value))
+            case str():
+                parts.append(_field(b"s", value.encode()))
             case Digest():
                 parts.append(_field(b"h", value))
             case bytes() if (table, column) == DIGESTED:
                 parts.append(_field(b"h", hashlib.sha256(value).digest()))
             case bytes():
                 parts.append(_field(b"b", value))
-            case str():
-                parts.append(_field(b"s", value.encode()))
-            case int():
-                parts.append(_field(b"i", b"%d" % value))
             case _:
                 raise TypeError("a bound row holds text, bytes and integers")
     return _field(b"r", b"".join(parts))

@@ -22,9 +22,12 @@ from clients.evidence.pull import Pulled
 from clients.evidence.status import Status, status_of
 from clients.evidence.store import EvidenceStore
 from clients.identity import Identity, read_public
+from clients.witness import attend
 from wire.errors import Malformed
 from wire.evidence_file import Proven
+from wire.witness import ConfirmedCheckpoint
 
+COSIGNED_FRESH_S: Final = 600  # seconds: cosignatures that are older are called so
 SHOWN: Final = 16  # hex digits of a name that people see
 
 _DIGEST: Final = re.compile("[0-9a-f]{32,64}")
@@ -45,9 +48,9 @@ def register(app: typer.Typer) -> None:
 
 
 @contextmanager
-def opened(identity: Identity) -> Iterator[EvidenceStore]:
+def opened(identity: Identity, auditor: Auditor | None = None) -> Iterator[EvidenceStore]:
     """The evidence of a member, which must be as it was left."""
-    auditor = Auditor(identity)
+    auditor = auditor or Auditor(identity)
     with EvidenceStore.open(identity.state, pull.whose(auditor), new=False) as store:
         pull.check(auditor, store)
         yield store
@@ -64,24 +67,31 @@ def now_ms() -> int:
 def pull_evidence(identity: As, json: Json = False) -> None:
     """Fetch what is new, verify it, and keep it as your own evidence.
 
-    Goes on where the last pull ended or broke.
+    Goes on where the last pull ended or broke. If the nation's witness is in
+    the folder, it cosigns what it was shown; `tearline witness follow` goes on
+    doing so.
     Example: tearline audit pull --as kit/KEN/auditor
     """
     loaded = load(identity)
 
-    async def work(auditor: Auditor) -> Pulled:
+    async def work(auditor: Auditor) -> tuple[Pulled, bool, ConfirmedCheckpoint | None]:
         mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)
         with mine as store, progress_bar(quiet=json) as told:
-            return await pull.pull(auditor, store, told)
+            found = await pull.pull(auditor, store, told)
+        cosigned = await attend.once(auditor)
+        return found, cosigned is not None, await auditor.confirmed()
 
-    found = using(Auditor, loaded, work)
+    found, cosigned, confirmed = using(Auditor, loaded, work)
+    size = 0 if confirmed is None else confirmed.checkpoint.size
     if json:
-        output.line(vars(found))
+        output.line({**vars(found), "cosigned": cosigned, "confirmed_size": size})
         return
     output.say(
         f"[green]verified[/green]: {found.new} new entries; {found.entries} concern "
         f"{found.nation}, in a journal of {found.size}"
     )
+    if confirmed is not None:
+        output.say(f"  confirmed by {len(confirmed.cosigned_by)} witnesses up to {size} entries")
 
 
 @contextmanager
@@ -112,8 +122,9 @@ def status(identity: As, json: Json = False) -> None:
     Asks nobody. Example: tearline audit status --as kit/KEN/auditor
     """
     loaded = load(identity)
-    with opened(loaded) as store:
-        found = status_of(store, loaded.nation, now_ms())
+    auditor = Auditor(loaded)
+    with opened(loaded, auditor) as store:
+        found = status_of(store, loaded.nation, now_ms(), auditor.last_confirmed())
     if json:
         output.line(found.fields())
     else:
@@ -129,10 +140,20 @@ def show_status(found: Status) -> None:
     output.say(f"  tree        {found.size} entries, root {found.root[:16]}")
     output.say(f"  concern us  {found.entries} entries, and {found.mission_entries} of the mission")
     output.say(f"  newest      {moment(found.newest_ms)}, checkpoint {age(found.age_s)} old")
+    output.say(f"  confirmed   {_confirmed(found)}")
     output.say(f"  erased      {found.erased} views; their proofs hold")
     output.say(f"  pulls       {found.trees} trees, each proven to extend the one before")
     for finding in found.findings:
         output.say(f"  [red]finding[/red]     {output.clean_line(finding)}")
+
+
+def _confirmed(found: Status) -> str:
+    """What witnesses say of it; cosignatures that are old say little of today."""
+    if found.cosigned_age_s is None:
+        return "by no quorum of witnesses"
+    whole = "all that concerns us" if found.confirmed else "not yet all that concerns us"
+    old = " [yellow](old)[/yellow]" if found.cosigned_age_s > COSIGNED_FRESH_S else ""
+    return f"{whole}: {found.confirmed_size} entries, cosigned {age(found.cosigned_age_s)} ago{old}"
 
 
 def moment(time_ms: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, journal, reports
+from clients.cli import audit, journal, reports, witness
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -37,6 +37,11 @@ app.add_typer(reports.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(journal.app)
 app.add_typer(journal.journal, name="journal")
+app.add_typer(witness.app, name="witness")
+if find_spec("uvicorn") is not None:
+    from clients.cli import witness_serve
+
+    witness.app.command("serve")(witness_serve.serve)
 if FULL:
     from clients.cli import (
         adopt,

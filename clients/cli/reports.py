@@ -25,6 +25,7 @@ from clients.publisher import NotUploaded, Publisher, Receipt
 from clients.received import Notable, Unopened
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
+from wire.witness import ConfirmedCheckpoint
 
 app = typer.Typer()
 
@@ -83,7 +84,7 @@ def publish(
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
     loaded = load(identity)
 
-    async def work(publisher: Publisher) -> Receipt:
+    async def work(publisher: Publisher) -> tuple[Receipt, bool]:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         unseen = json or not output.errors.is_terminal
         with Progress(*columns, console=output.errors, transient=True, disable=unseen) as bars:
@@ -94,14 +95,16 @@ def publish(
                     tasks[name] = bars.add_task(output.clean(name), total=total)
                 bars.update(tasks[name], completed=sent)
 
-            return await publisher.publish(draft, progress)
+            receipt = await publisher.publish(draft, progress)
+            confirmed = await publisher.confirmed()
+            return receipt, confirmed is not None and confirmed.covers(receipt.index)
 
     missing: NotUploaded | None = None
     try:
-        receipt = using(Publisher, loaded, work)
+        receipt, confirmed = using(Publisher, loaded, work)
     except NotUploaded as error:
-        receipt, missing = error.receipt, error
-    _show_receipt(receipt, json=json)
+        receipt, confirmed, missing = error.receipt, False, error
+    _show_receipt(receipt, confirmed=confirmed, json=json)
     if draft.label.supersedes is not None and not json:
         output.note("the old report is still served to those whom it names; recall it if not to be")
     if save is not None:  # the report stands, whatever becomes of the copy
@@ -110,7 +113,7 @@ def publish(
         raise missing
 
 
-def _show_receipt(receipt: Receipt, *, json: bool) -> None:
+def _show_receipt(receipt: Receipt, *, confirmed: bool, json: bool) -> None:
     if json:
         output.line(
             {
@@ -118,6 +121,7 @@ def _show_receipt(receipt: Receipt, *, json: bool) -> None:
                 "index": receipt.index,
                 "size": receipt.size,
                 "duplicate": receipt.duplicate,
+                "confirmed": confirmed,
                 "recipients": dict(receipt.recipients),
                 "proof": receipt.evidence.model_dump(mode="json"),
             }
@@ -155,6 +159,7 @@ def fetch(
 
     async def work(subscriber: Subscriber) -> tuple[int, int]:
         count = unsaved = 0
+        confirmed: ConfirmedCheckpoint | None = None
         async for received in subscriber.fetch(
             regions=split(region),
             threats=split(threat),
@@ -162,7 +167,9 @@ def fetch(
             again=again,
             notice=_notice,
         ):
-            await _show(received, loaded, display=display, json=json)
+            if json and not count:
+                confirmed = await subscriber.confirmed()
+            await _show(received, loaded, confirmed, display=display, json=json)
             if save is not None:
                 unsaved += await _save(subscriber, received, save)
             count += 1
@@ -205,7 +212,7 @@ def watch(
             name=name,
             notice=_notice,
         ):
-            await _show(received, loaded, display=display, json=json)
+            await _show(received, loaded, None, display=display, json=json)
 
     with suppress(KeyboardInterrupt):
         using(_reader(display=display), loaded, work)
@@ -243,7 +250,14 @@ def _reader(*, display: bool) -> Callable[[Identity], Subscriber]:
     return partial(Subscriber, keeps=screen.KEEPS if display else ())
 
 
-async def _show(received: Received, identity: Identity, *, display: bool, json: bool) -> None:
+async def _show(
+    received: Received,
+    identity: Identity,
+    confirmed: ConfirmedCheckpoint | None,
+    *,
+    display: bool,
+    json: bool,
+) -> None:
     if display:
         await screen.show(received.report, identity, time.time())
     elif json:
@@ -251,7 +265,9 @@ async def _show(received: Received, identity: Identity, *, display: bool, json: 
             "supersedes": sorted(received.supersedes),
             "superseded_by": received.superseded_by,
         }
-        output.line({**output.report_fields(received.report, asdict(received.proof)), **amended})
+        proof = asdict(received.proof)
+        proof["confirmed"] = confirmed is not None and confirmed.covers(received.proof.index)
+        output.line({**output.report_fields(received.report, proof), **amended})
     else:
         output.show_report(received.report, asdict(received.proof))
         for old in sorted(received.supersedes):

@@ -8,6 +8,7 @@ from wire import links, strict_json
 from wire.base64_strict import decode
 from wire.entries import MISSION
 from wire.evidence import HeadEvidenceModel
+from wire.witness import ConfirmedCheckpoint
 
 STALE_S: Final = 86_400  # seconds: a day without a pull is a day nobody looked
 
@@ -30,7 +31,11 @@ WHERE r.channel = :nation AND r.type = 'release' AND r.originator = :nation AND 
 
 @dataclass(frozen=True)
 class Status:
-    """What an auditor sees first. Times are Unix milliseconds, the age is in seconds."""
+    """What an auditor sees first. Times are Unix milliseconds, ages are in seconds.
+
+    `confirmed` says that a quorum of witnesses stands behind all that concerns the nation, its own
+    reading of it apart, and `cosigned_age_s` since when; None if no quorum ever did.
+    """
 
     nation: str
     complete: bool
@@ -44,6 +49,9 @@ class Status:
     checked_ms: int
     age_s: int
     findings: tuple[str, ...]
+    confirmed: bool = False
+    confirmed_size: int = 0
+    cosigned_age_s: int | None = None
 
     @property
     def good(self) -> bool:
@@ -66,8 +74,10 @@ class Status:
         return {"good": self.good, "verdict": self.verdict, **asdict(self)}
 
 
-def status_of(store: EvidenceStore, nation: str, now_ms: int) -> Status:
-    """What the store holds for this nation."""
+def status_of(
+    store: EvidenceStore, nation: str, now_ms: int, confirmed: ConfirmedCheckpoint | None = None
+) -> Status:
+    """What the store holds for this nation, and what of it witnesses have confirmed."""
     newest = store.newest()
     checked = _checked(store, nation)
     counted = store.one(
@@ -89,6 +99,9 @@ def status_of(store: EvidenceStore, nation: str, now_ms: int) -> Status:
         checked_ms=checked,
         age_s=max(0, now_ms - checked) // 1000,
         findings=findings(store, nation),
+        confirmed=confirmed is not None and confirmed.covers(_last(store, nation)),
+        confirmed_size=0 if confirmed is None else confirmed.checkpoint.size,
+        cosigned_age_s=None if confirmed is None else max(0, now_ms // 1000 - confirmed.time),
     )
 
 
@@ -105,6 +118,13 @@ def findings(store: EvidenceStore, nation: str) -> tuple[str, ...]:
         for row in store.rows(NOT_NAMED, nation=nation)
     ]
     return tuple(found)
+
+
+def _last(store: EvidenceStore, nation: str) -> int:
+    """The newest entry that concerns the nation; each pull adds one of its own, never confirmed."""
+    sql = "SELECT max(idx) AS idx FROM entry WHERE channel = ? AND type <> 'audit.read'"
+    row = store.one(sql, nation)
+    return -1 if row is None or row["idx"] is None else int(row["idx"])
 
 
 def _checked(store: EvidenceStore, nation: str) -> int:

@@ -159,7 +159,7 @@ async def test_a_checkpoint_of_the_other_is_refused_bad_checkpoint(
     ours: Pilot, theirs: Pilot
 ) -> None:
     assert theirs.server is not None
-    note = theirs.server.ask("GET /v1/log/checkpoint").body.decode()
+    note = theirs.server.ask("GET /v1/log/candidate").body.decode()
     for kind, pilot in (("its own", theirs), ("the other's", ours)):
         keys = [VKey.parse(key) for key in pilot.device("KEN", "analyst").log_keys]
         if kind == "its own":
@@ -201,7 +201,7 @@ async def test_a_client_of_the_other_gets_nothing_here(ours: Pilot, theirs: Pilo
         with refused("unsigned-request"):
             await anext(client.fetch())
         assert ours.server is not None
-        note = ours.server.ask("GET /v1/log/checkpoint").body.decode()
+        note = ours.server.ask("GET /v1/log/candidate").body.decode()
         with refused("bad-checkpoint"):
             await client.follower.observe(note)
 

@@ -53,7 +53,7 @@ NATIONS = ("KEN", "GBR")
 def pilot(tmp_path: Path) -> Pilot:
     """A kit whose broker always answers under the same address, whichever copy of it runs."""
     policies = {nation: open_policy(nation) for nation in NATIONS}
-    pilot = Pilot.laid_out(*NATIONS, folder=tmp_path, policies=policies)
+    pilot = Pilot.laid_out(*NATIONS, folder=tmp_path, policies=policies, witnesses=())
     pilot.port = free_port()
     return pilot
 

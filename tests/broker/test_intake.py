@@ -121,6 +121,19 @@ permit (principal in Nation::"GBR", action == Action::"release", resource);
 """
 
 
+async def test_reports_of_a_kind_are_asked_about_again_once_policies_change(house: House) -> None:
+    """What was decided about one report holds for the next like it, by the same policies only."""
+    kenya = house["KEN"]
+    await house.files(kenya.adopts())
+    first = await house.submits(kenya.seals(release_to="GBR FRA"))
+    again = await house.submits(kenya.seals(release_to="GBR FRA"))
+    said = [view(receipt.evidence)["portions"][0]["nations"] for receipt in (first, again)]
+    assert said[0] == said[1] == dict.fromkeys(("FRA", "GBR", "KEN"), "RELEASE")
+    await house.files(kenya.adopts(release=BRITAIN_ONLY))
+    with pytest.raises(Withheld, match="from FRA"):
+        await house.submits(kenya.seals(release_to="GBR FRA"))
+
+
 async def test_what_its_own_list_could_not_reach_is_refused_with_the_reason(house: House) -> None:
     kenya = house["KEN"]
     await house.files(kenya.adopts(release=BRITAIN_ONLY))

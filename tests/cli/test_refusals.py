@@ -69,7 +69,7 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("refusals")
-    with Pilot.of("KEN", "GBR", "FRA", folder=folder / "a") as pilot:
+    with Pilot.of("KEN", "GBR", "FRA", folder=folder / "a", witnesses=()) as pilot:
         found = House(pilot, folder / "files")
         found.files.mkdir()
         yield found

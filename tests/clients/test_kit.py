@@ -54,7 +54,8 @@ def test_a_kit_has_a_folder_for_the_broker_and_for_everybody(folder: Path) -> No
         assert kinds == ["analyst", "auditor", "officer", "officer2", "root", "system"]
         for kind in kinds:
             home = sorted(p.name for p in (folder / nation / kind).iterdir())
-            assert home == ["identity.json", "keys.json", "state"]
+            witness = ["witness"] if kind == "auditor" else []
+            assert home == ["identity.json", "keys.json", "state", *witness]
 
 
 def test_the_genesis_folds_from_the_pinned_charter(folder: Path) -> None:

@@ -82,7 +82,7 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("lying")
     policies = {nation: open_policy(nation) for nation in NATIONS}
-    pilot = Pilot.laid_out(*NATIONS, folder=folder, doors=1, policies=policies)
+    pilot = Pilot.laid_out(*NATIONS, folder=folder, doors=1, policies=policies, witnesses=())
     home = pilot.folder / "broker"
     with serving(home, heartbeat_seconds=HEARTBEAT) as server:
         pilot.port = server.port
