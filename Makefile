@@ -22,16 +22,16 @@ lint: $(READY)
 	$(PY) -m mypy
 
 check: lint      ## format, lint, types and the fast tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not long"
 
 coverage: $(READY) ## wire/ and the decision path of policies/, with every branch taken
-	$(PYTEST) --timeout 900 --cov --cov-report=term-missing:skip-covered $(COVERING)
+	$(PYTEST) -m "not long" --timeout 900 --cov --cov-report=term-missing:skip-covered $(COVERING)
 
 test: lint coverage ## everything that must pass before a change lands
-	$(PYTEST) --timeout 900 $(COVERING:%=--ignore=%)
+	$(PYTEST) -m "not long" --timeout 900 $(COVERING:%=--ignore=%)
 
-slow: $(READY)   ## the long tests alone: real data, crashes, many generated cases
-	$(PYTEST) --timeout 900 -m slow
+slow: $(READY)   ## what `make check` leaves out; and what `make test` does, for it takes minutes
+	$(PYTEST) --timeout 1800 -m "slow or long"
 
 bench: $(READY)  ## speed, as ratios to a limit measured in the same run
 	$(PY) -m benchmarks

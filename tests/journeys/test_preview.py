@@ -151,7 +151,8 @@ def _label(
     }
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_the_previewed_audience_is_the_actual_one() -> None:
     """On a part of them our own evaluation of all formulas is asked as well, without any cache."""
     seen = Counter[Outcome]()

@@ -94,7 +94,8 @@ def test_remembered_answers_are_cedars_answers_in_thousands_of_cases() -> None:
     assert seen == set(Outcome)
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_remembered_answers_are_cedars_answers_in_a_hundred_thousand_layer_decisions() -> None:
     """Outcome, determining rules and alarms of every layer, uncached, remembered and modelled."""
     seen: set[Outcome] = set()
