@@ -7,7 +7,15 @@ from policies.cache import Bounded, Crossing, Numbered, Projection
 from policies.decide import Outcome
 from policies.formula import AtLeast, Cross, Empty, Equals, Flag, Holds, In, Is, Value
 from policies.observe import Side
-from tests.policies.world import LEVELS, analyst, mission, moment, open_book, report
+from tests.policies.world import (
+    LEVELS,
+    NATIONS,
+    analyst,
+    layers_of,
+    moment,
+    open_book,
+    report,
+)
 
 
 def test_a_projection_keeps_only_what_some_rule_mentions() -> None:
@@ -100,7 +108,7 @@ def test_decisions_stay_right_when_the_cache_is_far_too_small(
 
 
 def test_equal_classes_ask_cedar_once() -> None:
-    book = mission()
+    book = layers_of(*NATIONS)  # nobody else asks it
     layer = book.layers["release", "KEN"]
     book.decide(analyst("GBR"), report("KEN", "GBR", regions=frozenset({"KE"})), moment())
     before = len(layer.verdicts)

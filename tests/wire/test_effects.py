@@ -332,3 +332,45 @@ def test_a_recall_is_confirmed_with_a_legal_basis_where_one_is_needed_and_only_t
             britain.says("recall.confirm", {**body, **words})
     britain.says("recall.confirm", {**body, "outcome": "retained", "basis": "Archives Act"})
     britain.says("recall.confirm", {**body, "outcome": "never-opened"})
+
+
+def test_a_consent_ends_later_than_it_begins() -> None:
+    world = Coalition.of("KEN", "GBR", "FRA")
+    kenya = world["KEN"]
+    body = kenya.consent_body(kenya.seals(release_to="GBR"), "FRA")
+    with refused("bad-statement", "expired before it began"):
+        kenya.says("report.release", {**body, "expires": world.clock.now})
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"expires": 0}, "lasts at most"),
+        ({"expires": 31 * DAY}, "lasts at most"),
+        ({"verdict": "reject"}, "gives its reason"),
+        ({"emergency": True}, "gives its reason"),
+        ({"verdict": "reject", "emergency": True, "reason": "no"}, "nothing is rejected"),
+    ],
+)
+def test_an_approval_is_short_and_says_what_it_must(
+    kenya: Nation, changes: dict[str, Any], detail: str
+) -> None:
+    now, raw = kenya.world.clock.now, kenya.seals(release_to="GBR")
+    life = changes.get("expires", 3_600)
+    body = kenya.approval_body(raw, "GBR", **{**changes, "expires": now + life})
+    with refused("bad-statement", detail):
+        kenya.says("approval", body)
+    kenya.approves(raw, "GBR")
+
+
+def test_guarantees_have_versions_and_officers_of_their_own(kenya: Nation) -> None:
+    kenya.enlists("deputy", "officer")
+    kenya.delegates("guarantee", kenya.deputy)
+    with refused("not-allowed", "nobody holds both"):
+        kenya.delegates("policy", kenya.deputy)
+    kenya.delegates("policy", kenya.officer)
+    by = [kenya.deputy.sign]
+    with refused("policy-rollback", "guarantee versions"):
+        kenya.says("guarantee.publish", {"version": 2, "guarantees": []}, by=by)
+    kenya.says("guarantee.publish", {"version": 1, "guarantees": []}, by=by)
+    kenya.says("guarantee.publish", {"version": 2, "guarantees": []}, by=by)

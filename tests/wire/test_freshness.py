@@ -1,5 +1,7 @@
 """How near the end of something is, and how long ago it was."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.coalition import DAY, Coalition
@@ -68,3 +70,10 @@ def test_a_refusal_says_for_how_long_keys_are_stale() -> None:
     with refused("root-expired", "KEN, 192 hours ago"):
         world["KEN"].opens_epoch()
     assert MISSION not in world.directory.nations
+
+
+def test_what_a_nation_does_not_have_does_not_end() -> None:
+    """One that was admitted and has published nothing yet."""
+    world = Coalition.of("KEN", "GBR")
+    bare = replace(world.directory.nations["GBR"], root_version=0, policy=None, epochs={})
+    assert {e.what for e in endings(world.directory.with_nation(bare), "GBR")} == {"member"}

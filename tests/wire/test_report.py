@@ -317,3 +317,12 @@ def test_any_pieces_in_a_right_frame_are_read_or_refused(
 def test_a_frame_keeps_what_its_pieces_say() -> None:
     changed = replace(FRAME, portions=FRAME.portions[1:])
     assert report.parse(sealing.encode(changed)).identity == FRAME.identity
+
+
+def test_what_is_left_of_a_deleted_portion_still_proves_what_was_said_of_it() -> None:
+    """Its wraps and payload are gone; descriptor, signature and the other portion stay."""
+    left = report.parse(FRAME.stripped({0}))
+    assert (left.head, left.signature) == (FRAME.head, FRAME.signature)
+    assert [p.commitment for p in left.portions] == [p.commitment for p in FRAME.portions]
+    assert (left.portions[0].wraps, left.portions[0].payload) == ({}, b"")
+    assert left.portions[1].encode() == FRAME.portions[1].encode()
