@@ -104,7 +104,8 @@ QUESTIONS: Final = (
           e.idx AS "index"
         FROM entry e JOIN policy p ON p.channel = e.channel AND p.count = e.count
         LEFT JOIN statement s ON s.identity = p.statement
-        WHERE e.type = 'release' AND {WITHIN} AND (p.statement GLOB :policy || '*'
+        WHERE e.type = 'release' AND {WITHIN}
+          AND ((length(:policy) >= 8 AND p.statement GLOB :policy || '*')
           OR (p.layer GLOB '*/' || :nation
             AND CAST(json_extract(CAST(s.body AS TEXT), '$.version') AS TEXT) = :policy))
         ORDER BY e.idx

@@ -16,9 +16,11 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 
 from broker import adoption
-from broker.holdings import Held
+from broker.holdings import Held, HeldPortion
 from broker.matching import Filter
+from broker.policybook import Ruling
 from policies.decide import Outcome
+from policies.facts import Circumstances, Recipient
 from tests.broker.house import House
 from tests.coalition import Portion
 from tests.people import Person
@@ -330,12 +332,21 @@ class Mission:
             held = broker._state.holdings.by_identity(identity)
             assert held is not None
             for portion in held.portions:
-                ruling = broker._deciding.ask(
-                    recipient, identity, held.created, portion, reader[2], broker.now()
-                )
+                ruling = self._ruled(recipient, held, portion, reader[2])
                 asked = [v.outcome for v in ruling.verdicts if v.kind not in but]
                 if all(outcome is Outcome.RELEASE for outcome in asked):
                     yield identity, portion.index
+
+    def _ruled(
+        self, recipient: Recipient, held: Held, portion: HeldPortion, purpose: str
+    ) -> Ruling:
+        """What each layer says, its officers' approvals counted, whatever the others say."""
+        deciding, now = self.house.broker._deciding, self.house.broker.now()
+        first = deciding.unaided(recipient, held.created, portion, purpose, now)
+        case = (held.identity, portion.commitment, recipient.nation)
+        approvals = self.house.broker._state.standing.counted(case, first, now)
+        moment = Circumstances(now, now - held.created, purpose, approvals)
+        return deciding.rule(recipient, portion.facts, moment)
 
     def of_others(self, items: Iterable[Item], nation: str) -> frozenset[Item]:
         """Those that belong to others than this nation."""
@@ -345,11 +356,11 @@ class Mission:
 def played(plan: Plan, check: Any) -> None:
     """Play a plan in a broker of its own; `check` is called once it has begun."""
 
-    async def survives(_request: bytes) -> bool:  # a child process a policy takes too long here
-        return True
+    async def proven(_adoption: object, _signatures: int) -> None:
+        """A child process for every policy takes too long here."""
 
     async def play() -> None:
-        with tempfile.TemporaryDirectory() as folder, patch.object(adoption, "_survives", survives):
+        with tempfile.TemporaryDirectory() as folder, patch.object(adoption, "check", proven):
             async with House.of(*NATIONS, folder=Path(folder)) as house:
                 mission = Mission(house, plan)
                 await mission.begins()
