@@ -78,7 +78,9 @@ async def opened(world: World, said: list[str]) -> str:
         return fault.slug
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, PARTS))]
+)
 async def test_a_kill_at_any_call_loses_nothing_that_was_said(
     part: int, calls: list[Call], tmp_path: Path
 ) -> None:

@@ -187,6 +187,7 @@ def killed_when(broker: BrokerProcess, senders: "Worker", lines: int) -> None:
     broker.start()
 
 
+@pytest.mark.long
 def test_nothing_is_missing_extra_or_twice_when_the_broker_is_killed_in_the_middle(
     tmp_path: Path,
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_nation_cannot_widen_anothers_release(drawn: Plan) -> None:
     played(drawn, nobody_can_widen_what_belongs_to_others)
 
 
+@pytest.mark.long
 @settings(max_examples=MANY, phases=PHASES, suppress_health_check=QUIET)
 @given(ALL_PLANS)
 def test_a_nation_cannot_widen_anothers_release_whatever_the_policies(drawn: Plan) -> None:
