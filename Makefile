@@ -28,7 +28,7 @@ coverage: $(READY) ## wire/ and the decision path of policies/, with every branc
 	$(PYTEST) -m "not long" --timeout 900 --cov --cov-report=term-missing:skip-covered $(COVERING)
 
 test: lint coverage ## everything that must pass before a change lands
-	$(PYTEST) -m "not long" --timeout 900 $(COVERING:%=--ignore=%)
+	$(PYTEST) -m "not slow and not long" $(COVERING:%=--ignore=%)
 
 slow: $(READY)   ## what `make check` leaves out; and what `make test` does, for it takes minutes
 	$(PYTEST) --timeout 1800 -m "slow or long"
