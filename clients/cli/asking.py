@@ -10,10 +10,11 @@ import typer
 from clients.cli import output
 from clients.cli.common import As, Json, load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
-from clients.evidence import answers, disclosure, export, files
+from clients.evidence import answers, disclosure, files
 from clients.evidence.answers import Answer, Asked
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
+from clients.export.lines import lines as export_to
 from clients.identity import Identity
 from wire.errors import Malformed, quoted
 
@@ -256,7 +257,7 @@ def export_lines(
     as_cef: Annotated[bool, typer.Option("--cef", help="CEF in RFC 5424 lines.")] = False,
     as_file: Annotated[Path | None, typer.Option("--tlev", help="An evidence file.")] = None,
     integrity: Annotated[
-        bool, typer.Option("--record-integrity", help="OCSF 1.9.0-dev with its new profile.")
+        bool, typer.Option("--record-integrity", help="OCSF 1.9.0, its events chained.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -272,7 +273,7 @@ def export_lines(
     with opened(loaded) as store:
         if as_file is None:
             origin = loaded.public.origin
-            for text in export.lines(store, loaded.nation, origin, forms[0], integrity=integrity):
+            for text in export_to(store, loaded.nation, origin, forms[0], integrity=integrity):
                 output.plain(text)
             return
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
