@@ -43,6 +43,7 @@ ONE_HOME: Mapping[str, set[str]] = {
     "uvicorn": {"broker.server", "broker.protocol", "clients.gateway", "clients.witness.serve"},
     "cryptography.hazmat.primitives.hpke": {"clients.seal", "clients.open", "clients.keys"},
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
+    "reportlab": {"clients.evidence.disclosure_pdf"},
     "pickle": set(),
     "marshal": set(),
     "shelve": set(),

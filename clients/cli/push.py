@@ -5,7 +5,6 @@ The work is done in `clients/push/`.
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -78,8 +77,11 @@ def push(
 
     async def work(auditor: Auditor) -> None:
         async with Receiver(target.url, ca_file) as door:
-            whose = {"nation": loaded.nation, "origin": loaded.public.origin}
-            pusher = partial(Pusher, **whose, target=target, door=door, most=tries, patient=patient)
+
+            def pusher(store: EvidenceStore) -> Pusher:
+                whose = (loaded.nation, loaded.public.origin)
+                return Pusher(store, *whose, target, door, most=tries, patient=patient)
+
             if retry:
                 with opened(loaded, auditor) as store:
                     show_pushed(await pusher(store).revive(), json=json)
@@ -127,9 +129,9 @@ def show_pushed(pushed: Pushed, *, json: bool) -> None:
     if json:
         output.line({"delivered": pushed.delivered, "dead_letters": pushed.buried})
         return
-    output.say(f"[green]pushed[/green]: {pushed.delivered} entries were taken")
+    output.say(f"[green]pushed[/green]: {pushed.delivered} taken")
     if pushed.buried:
-        output.say(f"  [yellow]{pushed.buried} were refused[/yellow]; see them: --dead-letters")
+        output.say(f"  [yellow]{pushed.buried} refused[/yellow]; see them with --dead-letters")
 
 
 def show_dead(letters: list[DeadLetter], to: str | None, *, json: bool) -> None:

@@ -21,10 +21,12 @@ from wire.merkle import leaf_hash
 END: Final = 1 << 62  # beyond every index
 
 CONCERNING: Final = """
-SELECT channel, idx, line FROM entry WHERE idx >= :after AND idx < :below AND (channel = :nation
-  OR (channel = 'MISSION' AND idx NOT IN (SELECT idx FROM entry WHERE channel = :nation)))
-ORDER BY idx
+SELECT e.channel, e.idx, e.line FROM entry e INDEXED BY entry_idx
+WHERE e.idx >= :after AND e.idx < :below AND (e.channel = :nation OR (e.channel = 'MISSION'
+  AND NOT EXISTS (SELECT 1 FROM entry o WHERE o.idx = e.idx AND o.channel = :nation)))
+ORDER BY e.idx
 """
+"""Read along the index of positions, so that a page costs the same wherever it starts."""
 
 
 @dataclass(frozen=True)

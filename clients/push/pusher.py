@@ -104,11 +104,11 @@ class Pusher:
     def __init__(
         self,
         store: EvidenceStore,
-        *,
         nation: str,
         origin: str,
         target: Target,
         door: Door,
+        *,
         most: int = TRIES,
         patient: bool = False,
         means: Means | None = None,
