@@ -68,11 +68,7 @@ def push(
         with opened(loaded) as store:
             show_dead(outbox.dead_letters(store), to, json=json)
         return
-    if to is None:
-        raise Malformed("bad-input", "say where to push: --to https://…")
-    if form not in MEDIA:
-        raise Malformed("bad-input", f"the formats are {' and '.join(MEDIA)}")
-    target = Target(str(checked(to)), form, _secrets(secret))
+    target = _target(to, form, secret)
     patient = not (once or retry)
 
     async def work(auditor: Auditor) -> None:
@@ -112,6 +108,15 @@ async def _round(
         if last:
             raise away
         output.note(f"[yellow]{output.clean_line(str(away))}[/yellow]")
+
+
+def _target(to: str | None, form: str, secret: Path | None) -> Target:
+    """Where to and as what. Raises `Malformed` ("bad-input")."""
+    if to is None:
+        raise Malformed("bad-input", "say where to push: --to https://…")
+    if form not in MEDIA:
+        raise Malformed("bad-input", f"the formats are {' and '.join(MEDIA)}")
+    return Target(str(checked(to)), form, _secrets(secret))
 
 
 def _secrets(file: Path | None) -> Secrets:
