@@ -94,8 +94,10 @@ async def test_no_password_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "authorization" not in there.got[0].headers
 
 
-async def test_a_long_answer_is_not_read_to_its_end() -> None:
+async def test_a_long_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Expect that an endless answer costs a bounded number of bytes, and counts by its status."""
+    monkeypatch.setattr(receiver, "DRAIN", 60)
+    monkeypatch.setattr(receiver, "PATIENCE", 2)
     with inbox() as there:
         there.answers.append((200, {"content-length": str(1 << 40)}, b"x" * (1 << 20)))
         assert (await posted(there.url)).status == 200
