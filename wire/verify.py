@@ -5,7 +5,7 @@ order, and neither trusts the other.
 
     (1) bounds and layout        (4) commitments               (7) wraps
     (2) the signer, valid here   (5) labels, strictly          (8) payload, attachments
-    (3) the signature over head  (6) recipients = the label's
+    (3) the signature over head  (6) recipients = the label's  (9) protected sources
 """
 
 import hashlib
@@ -15,9 +15,19 @@ from typing import Final
 from wire import composite, labels, strict_json
 from wire.directory import Directory
 from wire.errors import Conflict, Malformed, NotAllowed
+from wire.labels import Label
 from wire.made import OnlyByMaker
 from wire.members import Member
-from wire.report import PORTIONS, Frame, Header, PortionFrame, PortionLabel, parse
+from wire.report import (
+    PORTIONS,
+    Frame,
+    Header,
+    PortionFrame,
+    PortionLabel,
+    Protected,
+    parse,
+    protected_commitment,
+)
 
 CREATED_AHEAD: Final = 300  # seconds an originator's clock may run ahead of the journal's
 
@@ -29,6 +39,14 @@ class VerifiedPortion(metaclass=OnlyByMaker):
     frame: PortionFrame
     label: PortionLabel
     level: int
+    protected: Protected | None
+    """What it draws on and its readers are not told: in a submission and nowhere else."""
+
+    @property
+    def whole(self) -> Label:
+        """The label of a submitted portion with everything that it draws on."""
+        assert self.protected is not None, "a delivery does not say it"
+        return self.label.whole(self.protected)
 
     @property
     def index(self) -> int:
@@ -102,10 +120,16 @@ def check_submission(claim: Claim, directory: Directory, time: int) -> VerifiedR
     report = _verified(claim, directory)
     if report.header.created > time + CREATED_AHEAD:
         raise Malformed("bad-envelope", "it was created in the future")
+    salts = set[str]()
     for portion in report.portions:
         if len(portion.frame.wraps) != len(portion.frame.records):
             raise Malformed("label-recipients", "a recipient has no key wrap")
-        labels.check(portion.label, report.originator, directory.terms)
+        if portion.protected is None:
+            raise Malformed("label-lineage", "a portion does not say what it draws on")
+        if portion.protected.salt in salts:  # equal commitments would tell of equal sources
+            raise Malformed("label-lineage", "a salt of protected sources stands twice")
+        salts.add(portion.protected.salt)
+        labels.check(portion.whole, report.originator, directory.terms)
         labels.check_in_force(portion.label, time)
         for nation in sorted(portion.recipients):
             if directory.nations[nation].expelled is not None:
@@ -142,6 +166,8 @@ def verify_delivery(
             raise Malformed("label-recipients", "a wrap for another nation was delivered")
         if nation in portion.recipients and not wraps:
             raise Malformed("label-recipients", "the nation's own wrap is missing")
+        if portion.protected is not None:
+            raise Malformed("label-lineage", "protected sources were delivered")
     return report
 
 
@@ -186,7 +212,14 @@ def _portion(
     sealed = label.payload  # (8)
     if len(frame.payload) != sealed.len or _sha256(frame.payload) != sealed.sha256:
         raise Malformed("bad-envelope", "the payload is not the one that was signed")
-    return VerifiedPortion._make(frame=frame, label=label, level=level)
+    protected = _protected(frame.protected, label) if frame.protected else None  # (9)
+    return VerifiedPortion._make(frame=frame, label=label, level=level, protected=protected)
+
+
+def _protected(raw: bytes, label: PortionLabel) -> Protected:
+    if protected_commitment(raw) != label.protected:
+        raise Malformed("bad-envelope", "other protected sources than were signed")
+    return strict_json.load(raw, Protected)
 
 
 def _sha256(data: bytes) -> str:
