@@ -162,7 +162,8 @@ class Denials:
             return "not-listed"
         if held.recalled:
             return "recalled"
-        if portion.expires is not None and portion.expires <= now:
+        over = portion.expires is not None and portion.expires <= now
+        if over or held.erased >> portion.index & 1:
             return "expired"
         goes = may_go(held, portion, nation, self._state.holdings, standing.consents, now)
         return "policy" if goes else "third-party"

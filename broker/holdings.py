@@ -6,6 +6,7 @@ less than a kilobyte.
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -183,6 +184,7 @@ class Holdings:
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
         self._expiring: list[tuple[int, int, int]] = []
+        self._aging: dict[str, deque[Held]] = {}
         self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
         self._kinds: dict[ReportFacts, tuple[ReportFacts, str]] = {}
@@ -224,6 +226,7 @@ class Holdings:
         self._by_identity[held.identity] = held
         self._by_id[held.originator, held.id] = held
         self._by_position[held.position] = held
+        self._aging.setdefault(held.originator, deque()).append(held)
         lanes: dict[str, set[int]] = {}
         for portion in held.portions:
             for nation in portion.recipients:
@@ -250,6 +253,19 @@ class Holdings:
             if not self.at(position).erased >> index & 1:
                 found.setdefault(position, set()).add(index)
         return [(self.at(position), frozenset(gone)) for position, gone in found.items()]
+
+    def aged(self, nation: str, before: int, most: int) -> list[tuple[Held, frozenset[int]]]:
+        """A nation's reports accepted before then (seconds) with the portions that are not deleted
+        yet, at most so many.
+        """
+        found: list[tuple[Held, frozenset[int]]] = []
+        aging = self._aging.get(nation, deque())
+        while aging and aging[0].accepted < before and len(found) < most:
+            held = aging.popleft()
+            left = frozenset(p.index for p in held.portions if not held.erased >> p.index & 1)
+            if left:
+                found.append((held, left))
+        return found
 
     def add_nation(self, held: Held, nation: str, commitment: str) -> None:
         """Its originator consented to a further nation; that grants nothing by itself."""
