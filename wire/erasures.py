@@ -165,6 +165,16 @@ def swept(entry: VerifiedEntry, orders: Orders) -> Sweep:
     return Sweep(entry.count, entry.index, entry.time, told)
 
 
+def erased_by(entry: VerifiedEntry, others: Iterable[VerifiedEntry]) -> VerifiedEntry | None:
+    """The verified entry among others that erased an entry's view."""
+    for other in others:
+        if (other.channel, other.type) == (entry.channel, VIEWS) and other.view is not None:
+            told = _read(other, Erased)
+            if told.first <= entry.count < told.until:
+                return other
+    return None
+
+
 def _check_payloads(entry: VerifiedEntry, orders: Orders) -> None:
     """Refuse a deletion of a report (`report.erased`) that its nation did not order."""
     view = entry.view or {}

@@ -1,12 +1,49 @@
 """What of the evidence is missing because a broker erased it, and by whose order."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
 from clients.evidence.store import EvidenceStore
 from wire import strict_json
 from wire.entries import MISSION
-from wire.erasures import VIEWS, Erased, Erasures, Hole
+from wire.erasures import PAYLOADS, VIEWS, Erased, Erasures, Hole
 
-NEWEST = "SELECT view FROM entry WHERE channel = ? AND type = ? ORDER BY count DESC LIMIT 1"
-HOLES = "SELECT count, idx, time FROM entry WHERE channel = ? AND erased AND count >= ?"
+NEWEST: Final = "SELECT view FROM entry WHERE channel = ? AND type = ? ORDER BY count DESC LIMIT 1"
+HOLES: Final = "SELECT count, idx, time FROM entry WHERE channel = ? AND erased AND count >= ?"
+COVERING: Final = """
+SELECT * FROM entry WHERE channel = ? AND type = 'view.erased'
+  AND json_extract(view, '$.first') <= ? AND json_extract(view, '$.until') > ?
+"""
+ORDER_OF: Final = """
+SELECT * FROM entry WHERE channel = 'MISSION' AND statement = json_extract(?, '$.order')
+"""
+BY_ORDER: Final = """
+SELECT s."order", max(s.before) AS before, count(e.idx) AS views FROM (
+  SELECT json_extract(view, '$.order') AS "order", json_extract(view, '$.before') AS before,
+    json_extract(view, '$.first') AS first, json_extract(view, '$.until') AS until
+  FROM entry WHERE channel = :nation AND type = 'view.erased') s
+LEFT JOIN entry e ON e.channel = :nation AND e.erased AND e.count >= s.first AND e.count < s.until
+GROUP BY s."order" ORDER BY before
+"""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ByOrder:
+    """What one order of the nation's root erased: up to which second, and how many views are
+    missing from this evidence.
+    """
+
+    order: str
+    before: int
+    views: int
+
+
+def by_order(store: EvidenceStore, nation: str) -> tuple[ByOrder, ...]:
+    """What was erased of a nation's channel, by every order that was carried out."""
+    return tuple(ByOrder(**row) for row in store.rows(BY_ORDER, nation=nation))
 
 
 def followed(store: EvidenceStore, channel: str) -> Erasures:
@@ -17,3 +54,24 @@ def followed(store: EvidenceStore, channel: str) -> Erasures:
         Hole(row["count"], row["idx"], row["time"]) for row in store.rows(HOLES, channel, until)
     )
     return Erasures(channel, until, holes)
+
+
+def explained(store: EvidenceStore, entries: Sequence[Row]) -> list[Row]:
+    """Entries, each once, with those that erased what is missing of them, and the orders."""
+    found = {_place(entry): entry for entry in entries}
+    for entry in entries:
+        if entry["erased"]:
+            count = entry["count"]
+            found |= _placed(store.rows(COVERING, entry["channel"], count, count))
+    for entry in list(found.values()):
+        if entry["type"] in (VIEWS, PAYLOADS):
+            found |= _placed(store.rows(ORDER_OF, entry["view"]))
+    return list(found.values())
+
+
+def _placed(rows: Iterable[Row]) -> dict[tuple[str, int], Row]:
+    return {_place(row): row for row in rows}
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row["channel"], row["count"]
