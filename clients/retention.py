@@ -1,6 +1,6 @@
 """What an order of retention would erase, before anybody signs it.
 
-Counted from the nation's own proven history, so it is exact for what concerns the nation, as of now.
+Counted from the nation's own proven history, as of now.
 """
 
 from collections.abc import Iterable
@@ -62,9 +62,7 @@ async def preview(auditor: Auditor, views: int | None, payloads: int | None) -> 
         counts_from=now + found.floor * DAY_S,
         floor=found.floor,
         views=len(gone),
-        releases=sum(
-            e.type == "release" and (e.view or {}).get("originator") == ours for e in gone
-        ),
+        releases=sum((e.type, (e.view or {}).get("originator")) == ("release", ours) for e in gone),
         reports=len(_readable(entries, limit(order, found.floor, "payloads", now))),
     )
 

@@ -15,7 +15,7 @@ from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from clients.retention import Preview, Standing
 from wire.errors import Malformed, quoted
-from wire.retention import Order
+from wire.retention import DAY_S, Order
 
 FOR_EVER: Final = "for-ever"
 
@@ -57,9 +57,7 @@ def _days(option: str, text: str | None) -> int | None:
     if text is None:
         raise Malformed("bad-input", f"say {option} as well: days, or {FOR_EVER}")
     if text != FOR_EVER and not (text.isascii() and text.isdigit()):
-        raise Malformed(
-            "bad-input", f"{option} {quoted(text)} is no number of days, nor {FOR_EVER}"
-        )
+        raise Malformed("bad-input", f"{option} {quoted(text)}: a number of days, or {FOR_EVER}")
     return None if text == FOR_EVER else int(text)
 
 
@@ -106,7 +104,7 @@ def _fields(found: Standing, order: Order) -> dict[str, Any]:
         "views": order.views,
         "payloads": order.payloads,
         "in_force": order == found.current,
-        "counts_from": order.time + (found.floor or 0) * retention.DAY_S,
+        "counts_from": order.time + (found.floor or 0) * DAY_S,
     }
 
 
