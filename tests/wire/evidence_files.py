@@ -90,11 +90,17 @@ class Pen:
         self.lines.append(Line(page=page))
         for at, evidence in enumerate(segment.entries, self.shown[channel]):
             self.lines.append(Line(entry=evidence))
-            view = self.log.entries[channel][at].views[channel][1]
-            for identity, known in self.said.items():
-                if channel == MISSION and f'"statement":"{identity}"'.encode() in view:
-                    self.lines.append(Line(statement=known))
+            self.lines += self.statements(channel, at)
         self.shown[channel] += count
+
+    def statements(self, channel: str, count: int) -> list[Line]:
+        """What an entry of the mission's channel names, if the file is to show it."""
+        view = self.log.entries[channel][count].views[channel][1]
+        return [
+            Line(statement=known)
+            for identity, known in self.said.items()
+            if channel == MISSION and f'"statement":"{identity}"'.encode() in view
+        ]
 
     def pull(self) -> None:
         """Both channels."""
@@ -114,14 +120,15 @@ class Pen:
         return [line.encode() for line in (Line(evidence=header), *self.lines)]
 
 
-def receipt(pen: Pen, counts: list[int]) -> Pen:
-    """A receipt of these entries of KEN's channel."""
+def receipt(pen: Pen, counts: Sequence[int], mission: Sequence[int] = ()) -> Pen:
+    """A receipt of these entries of the mission's channel, with their statements, and of KEN's."""
     found = Pen(pen.log, kind="receipt")
     note = pen.log.checkpoint
     found.lines = [Line(tree=TreeLine(checkpoint=note, consistency=None))]
-    for count in counts:
-        found.lines.append(Line(page=PageLine(channel="KEN", entries=1, head=None)))
-        found.lines.append(Line(entry=pen.log.evidence("KEN", count)))
+    for channel, count in [*((MISSION, c) for c in mission), *(("KEN", c) for c in counts)]:
+        found.lines.append(Line(page=PageLine(channel=channel, entries=1, head=None)))
+        found.lines.append(Line(entry=pen.log.evidence(channel, count)))
+        found.lines += pen.statements(channel, count)
     found.size = pen.log.tree.size
     return found
 
@@ -173,9 +180,16 @@ class Eraser(Pen):
         self.log.append(stated(self.charter))
         self.log.append(*[released("KEN", report=i) for i in range(3)])
 
-    def orders(self, views: int | None = 30, *, nation: str = "KEN", seq: int = 9) -> Said:
-        """The nation's root says how long views are kept."""
-        body = RetentionSet(salt="5a" * 16, views=views, payloads=None)
+    def orders(
+        self,
+        views: int | None = 30,
+        *,
+        payloads: int | None = None,
+        nation: str = "KEN",
+        seq: int = 9,
+    ) -> Said:
+        """The nation's root says how long views and payloads are kept."""
+        body = RetentionSet(salt="5a" * 16, views=views, payloads=payloads)
         order = said("retention.set", body, nation=nation, seq=seq)
         self.said[order.identity] = order
         self.log.append(stated(order))
