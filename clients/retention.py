@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from clients.auditor import Auditor
 from wire.erasures import PAYLOADS, SPARED, Orders
-from wire.errors import NotAllowed
+from wire.errors import Malformed, NotAllowed
 from wire.prove import VerifiedEntry
 from wire.retention import DAY_S, Order, in_force, limit
 
@@ -47,11 +47,16 @@ async def standing(auditor: Auditor) -> Standing:
 
 
 async def preview(auditor: Auditor, views: int | None, payloads: int | None) -> Preview:
-    """What an order would erase. Raises `NotAllowed` in a mission that erases nothing."""
+    """What an order would erase.
+
+    Raises `NotAllowed` in a mission that erases nothing, `Malformed` for less than the floor.
+    """
     found = await standing(auditor)
     if found.floor is None:
         detail = "the charter names no retention floor: nothing is erased in this mission"
         raise NotAllowed("not-allowed", detail)
+    if views is not None and views < found.floor:
+        raise Malformed("bad-input", f"views are kept for {found.floor} days at least")
     entries, now = await auditor.entries(), auditor.transport.now()
     order = (Order("", 0, now - found.floor * DAY_S, views, payloads),)
     old = limit(order, found.floor, "views", now)
@@ -67,15 +72,18 @@ async def preview(auditor: Auditor, views: int | None, payloads: int | None) -> 
     )
 
 
-def _readable(entries: Iterable[VerifiedEntry], before: int | None) -> set[str]:
-    """Own reports accepted before then that were neither recalled nor deleted as a whole."""
-    found: set[str] = set()
+def _readable(entries: Iterable[VerifiedEntry], before: int | None) -> dict[int, object]:
+    """Own reports accepted before then that were neither recalled nor deleted as a whole, by the
+    index of the acceptance. What an erased acceptance was for is not known any more.
+    """
+    found: dict[int, object] = {}
     for entry in entries:
         view = entry.view or {}
-        report = str(view.get("report"))
-        is_old = before is not None and entry.time < before * 1000
-        if entry.type == "report.accepted" and is_old:
-            found.add(report)
-        elif entry.type == PAYLOADS or view.get("type") == "report.recall":
-            found.discard(report)
+        if entry.type == "report.accepted" and before is not None and entry.time < before * 1000:
+            found[entry.index] = view.get("report")
+        elif entry.type == PAYLOADS:
+            found.pop(int(str(view.get("accepted"))), None)
+        elif view.get("type") == "report.recall":
+            recalled = view.get("report")
+            found = {index: report for index, report in found.items() if report != recalled}
     return found
