@@ -147,9 +147,17 @@ def show_status(found: Status) -> None:
     for one in found.erased_by:
         order = f"by order {one.order[:SHOWN]} of {found.nation}"
         output.say(f"              {one.views} from before {moment(one.before * 1000)}, {order}")
+    for coming in found.ordered:
+        order = f"views {_days(coming.views)}, payloads {_days(coming.payloads)}"
+        start = f"[yellow]counts from {moment(coming.counts_from * 1000)}[/yellow]"
+        output.say(f"  ordered     {order}; {start}: pull before")
     output.say(f"  pulls       {found.trees} trees, each proven to extend the one before")
     for finding in found.findings:
         output.say(f"  [red]finding[/red]     {output.clean_line(finding)}")
+
+
+def _days(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"
 
 
 def _confirmed(found: Status) -> str:

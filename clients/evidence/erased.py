@@ -27,6 +27,15 @@ LEFT JOIN entry e ON e.channel = :nation AND e.erased AND e.count >= s.first AND
 GROUP BY s."order" ORDER BY before
 """
 
+ORDERS: Final = """
+SELECT s.identity AS "order", json_extract(CAST(s.body AS TEXT), '$.views') AS views,
+  json_extract(CAST(s.body AS TEXT), '$.payloads') AS payloads,
+  e.time / 1000 + 86400 * (SELECT json_extract(CAST(c.body AS TEXT), '$.retention_floor')
+    FROM statement c WHERE c.type = 'mission.charter') AS counts_from
+FROM entry e JOIN statement s ON s.identity = e.statement
+WHERE e.channel = 'MISSION' AND s.type = 'retention.set' AND s.nation = :nation ORDER BY e.idx
+"""
+
 Row = Mapping[str, Any]
 
 
@@ -39,6 +48,24 @@ class ByOrder:
     order: str
     before: int
     views: int
+
+
+@dataclass(frozen=True)
+class Coming:
+    """An order that does not count yet: how many days of views and payloads it keeps (None is for
+    ever), and from which second on it counts.
+    """
+
+    order: str
+    views: int | None
+    payloads: int | None
+    counts_from: int
+
+
+def coming(store: EvidenceStore, nation: str, now: int) -> tuple[Coming, ...]:
+    """The nation's orders that are to be carried out after this second."""
+    orders = (Coming(**row) for row in store.rows(ORDERS, nation=nation))
+    return tuple(order for order in orders if order.counts_from > now)
 
 
 def by_order(store: EvidenceStore, nation: str) -> tuple[ByOrder, ...]:

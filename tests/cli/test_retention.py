@@ -58,6 +58,10 @@ def test_an_order_is_shown_before_it_is_signed(pilot: Pilot) -> None:
     assert (order["views"], order["payloads"], order["in_force"]) == (30, None, False)
     assert order["counts_from"] == order["time"] + 30 * DAY
     assert order["order"][:16] in here(*words).done().out
+    auditor = pilot.device("GBR", "auditor").folder
+    here("audit", "pull", "--as", auditor).done()
+    told = here("audit", "status", "--as", auditor).done().out
+    assert "ordered     views 30 days, payloads for ever; counts from" in told
 
 
 def test_what_is_erased_already_is_not_counted_again(pilot: Pilot) -> None:
@@ -100,6 +104,7 @@ def test_the_auditor_is_told_what_was_erased_and_by_whose_order(
     assert f"by order {row['order'][:16]} of KEN" in status
     fields = here("audit", "status", "--as", folder, "--json").done().row
     assert fields["good"]
+    assert fields["ordered"] == []
     assert fields["erased_by"] == [
         {"order": row["order"], "before": row["before_time"] // 1000, "views": row["missing"]}
     ]
