@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 API, ENTITY, LOGGING = 6003, 3004, 1008
 """OCSF's classes API Activity, Entity Management and Event Log Activity."""
 CREATE, READ, UPDATE, DELETE, OTHER = 1, 2, 3, 4, 99
-EXPORT, START, STOP, RESTART = 3, 6, 7, 8
+CLEAR, EXPORT, START, STOP, RESTART = 1, 3, 6, 7, 8
 """Activities: the first five of API Activity and Entity Management, these of the event log."""
 
 
@@ -26,11 +26,13 @@ KINDS: Final[Mapping[str, Kind]] = {
     "report.accepted": Kind(API, CREATE, "api", "creation"),
     "report.refused": Kind(API, CREATE, "api", "creation"),
     "report.expired": Kind(API, DELETE, "api", "deletion"),
+    "report.erased": Kind(API, DELETE, "api", "deletion"),
     "release": Kind(API, READ, "api", "access"),
     "subscription.set": Kind(API, UPDATE, "api", "change"),
     "subscription.deleted": Kind(API, DELETE, "api", "deletion"),
     "referral.read": Kind(API, READ, "api", "access"),
     "audit.read": Kind(LOGGING, EXPORT, "api", "access"),
+    "view.erased": Kind(LOGGING, CLEAR, "api", "deletion"),
     "operator.start": Kind(LOGGING, START, "process", "start"),
     "operator.stop": Kind(LOGGING, STOP, "process", "end"),
     "operator.resume": Kind(LOGGING, RESTART, "process", "start"),
@@ -54,6 +56,7 @@ STATEMENTS: Final[Mapping[str, Kind]] = {
     "epoch.grant": Kind(ENTITY, CREATE, "iam", "creation"),
     "policy.publish": CHANGES,
     "guarantee.publish": CHANGES,
+    "retention.set": CHANGES,
     "report.release": ADDS,
     "report.withdraw": ENDS,
     "report.recall": ENDS,
