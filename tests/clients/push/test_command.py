@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.push import pusher
 from tests.cli.terminal import Said, going, here
 from tests.clients.evidence.little_history import Desk, Told
 from tests.clients.push.inbox import SECRET, Inbox, inbox
@@ -69,7 +70,10 @@ def test_the_secret_comes_from_a_file_or_the_environment_and_never_shows(
             assert hidden not in each.out + each.err
 
 
-def test_dead_letters_are_shown_and_sent_again(desk: Desk, there: Inbox, secret: Path) -> None:
+def test_dead_letters_are_shown_and_sent_again(
+    desk: Desk, there: Inbox, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pusher, "BATCH", 5)
     to = ("--to", there.url, "--secret-file", secret)
     assert "No dead letters." in push(desk, "--dead-letters").done().out
     there.says = lambda got: 422 if '"id":"4"' in got.body.decode() else 204

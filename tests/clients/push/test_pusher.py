@@ -211,12 +211,14 @@ def ids(got: Got) -> list[int]:
 
 
 async def test_a_receiver_that_refuses_all_leaves_all_as_dead_letters(
-    push: Push, there: Inbox
+    push: Push, there: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pusher, "horizon", lambda *_: 30)
+    everything = [index for index in push.all if index < 30]
     there.says = lambda _: 500
     done = await push.run(most=2)
-    assert [index for index, _, _ in push.dead] == push.all
-    assert (done.delivered, done.buried) == (0, len(push.all))
+    assert [index for index, _, _ in push.dead] == everything
+    assert (done.delivered, done.buried) == (0, len(everything))
 
 
 async def test_dead_letters_are_sent_again_under_the_same_names(push: Push, there: Inbox) -> None:
