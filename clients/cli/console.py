@@ -42,7 +42,9 @@ def console(
     ] = None,
     certificate: Certificate = None,
     key: Key = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Show what was pulled before.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Show what was pulled before.")
+    ] = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Print the link only.")] = False,
     json: Json = False,
 ) -> None:

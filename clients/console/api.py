@@ -84,7 +84,11 @@ def sharing(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     for row in store.rows(pictures.RELEASED, nation=desk.nation):
         held = desk.labels.get(row["report"])
         flows.append({**row, "label": None if held is None else asdict(held)})
-    return {"pairs": list(store.rows(pictures.SHARED, nation=desk.nation)), "flows": flows}
+    words = desk.auditor.directory.vocabulary
+    regions = {place for flow in flows if flow["label"] for place in flow["label"]["regions"]}
+    names = {} if words is None else {r: words.regions.names.get(r, "") for r in sorted(regions)}
+    pairs = list(store.rows(pictures.SHARED, nation=desk.nation))
+    return {"pairs": pairs, "flows": flows, "names": names}
 
 
 def timeline(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
@@ -149,12 +153,11 @@ def report(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
 
 
 def entries(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
-    """Entries that a filter leaves, a page at a time; `next` continues."""
+    """Entries that a filter leaves, newest first, a page at a time; `next` goes on before it."""
     words: dict[str, Any] = {name: query.get(name) for name in ("type", "report", "to", "who")}
     words |= {"originator": query.get("originator"), "mission": query.get("mission") == "1"}
-    words |= {name: _number(query, name) for name in ("since", "until")}
-    after = _number(query, "after")
-    words |= {"after": -1 if after is None else after, "most": PAGE + 1}
+    words |= {name: _number(query, name) for name in ("since", "until", "before")}
+    words["most"] = PAGE + 1
     rows = list(store.rows(pictures.ENTRIES, nation=desk.nation, **words))
     following = rows[PAGE - 1]["index"] if len(rows) > PAGE else None
     return {"entries": rows[:PAGE], "next": following}
@@ -241,4 +244,3 @@ PLAIN: Final[Mapping[str, Ask]] = {
     "questions": questions,
 }
 NAMED: Final[Mapping[str, Ask]] = {"report": report, "entry": entry, "question": question}
-

@@ -32,10 +32,14 @@ class Held:
 def read(folder: Path) -> Mapping[str, Held]:
     """What is said of each report in a folder of `.tlr` files, by the report's identity.
 
-    Raises `Malformed` ("bad-input") naming the file that is no report.
+    Raises `Malformed` ("bad-input") for a folder without any, and naming a file that is none.
     """
     found: dict[str, Held] = {}
-    for path in sorted(folder.glob("*.tlr"))[:FILES_MAX]:
+    paths = sorted(folder.glob("*.tlr"))[:FILES_MAX]
+    if not paths:
+        detail = f"no .tlr files in {quoted(folder.name)}; see tearline fetch --save"
+        raise Malformed("bad-input", detail)
+    for path in paths:
         try:
             identity, held = of(files.read(path, frames.REPORT_MAX))
         except TearlineError as error:

@@ -124,14 +124,14 @@ SELECT e.time, e.channel, e.type, coalesce(e.spoke, e.detail, e.slug) AS detail,
   e.originator, e.recipient, e.actor, e.author, e.erased, e.idx AS "index"
 FROM entry e WHERE (e.channel = :nation OR (e.channel = 'MISSION' AND :mission AND NOT EXISTS (
     SELECT 1 FROM entry o WHERE o.channel = :nation AND o.idx = e.idx)))
-  AND e.idx > :after
+  AND (:before IS NULL OR e.idx < :before)
   AND (:type IS NULL OR e.type = :type)
   AND (:report IS NULL OR e.report GLOB :report || '*')
   AND (:originator IS NULL OR e.originator = :originator)
   AND (:to IS NULL OR e.recipient = :to)
   AND (:who IS NULL OR e.actor GLOB :who || '*')
   AND (:since IS NULL OR e.time >= :since) AND (:until IS NULL OR e.time < :until)
-ORDER BY e.idx LIMIT :most
+ORDER BY e.idx DESC LIMIT :most
 """
 
 TYPES: Final = """

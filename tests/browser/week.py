@@ -32,7 +32,7 @@ from wire.report import parse
 NATIONS = ("KEN", "GBR", "FRA", "SEN", "BGD")
 DAYS = 5
 DAY = 86_400
-REPORTS = 40
+REPORTS = 30
 CLEARANCES = {"SEN": "CONFIDENTIAL", "BGD": "CONFIDENTIAL"}
 TIGHTER = """
 @id("KEN/somalia-hold")
@@ -115,17 +115,17 @@ async def lived(pilot: Pilot, clock: Clock) -> Lived:
             if number % 4 == 3:
                 await _read(readers, clock)
             if number % 10 == 9:
-                await _audited(week, chance.sample(NATIONS, 2))
+                await _audited(week, ["KEN", chance.choice(NATIONS[1:4])])
             if number == REPORTS // 2:
                 await _tightened(week, readers)
         await _drawn_on(week, writers["GBR"], readers)
     await _recalled(week)
     for _ in range(2):  # a denial is told by one reading, and found by the next
         clock.now += 300
-        await _audited(week, NATIONS)
+        await _audited(week, ["KEN"])
     clock.now = time.time()
-    await _audited(week, NATIONS)
-    await _audited(week, ("KEN",))  # finds what the others' witnesses have confirmed
+    await _audited(week, NATIONS[:4])  # four of five witnesses are the quorum
+    await _audited(week, ["KEN"])
     return week
 
 

@@ -16,12 +16,12 @@ import * as watchers from "./views/watchers.js";
 
 const VIEWS = {
   overview: [overview.show, "Overview"],
-  sharing: [sharing.show, "Who shared what"],
+  sharing: [sharing.show, "Sharing"],
   timeline: [timeline.show, "Timeline"],
   denials: [denials.show, "Denials"],
   reports: [report.list, "Reports"],
   entries: [entries.show, "Entries"],
-  watchers: [watchers.show, "Who watched"],
+  watchers: [watchers.show, "Watchers"],
   questions: [question.list, "Questions"],
   report: [report.show, "A report's life", "reports"],
   entry: [entry.show, "An entry and its proof", "entries"],

@@ -33,7 +33,11 @@ export function picture({ title, about, size = "", option, table, onclick }) {
   const plot = h("div", { class: `plot ${size}`, role: "img", "aria-label": `${title}. ${about}` });
   const figure = h("figure", {}, plot, h("details", { class: "as-table" }, h("summary", {}, "As a table"), table));
   let chart;
-  const draw = () => chart.setOption({ ...common(colours()), ...option(colours(), plot.clientWidth) }, true);
+  const draw = () => {
+    const ink = colours();
+    const [base, own] = [common(ink), option(ink, plot.clientWidth)];
+    chart.setOption({ ...base, ...own, tooltip: { ...base.tooltip, ...own.tooltip } }, true);
+  };
   const watcher = new ResizeObserver(async () => {
     if (!plot.isConnected) {
       watcher.disconnect();

@@ -11,6 +11,8 @@ export function h(tag, props = {}, ...children) {
   return node;
 }
 
+export const when = (ms) => h("time", {}, moment(ms));
+
 export const moment = (ms) =>
   ms === null || ms === undefined ? "" : new Date(ms).toISOString().slice(0, 19).replace("T", " ") + "Z";
 

@@ -130,8 +130,9 @@ export async function cosignatures(written, witnesses) {
 
 // -- 11 and 14: statements, links and views
 
-export async function said(statement) {
+export async function said(statement, named, otherwise) {
   const head = raw(statement.head);
+  need(hex(await sha(head)) === named, otherwise);
   need(hex(head.subarray(0, 6)) === "544c53540200", "not a statement");
   const told = JSON.parse(text(head.subarray(10)));
   let body = null;
@@ -140,7 +141,7 @@ export async function said(statement) {
     need(hex(await sha(bytes("tearline/statement-body\0"), data)) === told.body, "the body is not the one that was signed");
     body = JSON.parse(text(data));
   }
-  return { identity: hex(await sha(head)), head: told, body };
+  return { identity: named, head: told, body };
 }
 
 async function opened(evidence, channel) {
@@ -199,8 +200,7 @@ export async function prove(told, shown) {
   try {
     await run("charter", async () => {
       need(told.charter, "the charter is not in the evidence");
-      found.charter = await said(told.charter);
-      need(found.charter.identity === told.pinned, "the charter is not the one that was pinned");
+      found.charter = await said(told.charter, told.pinned, "the charter is not the one that was pinned");
       found.keys = await Promise.all(found.charter.body.log_keys.map(vkey));
       return `SHA-256 ${told.pinned}`;
     });
@@ -225,10 +225,7 @@ export async function prove(told, shown) {
     });
     await run("index", async () => {
       agrees(shown.facts, found.link, found.view);
-      if (shown.said) {
-        found.said = await said(shown.said);
-        need(found.said.identity === found.view.statement, "the statement shown is not the one that the entry names");
-      }
+      if (shown.said) found.said = await said(shown.said, found.view.statement, "the statement shown is not the one that the entry names");
       return "questions and pictures say of it what its proven bytes say";
     });
     steps.push(await standing(told, found));

@@ -1,7 +1,7 @@
 // What was refused when it was posted, and what was asked for in vain: by rule, and for whom.
 
 import { ask } from "../api.js";
-import { entryLink, h, moment, panel, plural, reportLink, section, short, table } from "../dom.js";
+import { entryLink, h, panel, plural, reportLink, section, short, table, when } from "../dom.js";
 
 const rulesOf = (d) => d.rules?.split("; ") ?? [d.why];
 const asker = (d) => d.to + (d.kind ? ` ${d.kind}` : d.reader ? " reader" : "");
@@ -22,7 +22,7 @@ function heat(denied, refused) {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "rule"), part(1).map((who) => h("th", { scope: "col" }, who)))),
     h("tbody", {}, part(0).map((rule) => h("tr", {}, h("th", { scope: "row" }, rule), part(1).map((who) => {
       const cell = cells.get(`${rule}\n${who}`);
-      if (!cell) return h("td", { class: "none" }, h("span", { "aria-label": "none" }, "·"));
+      if (!cell) return h("td", { class: "none" }, h("span", { "aria-hidden": "true" }, "·"), h("span", { class: "unseen" }, "none"));
       return h("td", { class: `heat bad-heat heat-${Math.ceil((5 * cell.times) / most)}` },
         h("a", { href: `#/entry/${cell.index}`, "aria-label": `${plural(cell.times, "time")}: ${rule}, ${who}; newest entry` }, String(cell.times)));
     }))))));
@@ -36,7 +36,7 @@ export async function show() {
       section("By rule and requester", "A number leads to the newest entry that tells of it. A denial is told with the next reading of the audit trail, at most once a day; a rule of another party is not told.",
         panel(denied.length + refused.length ? heat(denied, refused) : h("p", { class: "empty" }, "Nothing was refused or denied, as far as you were told."))),
       section("Asked for in vain", null, panel(table("Denials", [
-        { title: "Last", cell: (d) => moment(d.last_time) },
+        { title: "Last", cell: (d) => when(d.last_time) },
         { title: "Report", cell: (d) => d.report ? reportLink(d.report) : "" },
         { title: "For", cell: asker },
         { title: "How", cell: (d) => d.how },
@@ -46,7 +46,7 @@ export async function show() {
         { title: "Told in", number: true, cell: (d) => entryLink(d.index) },
       ], denied, "Nobody asked in vain, as far as you were told."))),
       section("Refused when posted", null, panel(table("Refused reports", [
-        { title: "Time", cell: (r) => moment(r.time) },
+        { title: "Time", cell: (r) => when(r.time) },
         { title: "Report", cell: (r) => r.report ? short(r.report) : "" },
         { title: "Why", cell: (r) => r.why },
         { title: "Nations", cell: (r) => r.nations ?? "" },

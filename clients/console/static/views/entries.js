@@ -1,7 +1,7 @@
 // Entries that a filter leaves; the filter is in the address.
 
 import { ask } from "../api.js";
-import { address, entryLink, h, moment, panel, plural, reportLink, short, table, tag } from "../dom.js";
+import { address, entryLink, h, moment, panel, plural, reportLink, short, table, tag, when } from "../dom.js";
 
 const FIELDS = { type: "Type", report: "Report", originator: "From", to: "To", who: "Member" };
 
@@ -21,7 +21,7 @@ export async function show(_, words) {
     title: "Entries",
     parts: [form, span, panel(table("Entries", [
       { title: "Entry", number: true, cell: (e) => entryLink(e.index) },
-      { title: "Time", cell: (e) => moment(e.time) },
+      { title: "Time", cell: (e) => when(e.time) },
       { title: "Type", cell: (e) => tag(e.type) },
       { title: "What", cell: (e) => e.erased ? "erased" : e.detail ?? "" },
       { title: "Report", cell: (e) => e.report ? reportLink(e.report) : "" },
@@ -29,6 +29,6 @@ export async function show(_, words) {
       { title: "To", cell: (e) => e.recipient ?? "" },
       { title: "Member", cell: (e) => e.actor ? short(e.actor) : "" },
     ], entries, "No entry of yours is like that.")),
-    h("p", { class: "more" }, `${plural(entries.length, "entry", "entries")} `, next !== null ? h("a", { href: address("entries", { ...words, after: next }) }, "Further entries") : "")].filter(Boolean),
+    h("p", { class: "more" }, `${plural(entries.length, "entry", "entries")} `, next !== null ? h("a", { href: address("entries", { ...words, before: next }) }, "Older entries") : "")].filter(Boolean),
   };
 }

@@ -7,7 +7,7 @@ import { STEPS, prove } from "../proof.js";
 const WORDS = { good: "holds", bad: "does not hold", skip: "not checked" };
 
 function value(name, said) {
-  if (Array.isArray(said)) return said.length ? (typeof said[0] === "object" ? h("ul", {}, said.map((one) => h("li", {}, tree(one)))) : said.map((one, i) => [i ? ", " : "", value(name, one)])) : "none";
+  if (Array.isArray(said)) return said.length ? (typeof said[0] === "object" ? h("ul", { class: "inner" }, said.map((one) => h("li", {}, tree(one)))) : said.map((one, i) => [i ? ", " : "", value(name, one)])) : "none";
   if (said !== null && typeof said === "object") return Object.keys(said).length ? tree(said) : "none";
   if (["report", "sources"].includes(name) && /^[0-9a-f]{64}$/.test(said)) return reportLink(said);
   if (name === "accepted") return entryLink(said);
@@ -17,7 +17,9 @@ function value(name, said) {
 }
 
 const tree = (object) => typeof object !== "object" || object === null ? value("", object)
-  : h("dl", { class: "pairs" }, Object.entries(object).flatMap(([name, said]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, value(name, said))]));
+  : h("dl", { class: "pairs" }, pairs(object));
+
+const pairs = (object) => Object.entries(object).flatMap(([name, said]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, value(name, said))]);
 
 const list = (steps) => h("ol", { class: "steps" }, steps.map(({ name, state, words }) =>
   h("li", { class: state, "data-step": name }, h("span", { class: "sign", "aria-hidden": "true" }, { good: "✓", bad: "✗", skip: "–" }[state]),
@@ -33,8 +35,8 @@ function part(told, shown, { steps, found, good }) {
     section("What it says", good ? null : "What is below a step that does not hold was not proven, and is not shown.", panel(
       found.view === undefined ? h("p", { class: "empty" }, "Nothing of it is proven.") : [
         h("dl", { class: "pairs" }, h("dt", {}, "type"), h("dd", {}, link.type), h("dt", {}, "time"), h("dd", {}, moment(link.time)),
-          h("dt", {}, "number"), h("dd", {}, `${link.count} of ${link.channel}`)),
-        found.view === null ? h("p", { class: "empty" }, "Its view was erased; its proof holds.") : tree(found.view)])),
+          h("dt", {}, "number"), h("dd", {}, `${link.count} of ${link.channel}`), found.view === null ? [] : pairs(found.view)),
+        found.view === null && h("p", { class: "empty" }, "Its view was erased; its proof holds.")].filter(Boolean))),
     section("Proof", "Each step was computed by this page, from the bytes below it.", panel(list(steps))),
     found.said?.body ? section("The statement", `SHA-256 ${found.said.identity.slice(0, 16)}…, which the entry names.`, panel(h("details", {}, h("summary", {}, `${found.said.head.type} of ${found.said.head.nation}`), tree(found.said.body)))) : null,
     section("The bytes", null, panel(h("details", {}, h("summary", {}, "Evidence as it was pulled, and the signed checkpoint"),

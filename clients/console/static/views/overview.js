@@ -1,7 +1,7 @@
 // Green or red, how old, confirmed by whom, and what contradicts itself.
 
 import { ask } from "../api.js";
-import { address, age, entryLink, h, moment, panel, plural, section, short, table, verdict } from "../dom.js";
+import { address, age, entryLink, h, moment, panel, plural, section, table, verdict } from "../dom.js";
 
 // "entry 97 releases …": the number leads to the entry.
 function linked(words) {
@@ -22,15 +22,16 @@ export async function show() {
     title: "Overview",
     parts: [
       verdict(s.good ? "good" : "bad", s.good ? "Complete and unaltered" : findings.length ? "Something is wrong" : "Not up to date",
-        h("p", {}, s.recheck ? "The pull was whole; what is stored of it no longer is." : `${s.verdict[0].toUpperCase()}${s.verdict.slice(1)}.`,
-          s.good ? ` Every stored proof was checked again when this console started.` : ""),
+        h("p", {}, s.recheck ? "The pull was whole; what is stored of it no longer is." : s.good
+          ? `All ${s.entries} entries that concern ${s.nation}, and ${s.mission_entries} of the mission, in one journal of ${s.size}. Every stored proof was checked again when this console started.`
+          : `${s.verdict[0].toUpperCase()}${s.verdict.slice(1)}.`),
         findings.length ? h("ul", {}, findings.map((words) => h("li", {}, ...linked(words)))) : null),
       h("dl", { class: "facts" },
         fact("Journal", h("strong", {}, s.size.toLocaleString("en")), h("small", {}, `entries; root ${s.root.slice(0, 12)}…`)),
         fact(`Concern ${s.nation}`, h("strong", {}, s.entries.toLocaleString("en")), h("small", {}, `and ${s.mission_entries} of the mission`)),
         fact("Newest cosignature", h("strong", {}, confirmed[0]), h("small", {}, confirmed[1])),
-        fact("Confirmed", h("strong", {}, s.quorum ? (s.confirmed ? "all that concerns us" : "not yet all") : "no quorum asked"),
-          h("small", {}, s.confirmed_size ? `up to ${s.confirmed_size} entries` : "no tree yet")),
+        fact("Confirmed", h("strong", {}, s.quorum ? (s.confirmed ? "all" : "not yet all") : "not asked for"),
+          h("small", {}, s.confirmed_size ? `that concerns us, in a tree of ${s.confirmed_size}` : "no tree yet")),
         fact("Checkpoint", h("strong", {}, `${age(s.age_s)} old`), h("small", {}, `newest entry ${moment(s.newest_ms)}`)),
         fact("Findings", h("strong", { class: findings.length ? "bad" : "good" }, findings.length || "none"), h("small", {}, "where the history contradicts itself")),
         fact("Erased", h("strong", {}, s.erased), h("small", {}, "views; their proofs hold")),

@@ -1,7 +1,7 @@
 // The auditor's twenty-four questions, each as a table.
 
 import { ask } from "../api.js";
-import { address, entryLink, h, moment, panel, reportLink, section, short, table } from "../dom.js";
+import { address, entryLink, h, panel, reportLink, section, short, table, when } from "../dom.js";
 
 const WORDS = { report: "Report", who: "Member", to: "Nation", policy: "Policy version or statement", index: "Entry", days: "Days of silence", hours: "Hours around" };
 
@@ -17,7 +17,7 @@ export async function list() {
 function cell(name, value) {
   if (value === null || value === undefined) return "";
   if (["index", "missing", "accepted", "accepted_index"].includes(name)) return entryLink(value);
-  if (name === "time" || name.endsWith("_time")) return moment(value);
+  if (name === "time" || name.endsWith("_time")) return when(value);
   if (name === "report") return /^[0-9a-f]{64}$/.test(value) ? reportLink(value) : String(value);
   if (typeof value === "string" && /^[0-9a-f]{32,}( [0-9a-f]{32,})*$/.test(value)) return value.split(" ").map((one, i) => [i ? " " : "", short(one)]);
   if (typeof value === "string" && value.includes("\n")) return h("pre", {}, value);

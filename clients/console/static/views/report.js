@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { picture } from "../chart.js";
-import { address, entryLink, h, moment, panel, plural, reportLink, section, short, table, tag, verdict } from "../dom.js";
+import { address, entryLink, h, moment, panel, plural, reportLink, section, short, table, tag, verdict, when } from "../dom.js";
 
 export async function list(_, words) {
   const { reports } = await ask("reports");
@@ -13,7 +13,7 @@ export async function list(_, words) {
     rows.replaceChildren(table("Reports", [
       { title: "Report", cell: (r) => reportLink(r.report) },
       { title: "From", cell: (r) => r.originator ?? "" },
-      { title: "First", cell: (r) => moment(r.first_time) },
+      { title: "First", cell: (r) => when(r.first_time) },
       { title: "Released to", cell: (r) => r.recipients?.split(",").sort().join(", ") ?? "nobody yet" },
       { title: "Now", cell: (r) => r.recalled_time ? tag("recalled", "warn") : tag("current") },
       { title: "Newest entry", number: true, cell: (r) => entryLink(r.index) },
@@ -45,13 +45,13 @@ const KINDS = {
 
 function step(e) {
   const [word, colour, words] = KINDS[e.spoke ?? e.type] ?? [e.spoke ?? e.type, "", () => e.detail ?? ""];
-  return h("li", {}, h("p", { class: "when" }, h("time", {}, moment(e.time)), " ", entryLink(e.index)),
+  return h("li", {}, h("p", { class: "when" }, when(e.time), " ", entryLink(e.index)),
     h("p", {}, tag(word, colour), " ", words(e)),
     e.banner && h("p", { class: "banner" }, e.banner),
     e.rules && h("p", { class: "rules" }, "Permitted by ", e.rules));
 }
 
-const refusal = (d) => h("li", {}, h("p", { class: "when" }, h("time", {}, moment(d.time)), " ", entryLink(d.index)),
+const refusal = (d) => h("li", {}, h("p", { class: "when" }, when(d.time), " ", entryLink(d.index)),
   h("p", {}, tag("denied", "bad"), ` ${d.recipient} asked in vain${d.times > 1 ? ` ${plural(d.times, "time")}` : ""} (${d.how}): ${d.because ?? "not for this reader"}.`),
   d.rules && h("p", { class: "rules" }, "Refused by ", d.rules));
 
@@ -60,7 +60,7 @@ function provenance(report, found) {
   const nodes = new Map();
   const edges = [];
   const node = (id, name, depth, kind, to) => nodes.has(id) || nodes.set(id, { id, name, depth, kind, to });
-  node(report, `report ${report.slice(0, 8)}`, 1, "own", null);
+  node(report, report.slice(0, 8), 1, "own", null);
   const releases = found.life.filter((e) => e.type === "release");
   const from = found.life.find((e) => e.originator)?.originator;
   if (from) {
@@ -75,20 +75,23 @@ function provenance(report, found) {
     const other = d.source === report ? d.report : d.source;
     if (!other) continue;
     if (!nodes.has(other)) edges.push(d.source === report ? { source: report, target: other, words: "drawn on by", to: d.index } : { source: other, target: report, words: "draws on", to: d.index });
-    node(other, `report ${other.slice(0, 8)}`, d.source === report ? 2 : 0, "report", `#/report/${other}`);
+    node(other, other.slice(0, 8), d.source === report ? 2 : 0, "report", `#/report/${other}`);
   }
   const by = (depth) => [...nodes.values()].filter((n) => n.depth === depth);
-  const places = new Map([0, 1, 2].flatMap((depth) => by(depth).map((n, i, all) => [n.id, [depth, (i + 1) / (all.length + 1)]])));
+  const places = new Map([0, 1, 2].flatMap((depth) => by(depth).map((n, i, all) => [n.id, [depth, (i + 0.5) / all.length]])));
   const name = (id) => nodes.get(id).name;
   return picture({
-    title: "Provenance", about: `${plural(edges.length, "step")} from source to holder.`, size: nodes.size > 8 ? "" : "low",
+    title: "Provenance", about: `${plural(edges.length, "step")} from source to holder.`, size: nodes.size > 9 ? "" : "low",
     option: (ink, width) => ({
+      grid: { left: width < 500 ? 44 : 90, right: width < 500 ? 60 : 130, top: 20, bottom: 28 },
+      xAxis: { show: false, min: 0, max: 2 },
+      yAxis: { show: false, min: 0, max: 1, inverse: true },
       series: [{
-        type: "graph", layout: "none", left: 56, right: 56, top: 24, bottom: 36, roam: false, edgeSymbol: ["none", "arrow"], edgeSymbolSize: 8,
-        label: { show: true, position: "bottom", color: ink.ink, fontSize: width < 500 ? 10 : 12 },
-        edgeLabel: { show: width >= 500, color: ink.muted, fontSize: 11, formatter: (p) => p.data.words },
+        type: "graph", layout: "none", coordinateSystem: "cartesian2d", roam: false, edgeSymbol: ["none", "arrow"], edgeSymbolSize: 8,
+        label: { show: true, color: ink.ink, fontSize: width < 500 ? 10 : 12 },
+        edgeLabel: { show: width >= 500, color: ink.muted, fontSize: 11, formatter: (p) => p.data.words, position: "middle" },
         lineStyle: { color: ink.muted, width: 1.5, opacity: 1 },
-        data: [...nodes.values()].map((n) => ({ id: n.id, name: n.name, to: n.to, x: places.get(n.id)[0] * 300, y: places.get(n.id)[1] * 200,
+        data: [...nodes.values()].map((n) => ({ id: n.id, name: n.name, to: n.to, value: places.get(n.id), label: { position: ["left", "bottom", "right"][n.depth] },
           symbol: n.kind === "nation" ? "circle" : "roundRect", symbolSize: n.kind === "nation" ? 22 : [30, 22], itemStyle: { color: ink[{ own: "accent", nation: "b", report: "d" }[n.kind]] } })),
         links: edges,
       }],

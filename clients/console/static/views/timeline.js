@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { picture } from "../chart.js";
-import { address, age, entryLink, h, moment, panel, section, table, tag } from "../dom.js";
+import { address, age, entryLink, h, moment, panel, section, table, tag, when } from "../dom.js";
 
 const KINDS = {
   accepted: ["Reports accepted", "a", "report.accepted"],
@@ -20,6 +20,14 @@ export const MARKS = {
   "nation.expel": ["expelled", "bad"],
 };
 const named = (m) => `${MARKS[m.what][0]} ${m.nation}${m.version ? ` v${m.version}` : ""}`;
+
+// Lines that stand too close to be told apart are one, and lead to the first.
+const together = (marks, near) => marks.reduce((groups, mark) => {
+  const last = groups.at(-1);
+  if (last && mark.time - last[0].time < near) last.push(mark);
+  else groups.push([mark]);
+  return groups;
+}, []);
 
 export async function show() {
   const found = await ask("timeline");
@@ -43,7 +51,7 @@ export async function show() {
       section("What happened when", `One column is ${age(step / 1000)}; lines mark what changed the rules. A column leads to its entries, a line to its own.`, panel(picture({
         title: "Timeline", about: `${rows.length} steps with entries, ${marks.length} changes.`, size: "tall",
         option: (ink, width) => ({
-          grid: { left: 8, right: 16, top: width < 500 ? 92 : 48, bottom: 8, containLabel: true },
+          grid: { left: 8, right: 16, top: width < 500 ? 108 : 60, bottom: 8, containLabel: true },
           legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 10, textStyle: { color: ink.muted, fontSize: 12 }, inactiveColor: ink.line },
           xAxis: { type: "time", min: start, max: starts.at(-1) + step, axisLabel: { color: ink.muted, hideOverlap: true, formatter: label }, axisLine: { lineStyle: { color: ink.line } } },
           yAxis: { type: "value", minInterval: 1, axisLabel: { color: ink.muted }, splitLine: { lineStyle: { color: ink.line } } },
@@ -52,13 +60,16 @@ export async function show() {
             data: starts.map((when) => [when + step / 2, counts[kind].get(when) ?? 0, when]),
             ...(i ? {} : { markLine: {
               symbol: ["none", "none"], silent: false,
-              data: marks.map((m) => ({ xAxis: m.time, name: named(m), index: m.index, lineStyle: { color: ink[MARKS[m.what][1]], type: "dashed", width: 1.5 },
-                label: { formatter: named(m), color: ink.ink, fontSize: 11, position: "insideEndTop" } })),
+              data: together(marks, ((found.last - start) * 110) / width).map((some) => {
+                const [m, words] = [some[0], some.length > 1 ? `${some.length} changes` : named(some[0])];
+                return { xAxis: m.time, name: words, index: m.index, lineStyle: { color: ink[MARKS[m.what][1]], type: "dashed", width: 1.5 },
+                  label: { formatter: words, color: ink.ink, fontSize: 11, position: "end", distance: 4, align: m.time - start < (found.last - start) / 12 ? "left" : "center" } };
+              }),
             } }),
           })),
         }),
         table: table("Entries by step", [
-          { title: "From", cell: moment },
+          { title: "From", cell: when },
           ...kinds.map((kind) => ({ title: KINDS[kind][0], number: true, cell: (when) => {
             const n = counts[kind].get(when);
             return n ? h("a", { href: kind === "refused" ? "#/denials" : span(when, kind), "aria-label": `${n} ${KINDS[kind][0]}` }, String(n)) : "";
@@ -68,7 +79,7 @@ export async function show() {
           : span(p.data[2], kinds[p.seriesIndex]),
       }))),
       section("What changed", "Policies of all nations, recalls that concern you, revoked members, who came and went.", panel(table("Changes", [
-        { title: "Time", cell: (m) => moment(m.time) },
+        { title: "Time", cell: (m) => when(m.time) },
         { title: "What", cell: (m) => tag(MARKS[m.what][0], MARKS[m.what][1]) },
         { title: "Nation", cell: (m) => m.nation },
         { title: "Version", cell: (m) => m.version ?? "" },
