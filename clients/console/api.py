@@ -24,6 +24,7 @@ Answer: TypeAlias = dict[str, Any]
 Ask: TypeAlias = Callable[[Desk, EvidenceStore, Query], Answer]
 
 PAGE: Final = 200  # entries on one page
+MOST: Final = 2_000  # rows of anything else: the newest; `tearline audit ask` gives all
 STEPS_MS: Final = (1_000, 10_000, 60_000, 600_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000)
 BARS: Final = 90  # columns of the timeline: as many as can be told apart at 1280 pixels
 NUMBER_DIGITS: Final = 16
@@ -81,14 +82,14 @@ def sharing(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     their labels; `held` says whether the auditor has the label.
     """
     flows = []
-    for row in store.rows(pictures.RELEASED, nation=desk.nation):
+    for row in store.rows(pictures.RELEASED, nation=desk.nation, most=MOST):
         held = desk.labels.get(row["report"])
         flows.append({**row, "label": None if held is None else asdict(held)})
     words = desk.auditor.directory.vocabulary
     regions = {place for flow in flows if flow["label"] for place in flow["label"]["regions"]}
     names = {} if words is None else {r: words.regions.names.get(r, "") for r in sorted(regions)}
     pairs = list(store.rows(pictures.SHARED, nation=desk.nation))
-    return {"pairs": pairs, "flows": flows, "names": names}
+    return {"pairs": pairs, "flows": flows, "names": names, "most": MOST}
 
 
 def timeline(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
@@ -103,32 +104,36 @@ def timeline(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
         "last": last,
         "pace": list(store.rows(pictures.PACE, step=step, **nation)),
         "denied": list(store.rows(pictures.DENIED_PACE, step=step, **nation)),
-        "marks": list(store.rows(pictures.MARKS, **nation)),
+        "marks": list(store.rows(pictures.MARKS, most=MOST, **nation)),
     }
 
 
 def denials(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     """What was refused when it was posted, and what was asked for in vain."""
+    words = {"nation": desk.nation, "most": MOST}
     return {
-        "refused": list(store.rows(pictures.REFUSED, nation=desk.nation)),
-        "denied": list(store.rows(pictures.DENIED, nation=desk.nation)),
+        "refused": list(store.rows(pictures.REFUSED, **words)),
+        "denied": list(store.rows(pictures.DENIED, **words)),
+        "most": MOST,
     }
 
 
 def watchers(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     """Who looked at the trail, and at cases that wait for officers."""
-    return {
-        "own": desk.auditor.identity.kid,
-        "readings": list(store.rows(pictures.READINGS, nation=desk.nation)),
-    }
+    readings = store.rows(pictures.READINGS, nation=desk.nation, most=MOST)
+    return {"own": desk.auditor.identity.kid, "readings": list(readings), "most": MOST}
 
 
 # -- reports and entries
 
 
-def reports(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
-    """Every report that the nation sent, got, or that draws on what it sent."""
-    return {"reports": list(store.rows(pictures.REPORTS, nation=desk.nation))}
+def reports(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
+    """The reports that the nation sent, got, or that draw on what it sent, newest first: all, those
+    whose identity begins with `report`, or those from or to the nation `with`.
+    """
+    words = {"report": query.get("report"), "with": query.get("with"), "most": MOST}
+    found = store.rows(pictures.REPORTS, nation=desk.nation, **words)
+    return {"reports": list(found), "most": MOST}
 
 
 def report(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
@@ -221,7 +226,8 @@ def question(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
     words: dict[str, Any] = {name: query[name] for name in _WORDS if query.get(name)}
     words |= {n: _number(query, n) for n in _NUMBERS if query.get(n)}
     found = answers.ask(store, desk.nation, known, Asked(**words))
-    return {**asdict(found), "rows": [dict(row) for row in found.rows], "needs": list(known.needs)}
+    rows = [dict(row) for row in found.rows[:MOST]]
+    return {**asdict(found), "rows": rows, "needs": list(known.needs), "all": len(found.rows)}
 
 
 def _number(query: Query, name: str) -> int | None:

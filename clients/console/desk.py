@@ -19,13 +19,14 @@ RECHECKED_MAX: Final = 200_000  # entries: about ten seconds of proofs, all of t
 @dataclass(frozen=True)
 class Desk:
     """An auditor, its clock (Unix milliseconds), labels of the reports it holds, and what came of
-    proving the stored evidence anew: `recheck` is empty if all of it still holds.
+    proving the stored evidence anew: `recheck` is empty if all of it still holds, and None if that
+    was not done.
     """
 
     auditor: Auditor
     now_ms: Callable[[], int]
     labels: Mapping[str, Held] = field(default_factory=dict)
-    recheck: str = ""
+    recheck: str | None = None
 
     @property
     def nation(self) -> str:
@@ -57,15 +58,16 @@ class Desk:
             yield store
 
 
-def rechecked(desk: Desk) -> str:
-    """Prove the stored evidence anew, every byte of it; gives what does not hold, or nothing.
+def rechecked(desk: Desk) -> str | None:
+    """Prove the stored evidence anew, every byte of it; gives what does not hold, or an empty text;
+    None where there is too much to do it at each start.
 
     A store is plain SQLite: somebody who could write it may have changed an entry in the middle.
     """
     identity = desk.auditor.identity
     with desk.opened() as store:
         if sum(store.trust(c).tip.count for c in ("MISSION", identity.nation)) > RECHECKED_MAX:
-            return ""
+            return None
         lines = files.history(store, identity.mission, identity.nation, identity.charter)
         try:
             evidence_file.verify(lines, identity.charter, now_ms=desk.now_ms())

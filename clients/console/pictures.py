@@ -19,7 +19,7 @@ SELECT e.report, e.originator, e.recipient, max(e.idx) AS "index",
   (SELECT group_concat(DISTINCT json_extract(m.value, '$.precedence'))
     FROM json_each(e.view, '$.marked') m) AS precedence
 FROM entry e WHERE e.channel = :nation AND e.type = 'release' AND e.originator IS NOT NULL
-GROUP BY 1, 2, 3 ORDER BY 4
+GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT :most
 """
 
 SPAN: Final = """
@@ -53,13 +53,13 @@ WHERE e.channel = 'MISSION' AND e.spoke IN (
   'policy.publish', 'report.recall', 'member.revoke', 'nation.admit', 'nation.expel')
   AND (e.spoke <> 'report.recall' OR EXISTS (SELECT 1 FROM entry o
     WHERE o.channel = :nation AND o.idx = e.idx AND o.report IS NOT NULL))
-ORDER BY e.idx
+ORDER BY e.idx DESC LIMIT :most
 """
 
 REFUSED: Final = """
 SELECT e.slug AS why, e.detail AS nations, e.actor AS requester, e.report, e.time,
   e.idx AS "index"
-FROM entry e WHERE e.channel = :nation AND e.type = 'report.refused' ORDER BY e.idx DESC
+FROM entry e WHERE e.channel = :nation AND e.type = 'report.refused' ORDER BY e.idx DESC LIMIT :most
 """
 
 DENIED: Final = """
@@ -67,7 +67,7 @@ SELECT coalesce(d.because, 'not for this reader') AS why, d.rules, d."to", d.rea
   d.purpose, d.report, d.originator, d.outcome, d.times, d.first * 1000 AS first_time,
   d.last * 1000 AS last_time, e.idx AS "index"
 FROM denial d JOIN entry e ON e.channel = d.channel AND e.count = d.count
-WHERE e.channel = :nation ORDER BY d.last DESC
+WHERE e.channel = :nation ORDER BY d.last DESC LIMIT :most
 """
 
 REPORTS: Final = """
@@ -78,7 +78,10 @@ SELECT e.report, max(e.originator) AS originator, min(e.time) AS first_time,
   (SELECT max(r.time) FROM entry r WHERE r.channel = e.channel AND r.report = e.report
     AND r.spoke = 'report.recall') AS recalled_time
 FROM entry e WHERE e.channel = :nation AND e.report IS NOT NULL AND e.type <> 'report.refused'
-GROUP BY e.report ORDER BY 3 DESC
+  AND (:report IS NULL OR e.report GLOB :report || '*')
+  AND (:with IS NULL OR e.report IN (SELECT o.report FROM entry o WHERE o.channel = :nation
+    AND (o.originator = :with OR o.recipient = :with)))
+GROUP BY e.report ORDER BY 3 DESC LIMIT :most
 """
 
 LIFE: Final = """
@@ -116,7 +119,7 @@ SELECT e.time, e.actor AS reader, e.type, json_extract(e.view, '$.after') AS aft
   json_extract(e.view, '$.limit') AS most,
   json_array_length(e.view, '$.denials') AS denials, e.idx AS "index"
 FROM entry e WHERE e.channel = :nation AND e.type IN ('audit.read', 'referral.read')
-ORDER BY e.idx DESC LIMIT 2000
+ORDER BY e.idx DESC LIMIT :most
 """
 
 ENTRIES: Final = """

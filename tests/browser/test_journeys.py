@@ -90,6 +90,9 @@ def test_an_entry_that_was_edited_on_the_disk_is_red(
         assert "It says what is shown: the view is not what the link commits to" in words
         assert "Nothing of it is proven." in window.text
         assert window.page.locator(".steps li.bad").get_attribute("data-step") == "view"
+        for step in ("index", "cosigned"):  # what rests on it is shown as not reached
+            assert window.page.locator(f".steps li.skip[data-step={step}]").is_visible()
+            expect(window.page.locator(f".steps li[data-step={step}]")).to_be_in_viewport()
         with (
             serving(desk_of(week.auditors["KEN"])) as console,
             windows(browser, console) as fresh,

@@ -58,4 +58,8 @@ export const verdict = (state, title, ...inside) =>
     h("span", { class: "sign", "aria-hidden": "true" }, { good: "✓", bad: "✗", wait: "…", warn: "!" }[state]),
     h("div", {}, h("p", { class: "headline" }, title), ...inside));
 
+// What is not shown is said.
+export const cut = (rows, most) => rows.length < most ? null
+  : h("p", { class: "note" }, `Only the newest ${most} are shown; tearline audit ask has all of them.`);
+
 export const tag = (word, kind = "") => h("span", { class: `tag ${kind}` }, word);

@@ -209,7 +209,7 @@ def test_what_is_edited_on_the_disk_is_found_by_the_page(told: Told) -> None:
             (verdict,) = proved([api.answer(desk, f"entry/{row['idx']}", {})])
             assert failed(verdict)[0] == "view"
             again = desk_of(identity)
-            assert f"at index {row['idx']}" in again.recheck
+            assert f"at index {row['idx']}" in str(again.recheck)
             assert api.answer(again, "status", {})["good"] is False
         finally:
             database.execute(change, (line, row["count"]))

@@ -1,7 +1,7 @@
 // What was refused when it was posted, and what was asked for in vain: by rule, and for whom.
 
 import { ask } from "../api.js";
-import { entryLink, h, panel, plural, reportLink, section, short, table, when } from "../dom.js";
+import { cut, entryLink, h, panel, plural, reportLink, section, short, table, when } from "../dom.js";
 
 const rulesOf = (d) => d.rules?.split("; ") ?? [d.why];
 const asker = (d) => d.to + (d.kind ? ` ${d.kind}` : d.reader ? " reader" : "");
@@ -29,13 +29,13 @@ function heat(denied, refused) {
 }
 
 export async function show() {
-  const { denied, refused } = await ask("denials");
+  const { denied, refused, most } = await ask("denials");
   return {
     title: "Denials",
     parts: [
       section("By rule and requester", "A number leads to the newest entry that tells of it. A denial is told with the next reading of the audit trail, at most once a day; a rule of another party is not told.",
         panel(denied.length + refused.length ? heat(denied, refused) : h("p", { class: "empty" }, "Nothing was refused or denied, as far as you were told."))),
-      section("Asked for in vain", null, panel(table("Denials", [
+      section("Asked for in vain", null, cut(denied, most), panel(table("Denials", [
         { title: "Last", cell: (d) => when(d.last_time) },
         { title: "Report", cell: (d) => d.report ? reportLink(d.report) : "" },
         { title: "For", cell: asker },
@@ -45,7 +45,7 @@ export async function show() {
         { title: "Times", number: true, cell: (d) => String(d.times) },
         { title: "Told in", number: true, cell: (d) => entryLink(d.index) },
       ], denied, "Nobody asked in vain, as far as you were told."))),
-      section("Refused when posted", null, panel(table("Refused reports", [
+      section("Refused when posted", null, cut(refused, most), panel(table("Refused reports", [
         { title: "Time", cell: (r) => when(r.time) },
         { title: "Report", cell: (r) => r.report ? short(r.report) : "" },
         { title: "Why", cell: (r) => r.why },

@@ -44,7 +44,7 @@ export async function show(name, words) {
     const answer = await ask(`question/${known.name}`, words);
     const names = Object.keys(answer.rows[0] ?? {});
     parts.push(form, panel(table(known.asks, names.map((one) => ({
-      title: one.replaceAll("_", " "), number: answer.rows.every((row) => row[one] === null || typeof row[one] === "number") && !one.endsWith("time"), cell: (row) => cell(one, row[one]) })), answer.rows, "Nothing, as far as your evidence says.")),
+      title: one.replaceAll("_", " "), number: answer.rows.every((row) => row[one] === null || typeof row[one] === "number") && !one.endsWith("time"), cell: (row) => cell(one, row[one]) })), answer.rows, "Nothing, as far as your evidence says.")), answer.all > answer.rows.length ? h("p", { class: "note" }, `${answer.rows.length} of ${answer.all} rows; tearline audit ask ${known.name} has all of them.`) : null,
     answer.limits ? h("p", { class: "note" }, answer.limits) : null);
   }
   return { title: known.asks, parts: parts.filter(Boolean) };

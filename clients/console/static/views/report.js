@@ -2,32 +2,36 @@
 
 import { ask } from "../api.js";
 import { picture } from "../chart.js";
-import { address, entryLink, h, moment, panel, plural, reportLink, section, short, table, tag, verdict, when } from "../dom.js";
+import { address, cut, entryLink, h, moment, panel, plural, reportLink, section, short, table, tag, verdict, when } from "../dom.js";
+
+// A nation's code, or the beginning of an identity.
+const asked = (text) => /^[A-Za-z]{3}$/.test(text) && !/^[a-f]{3}$/.test(text) ? { with: text.toUpperCase() } : { report: text.toLowerCase() };
 
 export async function list(_, words) {
-  const { reports } = await ask("reports");
   const rows = h("div", {});
-  const fill = (text) => {
-    const wanted = text.trim().toLowerCase();
-    const found = reports.filter((r) => !wanted || r.report.startsWith(wanted) || [r.originator, ...(r.recipients?.split(",") ?? [])].includes(wanted.toUpperCase()));
-    rows.replaceChildren(table("Reports", [
+  let turn = 0;
+  const fill = async (text) => {
+    const mine = ++turn;
+    const { reports, most } = await ask("reports", asked(text.trim()));
+    if (mine !== turn) return; // somebody typed on
+    rows.replaceChildren(cut(reports, most) ?? "", table("Reports", [
       { title: "Report", cell: (r) => reportLink(r.report) },
       { title: "From", cell: (r) => r.originator ?? "" },
       { title: "First", cell: (r) => when(r.first_time) },
       { title: "Released to", cell: (r) => r.recipients?.split(",").sort().join(", ") ?? "nobody yet" },
       { title: "Now", cell: (r) => r.recalled_time ? tag("recalled", "warn") : tag("current") },
       { title: "Newest entry", number: true, cell: (r) => entryLink(r.index) },
-    ], found, reports.length ? "No report is called that, or went there." : "No report concerns you yet."));
+    ], reports, text ? "No report of yours is called that, or went there." : "No report concerns you yet."));
   };
   const field = h("input", { type: "search", id: "find", autocomplete: "off", spellcheck: "false", value: words.find ?? "", input: () => {
     history.replaceState(null, "", address("reports", { find: field.value }));
     fill(field.value);
   } });
-  fill(field.value);
+  await fill(field.value);
   return {
     title: "Reports",
     parts: [h("p", { class: "about" }, "What your nation sent, got, or that draws on what it sent. The journal names reports by identity; what they say is sealed."),
-      h("div", { class: "form" }, h("label", { for: "find" }, "Find by identity or nation"), field), panel(rows)],
+      h("div", { class: "form" }, h("div", {}, h("label", { for: "find" }, "Find by identity or nation"), field)), panel(rows)],
   };
 }
 
@@ -89,7 +93,7 @@ function provenance(report, found) {
       series: [{
         type: "graph", layout: "none", coordinateSystem: "cartesian2d", roam: false, edgeSymbol: ["none", "arrow"], edgeSymbolSize: 8,
         label: { show: true, color: ink.ink, fontSize: width < 500 ? 10 : 12 },
-        edgeLabel: { show: width >= 500, color: ink.muted, fontSize: 11, formatter: (p) => p.data.words, position: "middle" },
+        edgeLabel: { show: width >= 500, color: ink.muted, fontSize: 11, formatter: (p) => (p.data.words === "released to" ? "" : p.data.words), position: "middle" },
         lineStyle: { color: ink.muted, width: 1.5, opacity: 1 },
         data: [...nodes.values()].map((n) => ({ id: n.id, name: n.name, to: n.to, value: places.get(n.id), label: { position: ["left", "bottom", "right"][n.depth] },
           symbol: n.kind === "nation" ? "circle" : "roundRect", symbolSize: n.kind === "nation" ? 22 : [30, 22], itemStyle: { color: ink[{ own: "accent", nation: "b", report: "d" }[n.kind]] } })),
@@ -131,7 +135,7 @@ export async function show(name) {
         h("dt", {}, "Received by"), h("dd", { id: "receivers" }, holders.length ? holders.join(", ") : "nobody yet"),
         h("dt", {}, "Label"), h("dd", {}, found.label ? `${found.label.classifications.join(", ")} · ${found.label.regions.join(", ")} · ${found.label.threats.join(", ")}` : "not held here; the journal has its digest"))),
       section("Its life", "Every entry of yours that names it, in the order of the journal.", panel(h("ol", { class: "life" }, steps.map(([, item]) => item)))),
-      section("Provenance", "Where it came from, who got it, and what draws on it, as far as the journal names it to you.", panel(provenance(found.report, found))),
+      section("Provenance", "Where it came from, which nations got it, and what draws on it, as far as the journal names it to you.", panel(provenance(found.report, found))),
       found.portions.length ? section("Portions", "What was decided for each nation when it was accepted.", panel(outcomes(found.portions))) : null,
     ].filter(Boolean),
   };

@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { picture } from "../chart.js";
-import { address, entryLink, h, panel, plural, reportLink, section, table } from "../dom.js";
+import { address, cut, entryLink, h, panel, plural, reportLink, section, table } from "../dom.js";
 
 const BY = {
   region: ["Region", (f, names) => f.label?.regions.map((code) => (names[code] ? `${code} ${names[code]}` : code))],
@@ -88,7 +88,7 @@ const follow = ({ source, target }) => address("entries", {
 const NONE = () => h("td", { class: "none" }, h("span", { "aria-hidden": "true" }, "·"), h("span", { class: "unseen" }, "none"));
 
 export async function show(_, words) {
-  const [{ pairs, flows: all, names }, { nation }] = await Promise.all([ask("sharing"), ask("status")]);
+  const [{ pairs, flows: all, names, most }, { nation }] = await Promise.all([ask("sharing"), ask("status")]);
   const by = BY[words.by] ? words.by : all.some((f) => f.label) ? "region" : "precedence";
   const tabs = h("div", { class: "choices", role: "group", "aria-label": "Flows by" }, Object.entries(BY).map(([name, [title]]) =>
     h("a", { href: address("sharing", { by: name }), "aria-current": name === by ? "true" : null }, title)));
@@ -99,7 +99,7 @@ export async function show(_, words) {
         panel(pairs.length ? matrix(pairs, nation) : h("p", { class: "empty" }, "Nothing was released yet."))),
       section("Flows", "From originator to recipient, one line a report. Reports that went to their own nation are left out.",
         panel(tabs, ...(all.some((f) => f.originator !== f.recipient) ? flows(all, by, names) : [h("p", { class: "empty" }, "Nothing went from one nation to another yet.")]))),
-      section("Reports", null, panel(table("Reports released", [
+      section("Reports", null, cut(all, most), panel(table("Reports released", [
         { title: "Report", cell: (f) => reportLink(f.report) },
         { title: "From", cell: (f) => f.originator },
         { title: "To", cell: (f) => f.recipient },

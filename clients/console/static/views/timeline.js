@@ -40,7 +40,7 @@ export async function show() {
   const starts = [];
   for (let when = start; when <= found.last; when += step) starts.push(when);
   // The founding was before anything was shared: its policies stand in the table, not in the picture.
-  const marks = found.marks.filter((m) => m.time >= start && m.time <= found.last + step);
+  const marks = found.marks.filter((m) => m.time >= start && m.time <= found.last + step).reverse();
   const label = (when) => step >= 86400000 ? moment(when).slice(5, 10) : step >= 60000 ? moment(when).slice(5, 16) : moment(when).slice(11, 19);
   const kinds = Object.keys(KINDS).filter((kind) => counts[kind].size);
   const rows = starts.filter((when) => kinds.some((kind) => counts[kind].get(when)));
@@ -84,7 +84,7 @@ export async function show() {
         { title: "Nation", cell: (m) => m.nation },
         { title: "Version", cell: (m) => m.version ?? "" },
         { title: "Entry", number: true, cell: (m) => entryLink(m.index) },
-      ], [...found.marks].reverse()))),
+      ], found.marks))),
     ],
   };
 }

@@ -2,10 +2,10 @@
 
 import { ask } from "../api.js";
 import { picture } from "../chart.js";
-import { entryLink, h, moment, panel, plural, section, short, table, when } from "../dom.js";
+import { cut, entryLink, h, moment, panel, plural, section, short, table, when } from "../dom.js";
 
 export async function show() {
-  const { readings, own } = await ask("watchers");
+  const { readings, own, most } = await ask("watchers");
   const readers = [...new Set(readings.map((r) => r.reader))];
   const name = (reader) => (reader ? reader.slice(0, 8) : "erased") + (reader === own ? " (you)" : "");
   const rows = readers.map((reader) => ({ reader, of: readings.filter((r) => r.reader === reader) }));
@@ -25,11 +25,12 @@ export async function show() {
             { title: "Reader", cell: (r) => r.reader ? short(r.reader) : "erased" },
             { title: "Readings", number: true, cell: (r) => String(r.of.length) },
             { title: "First", cell: (r) => when(r.of.at(-1).time) },
-            { title: "Last", cell: (r) => moment(r.of[0].time) },
+            { title: "Last", cell: (r) => when(r.of[0].time) },
+            { title: "Newest entry", number: true, cell: (r) => entryLink(r.of[0].index) },
           ], rows),
           onclick: (p) => `#/entry/${p.data[2]}`,
         }) : h("p", { class: "empty" }, "Nobody has looked yet."))),
-      section("One by one", null, panel(table("Readings", [
+      section("One by one", null, cut(readings, most), panel(table("Readings", [
         { title: "Time", cell: (r) => when(r.time) },
         { title: "What", cell: (r) => r.type === "audit.read" ? "audit trail" : "waiting cases" },
         { title: "Reader", cell: (r) => [r.reader ? short(r.reader) : "erased", r.reader === own ? " you" : ""] },
