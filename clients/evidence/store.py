@@ -7,6 +7,8 @@ a short sealed note beside it (`clients.store`) must agree with its end, and wha
 (`wire/evidence_file.py`) is verified again from the proofs themselves.
 """
 
+import itertools
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -14,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.facts import DENIAL, FACTS, facts
+from clients.evidence.facts import DENIAL, FACTS, Texts, facts
 from wire import statements, strict_json
-from wire.base64_strict import encode
+from wire.base64_strict import decode, encode
 from wire.entries import Tip
 from wire.errors import Malformed
 from wire.evidence import Evidence, Segment
@@ -25,10 +27,13 @@ from wire.merkle import EMPTY_ROOT
 from wire.notes import OpenedCheckpoint
 from wire.prove import Trust, VerifiedEntry
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 FILE: Final = "evidence.sqlite3"
+PARTS: Final = 65_536
+"""Parts whose numbers are remembered."""
 
 _DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
+_OWN: Final = ", ".join(f"f.{name}" for name in FACTS)
 SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tree(
@@ -44,38 +49,67 @@ CREATE TABLE IF NOT EXISTS channel(
   head_count INTEGER NOT NULL, head_idx INTEGER NOT NULL, head_slot INTEGER NOT NULL,
   head_last BLOB NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS entry(
+CREATE TABLE IF NOT EXISTS fact(
   channel TEXT NOT NULL, count INTEGER NOT NULL, idx INTEGER NOT NULL, page INTEGER NOT NULL,
-  time INTEGER NOT NULL, type TEXT NOT NULL, erased INTEGER NOT NULL, line TEXT NOT NULL,
-  view TEXT, {", ".join(FACTS)}, PRIMARY KEY (channel, count)
-);
-CREATE TABLE IF NOT EXISTS rule(channel TEXT, count INTEGER, layer TEXT, rule TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS policy(channel TEXT, count INTEGER, layer TEXT, statement TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS portion(
-  channel TEXT, count INTEGER, part INTEGER, label TEXT, nation TEXT, outcome TEXT
+  time INTEGER NOT NULL, type TEXT NOT NULL, erased INTEGER NOT NULL, {", ".join(FACTS)},
+  rules INTEGER, policies INTEGER, banners INTEGER, line INTEGER NOT NULL,
+  PRIMARY KEY (channel, count)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS line(
+  number INTEGER PRIMARY KEY, slot INTEGER NOT NULL, leaf TEXT NOT NULL, link TEXT NOT NULL,
+  opening TEXT NOT NULL, view TEXT, view_opening TEXT, proof TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS part(number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS part_rule(part INTEGER, layer TEXT, rule TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS part_policy(part INTEGER, layer TEXT, statement TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS part_banner(part INTEGER, banner TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS portion(
+  channel TEXT, count INTEGER, part INTEGER, label TEXT, nation TEXT, outcome TEXT,
+  PRIMARY KEY (channel, count, nation, part, label, outcome)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS denial(channel, count, {_DENIAL}, rules);
 CREATE TABLE IF NOT EXISTS drawn(channel TEXT, count INTEGER, source TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS banner(channel TEXT, count INTEGER, banner TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS statement(
   identity TEXT PRIMARY KEY, nation TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL,
   issued INTEGER NOT NULL, head BLOB NOT NULL, body BLOB, signers TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS entry_idx ON entry(idx);
-CREATE INDEX IF NOT EXISTS entry_page ON entry(page, count);
-CREATE INDEX IF NOT EXISTS entry_type ON entry(type, time);
-CREATE INDEX IF NOT EXISTS entry_report ON entry(report) WHERE report IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entry_actor ON entry(actor, time) WHERE actor IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entry_statement ON entry(statement) WHERE statement IS NOT NULL;
-CREATE INDEX IF NOT EXISTS rule_entry ON rule(channel, count);
-CREATE INDEX IF NOT EXISTS policy_entry ON policy(channel, count);
-CREATE INDEX IF NOT EXISTS policy_statement ON policy(statement);
+CREATE INDEX IF NOT EXISTS fact_idx ON fact(idx);
+CREATE INDEX IF NOT EXISTS fact_page ON fact(page, count);
+CREATE INDEX IF NOT EXISTS fact_type ON fact(type, time);
+CREATE INDEX IF NOT EXISTS fact_report ON fact(report, recipient) WHERE report IS NOT NULL;
+CREATE INDEX IF NOT EXISTS fact_actor ON fact(actor, time) WHERE actor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS fact_statement ON fact(statement) WHERE statement IS NOT NULL;
+CREATE INDEX IF NOT EXISTS part_rule_part ON part_rule(part);
+CREATE INDEX IF NOT EXISTS part_policy_part ON part_policy(part);
+CREATE INDEX IF NOT EXISTS part_banner_part ON part_banner(part);
 CREATE INDEX IF NOT EXISTS denial_entry ON denial(channel, count);
 CREATE INDEX IF NOT EXISTS denial_report ON denial(report);
 CREATE INDEX IF NOT EXISTS drawn_entry ON drawn(channel, count);
-CREATE INDEX IF NOT EXISTS banner_entry ON banner(channel, count);
-CREATE INDEX IF NOT EXISTS portion_entry ON portion(channel, count);
+CREATE INDEX IF NOT EXISTS drawn_source ON drawn(source);
+CREATE VIEW IF NOT EXISTS entry AS
+  SELECT f.channel, f.count, f.idx, f.page, f.time, f.type, f.erased,
+    evidence_line(f.idx, l.slot, l.leaf, l.link, l.opening, l.view, l.view_opening, l.proof)
+    AS line, l.view, {_OWN}
+  FROM fact f LEFT JOIN line l ON l.number = f.line;
+CREATE VIEW IF NOT EXISTS rule AS
+  SELECT f.channel, f.count, p.layer, p.rule FROM fact f JOIN part_rule p ON p.part = f.rules;
+CREATE VIEW IF NOT EXISTS policy AS
+  SELECT f.channel, f.count, p.layer, p.statement FROM fact f
+  JOIN part_policy p ON p.part = f.policies;
+CREATE VIEW IF NOT EXISTS banner AS
+  SELECT f.channel, f.count, p.banner FROM fact f JOIN part_banner p ON p.part = f.banners;
 """
+"""One row of `fact` an entry: small, so that a million of them are looked through in a moment. What
+proves it stands in `line`. Rules, policies and banners are the same for most entries: each such
+part is kept once. The views put it all together again."""
+
+_PRAGMAS: Final = (
+    "PRAGMA page_size = 16384",  # lines are of some kilobytes
+    "PRAGMA journal_mode = WAL",  # one fsync a page
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -65536",  # KiB
+    "PRAGMA temp_store = MEMORY",
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +127,7 @@ class EvidenceStore:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self._parts: dict[tuple[str, Texts], int] = {}
 
     @classmethod
     @contextmanager
@@ -108,8 +143,10 @@ class EvidenceStore:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.create_function("evidence_line", 8, evidence_line, deterministic=True)
             try:
-                database.execute("PRAGMA synchronous = FULL")
+                for pragma in _PRAGMAS:
+                    database.execute(pragma)
                 database.executescript(SCHEMA)
                 store = cls(database)
                 store._check_owner({"version": VERSION, **whose})
@@ -201,36 +238,56 @@ class EvidenceStore:
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
                 (tree.size, segment.channel, len(entries), head),
             ).lastrowid
-            for entry, evidence in zip(entries, segment.entries, strict=True):
-                self._keep(entry, evidence, page)
+            self._keep(entries, segment.entries, page)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (segment.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
             )
         except BaseException:
+            self._parts.clear()
             database.execute("ROLLBACK")
             raise
         database.execute("COMMIT")
 
-    def _keep(self, entry: VerifiedEntry, evidence: Evidence, page: int | None) -> None:
-        found, where = facts(entry), (entry.channel, entry.count)
-        line = evidence.model_copy(update={"checkpoint": None}).model_dump_json()
-        view = None if entry.view is None else strict_json.dump(dict(entry.view)).decode()
-        own = (*where, entry.index, page, entry.time, entry.type, view is None, line, view)
-        marks = ", ".join("?" * (len(own) + len(FACTS)))
-        self._database.execute(f"INSERT INTO entry VALUES({marks})", (*own, *found.fact))
-        for table, parts in (
-            ("rule", found.rules),
-            ("policy", found.policies),
-            ("portion", found.portions),
-            ("denial", found.denials),
-            ("drawn", found.drawn),
-            ("banner", found.banners),
-        ):
-            for part in parts:
-                marks = ", ".join("?" * (2 + len(part)))
-                self._database.execute(f"INSERT INTO {table} VALUES({marks})", (*where, *part))
+    def _keep(
+        self, entries: Sequence[VerifiedEntry], evidence: Sequence[Evidence], page: int | None
+    ) -> None:
+        """The entries of a page: one statement for each table."""
+        last = self.one("SELECT max(number) AS number FROM line")
+        assert last is not None, "an aggregate always has a row"
+        rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _INSERTS}
+        numbers = itertools.count((last["number"] or 0) + 1)
+        for entry, proof, number in zip(entries, evidence, numbers, strict=False):
+            found, where = facts(entry), (entry.channel, entry.count)
+            own = (*where, entry.index, page, entry.time, entry.type, proof.view is None)
+            parts = (self._part(table, texts) for table, texts in found.shared)
+            rows["fact"].append((*own, *found.fact, *parts, number))
+            rows["line"].append((number, *_kept(proof)))
+            for table, each in found.own:
+                rows[table] += [(*where, *part) for part in each]
+        for table, sql in _INSERTS.items():
+            self._database.executemany(sql, rows[table])
+
+    def _part(self, table: str, texts: Texts) -> int | None:
+        """The number of what many entries share; it is written when it comes first."""
+        if not texts:
+            return None
+        number = self._parts.get((table, texts))
+        if number is None:
+            database, name = self._database, json.dumps((table, texts))
+            row = self.one("SELECT number FROM part WHERE text = ?", name)
+            if row is None:
+                number = database.execute("INSERT INTO part VALUES(NULL, ?)", (name,)).lastrowid
+                assert number is not None, "a row was inserted"
+                marks = ", ".join("?" * (1 + len(texts[0])))
+                sql = f"INSERT INTO {table} VALUES({marks})"
+                database.executemany(sql, [(number, *text) for text in texts])
+            else:
+                number = row["number"]
+            if len(self._parts) < PARTS:
+                self._parts[table, texts] = number
+        return number
 
     def settle(self) -> None:
         """Let SQLite look at what there is: without, it takes indexes that find too much."""
@@ -250,6 +307,63 @@ class EvidenceStore:
         marks = ", ".join("?" * 8)
         self._database.executemany(f"INSERT OR IGNORE INTO statement VALUES({marks})", rows)
         self._database.execute("COMMIT")
+
+
+def _inserts() -> dict[str, str]:
+    """One row a table, by its number of columns."""
+    columns = {
+        "fact": 11 + len(FACTS),
+        "line": 8,
+        "portion": 6,
+        "denial": 3 + len(DENIAL),
+        "drawn": 3,
+    }
+    return {
+        table: f"INSERT OR {'IGNORE' if table == 'portion' else 'ABORT'} INTO {table} "
+        f"VALUES({', '.join('?' * count)})"
+        for table, count in columns.items()
+    }
+
+
+_INSERTS: Final = _inserts()
+
+
+def _kept(evidence: Evidence) -> tuple[object, ...]:
+    """What proves an entry, as it is kept: its view as the text it is, for questions."""
+    view = None if evidence.view is None else decode(evidence.view).decode()
+    return (
+        evidence.slot,
+        evidence.leaf,
+        evidence.link,
+        evidence.opening,
+        view,
+        evidence.view_opening,
+        " ".join(evidence.proof),
+    )
+
+
+def evidence_line(
+    index: int,
+    slot: int,
+    leaf: str,
+    link: str,
+    opening: str,
+    view: str | None,
+    view_opening: str | None,
+    proof: str,
+) -> str:
+    """What was kept as evidence again, in JSON; its checkpoint is the page's."""
+    return Evidence.model_construct(
+        index=index,
+        slot=slot,
+        leaf=leaf,
+        link=link,
+        opening=opening,
+        view=None if view is None else encode(view.encode()),
+        view_opening=view_opening,
+        proof=tuple(proof.split()),
+        checkpoint=None,
+    ).model_dump_json()
 
 
 def _flat(tip: Tip) -> tuple[int, int, int, bytes]:

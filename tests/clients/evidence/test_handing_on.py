@@ -199,7 +199,7 @@ def test_an_orphan_is_found_by_the_partner(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        store._database.execute("DELETE FROM entry WHERE idx = ?", (index,))
+        store._database.execute("DELETE FROM fact WHERE idx = ?", (index,))
         found = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
         (difference,) = found
@@ -217,7 +217,7 @@ def test_two_stories_of_one_release_and_a_fork_are_found(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        sql = "UPDATE entry SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
+        sql = "UPDATE fact SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
         store._database.execute(sql, (index,))
         (difference,) = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
