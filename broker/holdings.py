@@ -16,7 +16,7 @@ from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
 from wire.banner import banner
 from wire.labels import PRECEDENCES, Label, Source, duties
-from wire.report import Frame, Header, PortionFrame, PortionLabel
+from wire.report import Frame, Header, PortionFrame, PortionLabel, Protected
 from wire.vocabulary import Vocabulary
 
 LANES: Final = len(PRECEDENCES)
@@ -40,6 +40,9 @@ class HeldAttachment:
 Origin = tuple[str, str]
 """Originator and identity of a report that another one draws on, directly or not."""
 
+Said = tuple[PortionLabel, Protected]
+"""What is signed of a portion: its label, and what its readers are not told."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPortion:
@@ -57,6 +60,11 @@ class HeldPortion:
     """Everything that it draws on: its sources, and theirs."""
     obligations: frozenset[str] = frozenset()
     sources: frozenset[Origin] = frozenset()
+    """Everything that it draws on: whose reports."""
+    named: frozenset[Origin] = frozenset()
+    """Those among them that its author named; it may not know what stands behind these."""
+    salt: bytes = b""
+    """Of what it says of protected sources."""
     banner: str = ""
 
     def duties(self, nation: str) -> frozenset[str]:
@@ -185,6 +193,7 @@ class Holdings:
         self._expiring: list[tuple[int, int, int]] = []
         self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
+        self._salts: dict[str, set[bytes]] = {}
         self._kinds: dict[ReportFacts, tuple[ReportFacts, str]] = {}
         """Facts that many share, and the banner: it says nothing that is not in them, and the words
         of levels are the charter's."""
@@ -233,6 +242,7 @@ class Holdings:
             self._topics.setdefault(_about(portion.topic), portion.topic)
             if portion.expires is not None and not held.erased >> portion.index & 1:
                 heappush(self._expiring, (portion.expires, held.position, portion.index))
+            self._salts.setdefault(held.originator, set()).add(portion.salt)
             for source in portion.ancestors:
                 self._derived.setdefault(source.portion, []).append((held, portion))
             for nation in portion.facts.contributors:
@@ -267,6 +277,10 @@ class Holdings:
         found = (p for p in held.portions if p.commitment == source.portion) if held else ()
         portion = next(iter(found), None)
         return None if held is None or portion is None else (held, portion)
+
+    def has_salt(self, originator: str, salt: str) -> bool:
+        """Whether this nation has used a salt of protected sources before."""
+        return bytes.fromhex(salt) in self._salts.get(originator, ())
 
     def drawn_from(self, nation: str) -> Iterable[Held]:
         """Reports that draw on this nation's and are for others."""
@@ -314,13 +328,19 @@ class Holdings:
         return frozenset(nation for nation, _ in self._origins(self.ancestors(label)))
 
     def portion(
-        self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
+        self,
+        frame: PortionFrame,
+        label: PortionLabel,
+        protected: Protected,
+        originator: str,
+        vocabulary: Vocabulary,
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
-        ancestors = self.ancestors(label)
+        whole = label.whole(protected)
+        ancestors = self.ancestors(whole)
         origins = self._origins(ancestors)
         contributors = frozenset(nation for nation, _ in origins)
-        facts = ReportFacts.from_label(label, originator, vocabulary, contributors)
+        facts = ReportFacts.from_label(whole, originator, vocabulary, contributors)
         known = self._kinds.get(facts)
         if known is None:
             known = facts, banner(label, originator, vocabulary.mission, vocabulary)
@@ -338,6 +358,8 @@ class Holdings:
             ancestors=ancestors,
             obligations=frozenset(label.obligations),
             sources=origins,
+            named=self._origins(whole.derived_from),
+            salt=bytes.fromhex(protected.salt),
             banner=line,
         )
 
@@ -345,14 +367,14 @@ class Holdings:
         self,
         frame: Frame,
         header: Header,
-        labels: Mapping[int, PortionLabel],
+        said: Mapping[int, Said],
         position: int,
         accepted: int,
         vocabulary: Vocabulary,
     ) -> Held:
         """A report as it would be held at this position; nothing is changed yet."""
         portions = [
-            self.portion(portion, labels[portion.index], header.originator, vocabulary)
+            self.portion(portion, *said[portion.index], header.originator, vocabulary)
             for portion in frame.portions
         ]
         return Held(
