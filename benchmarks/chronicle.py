@@ -224,7 +224,7 @@ class Chronicle:
     def _refused(self) -> Record:
         view = {
             "report": _digest("refused", self.reports),
-            "id": "%032x" % self.reports,
+            "id": f"{self.reports:032x}",
             "signer": self.founded.members[AUDITED, "system"].kid,
             "slug": "withheld",
             "nations": [PARTNERS[self.reports % len(PARTNERS)]],

@@ -4,6 +4,7 @@ An entry takes seven of these over short texts; `hmac.digest` would set up the k
 costs as much as the rest. The result is the same.
 """
 
+import hashlib
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -26,7 +27,7 @@ def digest(key: bytes, message: bytes) -> bytes:
 
 
 @lru_cache(KEYS)
-def _begun(key: bytes) -> tuple["Hash", "Hash"]:
+def _begun(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
     """Both hashes with the key's block in them (RFC 2104, section 4)."""
     block = (sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
     return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))

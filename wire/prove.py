@@ -183,9 +183,7 @@ class _Ground:
         self._climbing.verify(index, leaf_hash(leaf), [known[text] for text in proof])
 
 
-def _opened(
-    evidence: Evidence, channel: str, ground: _Ground
-) -> tuple[VerifiedEntry, Link, bytes]:
+def _opened(evidence: Evidence, channel: str, ground: _Ground) -> tuple[VerifiedEntry, Link, bytes]:
     leaf = decode(evidence.leaf)
     ground.check(evidence.index, leaf, evidence.proof)
     link, commitment = links.open_link(

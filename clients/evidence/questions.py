@@ -8,6 +8,7 @@ labels are there as digests only, so nobody can ask the journal for a region or 
 from dataclasses import dataclass
 from typing import Final
 
+
 def _within(entry: str) -> str:
     """What narrows every question, for the rows of this name."""
     return f"""

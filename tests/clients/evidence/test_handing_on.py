@@ -168,10 +168,12 @@ def test_the_questions_in_a_terminal(told: Told) -> None:
     assert len(here("audit", "ask", "--json").done().rows) == 24
     rows = tearline(told, "KEN", "audit", "ask", "3", "--to", "GBR", "--json").done().rows
     assert {row["report"] for row in rows} == {*told.shared, told.recalled}
-    cut = tearline(told, "KEN", "audit", "ask", "--type", "release", "--limit", "2", "--json").done()
+    cut = tearline(
+        told, "KEN", "audit", "ask", "--type", "release", "--limit", "2", "--json"
+    ).done()
     assert cut.rows[2:] == [{"question": 0, "more": True}]
-    cut_for_people = tearline(told, "KEN", "audit", "ask", "received", "--limit", "1").done().out
-    assert "the first 1; narrow it" in cut_for_people
+    people = tearline(told, "KEN", "audit", "ask", "received", "--limit", "1").done().out
+    assert "the first 1; narrow it" in people
     people = tearline(told, "KEN", "audit", "ask", "no-purpose").done().out
     assert "Releases do not record" in people or "releases do not record" in people
     assert "Nothing." in tearline(told, "FRA", "audit", "ask", "bulk").done().out
