@@ -77,6 +77,7 @@ def test_the_usual_form_holds_nothing_that_the_gate_refuses(changes: dict[str, o
         written().replace(b'"count":5', b'"count":5.0'),
         written().replace(b'"count":5', b'"count":-0'),
         written().replace(b'"count":5', b'"count":05'),
+        written().replace(b'"prev_index":3', b'"prev_index":-0'),
         written().replace(b'"slot":0', b'"slot":0,"\\u0073lot":0'),
         b"\xef\xbb\xbf" + written(),
         written() + b"{}",
