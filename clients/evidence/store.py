@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.facts import DENIAL, FACTS, Texts, facts
+from clients.evidence.facts import Texts, facts
+from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kept
 from wire import statements, strict_json
-from wire.base64_strict import decode, encode
+from wire.base64_strict import encode
 from wire.entries import Tip
 from wire.errors import Malformed
 from wire.evidence import Evidence, Segment
@@ -31,85 +32,6 @@ VERSION: Final = "2"
 FILE: Final = "evidence.sqlite3"
 PARTS: Final = 65_536
 """Parts whose numbers are remembered."""
-
-_DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
-_OWN: Final = ", ".join(f"f.{name}" for name in FACTS)
-SCHEMA: Final = f"""
-CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS tree(
-  size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL, consistency TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS page(
-  number INTEGER PRIMARY KEY, tree INTEGER NOT NULL REFERENCES tree(size), channel TEXT NOT NULL,
-  entries INTEGER NOT NULL, head TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS channel(
-  channel TEXT PRIMARY KEY, size INTEGER NOT NULL, complete INTEGER NOT NULL,
-  count INTEGER NOT NULL, idx INTEGER NOT NULL, slot INTEGER NOT NULL, last BLOB NOT NULL,
-  head_count INTEGER NOT NULL, head_idx INTEGER NOT NULL, head_slot INTEGER NOT NULL,
-  head_last BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS fact(
-  channel TEXT NOT NULL, count INTEGER NOT NULL, idx INTEGER NOT NULL, page INTEGER NOT NULL,
-  time INTEGER NOT NULL, type TEXT NOT NULL, erased INTEGER NOT NULL, {", ".join(FACTS)},
-  rules INTEGER, policies INTEGER, banners INTEGER, line INTEGER NOT NULL,
-  PRIMARY KEY (channel, count)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS line(
-  number INTEGER PRIMARY KEY, slot INTEGER NOT NULL, leaf TEXT NOT NULL, link TEXT NOT NULL,
-  opening TEXT NOT NULL, view TEXT, view_opening TEXT, proof TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS part(number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE IF NOT EXISTS part_rule(part INTEGER, layer TEXT, rule TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS part_policy(part INTEGER, layer TEXT, statement TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS part_banner(part INTEGER, banner TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS portion(
-  channel TEXT, count INTEGER, part INTEGER, label TEXT, nation TEXT, outcome TEXT,
-  PRIMARY KEY (channel, count, nation, part, label, outcome)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS denial(channel, count, {_DENIAL}, rules);
-CREATE TABLE IF NOT EXISTS drawn(channel TEXT, count INTEGER, source TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS statement(
-  identity TEXT PRIMARY KEY, nation TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL,
-  issued INTEGER NOT NULL, head BLOB NOT NULL, body BLOB, signers TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS fact_idx ON fact(idx);
-CREATE INDEX IF NOT EXISTS fact_page ON fact(page, count);
-CREATE INDEX IF NOT EXISTS fact_type ON fact(type, time);
-CREATE INDEX IF NOT EXISTS fact_report ON fact(report, recipient) WHERE report IS NOT NULL;
-CREATE INDEX IF NOT EXISTS fact_actor ON fact(actor, time) WHERE actor IS NOT NULL;
-CREATE INDEX IF NOT EXISTS fact_statement ON fact(statement) WHERE statement IS NOT NULL;
-CREATE INDEX IF NOT EXISTS part_rule_part ON part_rule(part);
-CREATE INDEX IF NOT EXISTS part_policy_part ON part_policy(part);
-CREATE INDEX IF NOT EXISTS part_banner_part ON part_banner(part);
-CREATE INDEX IF NOT EXISTS denial_entry ON denial(channel, count);
-CREATE INDEX IF NOT EXISTS denial_report ON denial(report);
-CREATE INDEX IF NOT EXISTS drawn_entry ON drawn(channel, count);
-CREATE INDEX IF NOT EXISTS drawn_source ON drawn(source);
-CREATE VIEW IF NOT EXISTS entry AS
-  SELECT f.channel, f.count, f.idx, f.page, f.time, f.type, f.erased,
-    evidence_line(f.idx, l.slot, l.leaf, l.link, l.opening, l.view, l.view_opening, l.proof)
-    AS line, l.view, {_OWN}
-  FROM fact f LEFT JOIN line l ON l.number = f.line;
-CREATE VIEW IF NOT EXISTS rule AS
-  SELECT f.channel, f.count, p.layer, p.rule FROM fact f JOIN part_rule p ON p.part = f.rules;
-CREATE VIEW IF NOT EXISTS policy AS
-  SELECT f.channel, f.count, p.layer, p.statement FROM fact f
-  JOIN part_policy p ON p.part = f.policies;
-CREATE VIEW IF NOT EXISTS banner AS
-  SELECT f.channel, f.count, p.banner FROM fact f JOIN part_banner p ON p.part = f.banners;
-"""
-"""One row of `fact` an entry: small, so that a million of them are looked through in a moment. What
-proves it stands in `line`. Rules, policies and banners are the same for most entries: each such
-part is kept once. The views put it all together again."""
-
-_PRAGMAS: Final = (
-    "PRAGMA page_size = 16384",  # lines are of some kilobytes
-    "PRAGMA journal_mode = WAL",  # one fsync a page
-    "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -65536",  # KiB
-    "PRAGMA temp_store = MEMORY",
-)
 
 
 @dataclass(frozen=True)
@@ -145,7 +67,7 @@ class EvidenceStore:
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
             database.create_function("evidence_line", 8, evidence_line, deterministic=True)
             try:
-                for pragma in _PRAGMAS:
+                for pragma in PRAGMAS:
                     database.execute(pragma)
                 database.executescript(SCHEMA)
                 store = cls(database)
@@ -256,17 +178,17 @@ class EvidenceStore:
         """The entries of a page: one statement for each table."""
         last = self.one("SELECT max(number) AS number FROM line")
         assert last is not None, "an aggregate always has a row"
-        rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _INSERTS}
+        rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in INSERTS}
         numbers = itertools.count((last["number"] or 0) + 1)
         for entry, proof, number in zip(entries, evidence, numbers, strict=False):
             found, where = facts(entry), (entry.channel, entry.count)
             own = (*where, entry.index, page, entry.time, entry.type, proof.view is None)
             parts = (self._part(table, texts) for table, texts in found.shared)
             rows["fact"].append((*own, *found.fact, *parts, number))
-            rows["line"].append((number, *_kept(proof)))
+            rows["line"].append((number, *kept(proof)))
             for table, each in found.own:
                 rows[table] += [(*where, *part) for part in each]
-        for table, sql in _INSERTS.items():
+        for table, sql in INSERTS.items():
             self._database.executemany(sql, rows[table])
 
     def _part(self, table: str, texts: Texts) -> int | None:
@@ -289,6 +211,17 @@ class EvidenceStore:
                 self._parts[table, texts] = number
         return number
 
+    def change(self, *steps: tuple[str, Sequence[object]]) -> None:
+        """Run statements on the tables of a push: all of them, or none; durable at the end."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, params in steps:
+                self._database.execute(sql, params)
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
     def settle(self) -> None:
         """Let SQLite look at what there is: without, it takes indexes that find too much."""
         self._database.execute("PRAGMA analysis_limit = 1000")
@@ -307,63 +240,6 @@ class EvidenceStore:
         marks = ", ".join("?" * 8)
         self._database.executemany(f"INSERT OR IGNORE INTO statement VALUES({marks})", rows)
         self._database.execute("COMMIT")
-
-
-def _inserts() -> dict[str, str]:
-    """One row a table, by its number of columns."""
-    columns = {
-        "fact": 11 + len(FACTS),
-        "line": 8,
-        "portion": 6,
-        "denial": 3 + len(DENIAL),
-        "drawn": 3,
-    }
-    return {
-        table: f"INSERT OR {'IGNORE' if table == 'portion' else 'ABORT'} INTO {table} "
-        f"VALUES({', '.join('?' * count)})"
-        for table, count in columns.items()
-    }
-
-
-_INSERTS: Final = _inserts()
-
-
-def _kept(evidence: Evidence) -> tuple[object, ...]:
-    """What proves an entry, as it is kept: its view as the text it is, for questions."""
-    view = None if evidence.view is None else decode(evidence.view).decode()
-    return (
-        evidence.slot,
-        evidence.leaf,
-        evidence.link,
-        evidence.opening,
-        view,
-        evidence.view_opening,
-        " ".join(evidence.proof),
-    )
-
-
-def evidence_line(
-    index: int,
-    slot: int,
-    leaf: str,
-    link: str,
-    opening: str,
-    view: str | None,
-    view_opening: str | None,
-    proof: str,
-) -> str:
-    """What was kept as evidence again, in JSON; its checkpoint is the page's."""
-    return Evidence.model_construct(
-        index=index,
-        slot=slot,
-        leaf=leaf,
-        link=link,
-        opening=opening,
-        view=None if view is None else encode(view.encode()),
-        view_opening=view_opening,
-        proof=tuple(proof.split()),
-        checkpoint=None,
-    ).model_dump_json()
 
 
 def _flat(tip: Tip) -> tuple[int, int, int, bytes]:
