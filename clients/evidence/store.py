@@ -21,7 +21,7 @@ from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kep
 from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
-from wire.errors import Malformed
+from wire.errors import BrokerFault, Malformed
 from wire.evidence import Evidence, Segment
 from wire.evidence_lines import Said
 from wire.merkle import EMPTY_ROOT
@@ -30,6 +30,7 @@ from wire.prove import Trust, VerifiedEntry
 
 VERSION: Final = "2"
 FILE: Final = "evidence.sqlite3"
+PULLING: Final = "another pull of this evidence is under way"
 PARTS: Final = 65_536
 """Parts whose numbers are remembered."""
 
@@ -148,11 +149,16 @@ class EvidenceStore:
         *,
         complete: bool,
     ) -> None:
-        """Keep a verified page: all of it, or nothing."""
+        """Keep a verified page: all of it, or nothing. Raises `BrokerFault` ("busy") if another
+        process kept it in the meantime.
+        """
         database, tree = self._database, opened.checkpoint
         database.execute("BEGIN IMMEDIATE")
         try:
-            if tree.size > self.newest().size:
+            newest = self.newest().size
+            if tree.size < newest:  # the caller looked before: somebody else went on since
+                raise BrokerFault("busy", PULLING)
+            if tree.size > newest:
                 row = (tree.size, tree.root, opened.note, " ".join(proof))
                 database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
             head = segment.head.model_dump_json()
@@ -166,9 +172,11 @@ class EvidenceStore:
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (segment.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
             )
-        except BaseException:
+        except BaseException as error:
             self._parts.clear()
             database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.IntegrityError):
+                raise BrokerFault("busy", PULLING) from error
             raise
         database.execute("COMMIT")
 

@@ -1,5 +1,6 @@
 """What an auditor pulls is verified, kept, gone on with, and handed on as a file."""
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.pilot import Pilot
 from tests.refusal import refused
 from wire import evidence_file
 from wire.entries import MISSION
+from wire.errors import TearlineError
 
 pytestmark = pytest.mark.anyio
 
@@ -162,6 +164,21 @@ async def test_evidence_that_was_put_back_or_edited_is_not_believed(
     path.write_bytes(b"SQLite format 3\0 or not")
     with refused("bad-input", "not an evidence store"), auditor.store():
         pass
+
+
+async def test_two_pulls_at_once_do_not_disturb_each_other(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a push that goes on and a person may: one of them keeps a page, the other is told so."""
+    monkeypatch.setattr(pull, "PAGE", 5)
+    await share(pilot, "KEN", "GBR", count=3)
+    auditor = desk(pilot, "KEN")
+    first, second = await asyncio.gather(auditor.pull(), auditor.pull(), return_exceptions=True)
+    refusals = [each for each in (first, second) if isinstance(each, BaseException)]
+    assert [each.slug for each in refusals if isinstance(each, TearlineError)] == ["busy"]
+    assert len(refusals) == 1
+    await auditor.pull()
+    evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
 
 
 async def test_a_store_of_somebody_else_is_not_used(pilot: Pilot) -> None:
