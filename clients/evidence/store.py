@@ -155,12 +155,7 @@ class EvidenceStore:
         database, tree = self._database, opened.checkpoint
         database.execute("BEGIN IMMEDIATE")
         try:
-            newest = self.newest().size
-            if tree.size < newest:  # the caller looked before: somebody else went on since
-                raise BrokerFault("busy", PULLING)
-            if tree.size > newest:
-                row = (tree.size, tree.root, opened.note, " ".join(proof))
-                database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
+            self._keep_tree(opened, proof)
             head = segment.head.model_dump_json()
             page = database.execute(
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
@@ -179,6 +174,15 @@ class EvidenceStore:
                 raise BrokerFault("busy", PULLING) from error
             raise
         database.execute("COMMIT")
+
+    def _keep_tree(self, opened: OpenedCheckpoint, proof: Sequence[str]) -> None:
+        """The tree of a page, unless it is here; the caller may have looked before others did."""
+        tree, newest = opened.checkpoint, self.newest().size
+        if tree.size < newest:
+            raise BrokerFault("busy", PULLING)
+        if tree.size > newest:
+            row = (tree.size, tree.root, opened.note, " ".join(proof))
+            self._database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
 
     def _keep(
         self, entries: Sequence[VerifiedEntry], evidence: Sequence[Evidence], page: int | None
