@@ -55,6 +55,10 @@ LIES = {
     "no entry": "DELETE FROM entry WHERE idx = 5",
     "no newest entry": "DELETE FROM entry WHERE idx = (SELECT max(idx) FROM entry)",
     "no link": "DELETE FROM link WHERE at = 1280",
+    "no link among decoys": "DELETE FROM link WHERE at / 256 = 9",
+    "no link and view among decoys": """DELETE FROM link WHERE at = (SELECT max(at) FROM link
+        WHERE at / 256 = 9)""",
+    "a link beside the decoys": "UPDATE link SET at = at + 4 WHERE at / 256 = 9",
     "no view": "DELETE FROM view WHERE at = 1280",
     "no checkpoint": "DELETE FROM head WHERE size = 4",
     "no newest checkpoint": "DELETE FROM head WHERE size = (SELECT max(size) FROM head)",
