@@ -12,7 +12,7 @@ from clients.evidence.store import EvidenceStore
 from wire import evidence_file, strict_json
 from wire.entries import MISSION
 from wire.errors import Malformed, quoted
-from wire.evidence import HeadEvidenceModel
+from wire.evidence import MAX_EVIDENCE_BYTES, Evidence, HeadEvidenceModel
 from wire.evidence_file import Proven
 from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, TreeLine
 
@@ -76,7 +76,8 @@ def receipt(
     store: EvidenceStore, mission: str, nation: str, charter: str, index: int
 ) -> list[bytes]:
     """The lines that prove one entry, with what it rests on: the acceptance that a release names,
-    and the policies that were in force.
+    and the policies that were in force. An acceptance that names sources tells no more than that it
+    is there, unless it is what was asked for: who gets a receipt of a release need not know them.
     """
     entries = _grounds(store, nation, index)
     sizes = {entry["page"]: _size(store, entry["page"]) for entry in entries}
@@ -89,8 +90,14 @@ def receipt(
                 Line(tree=TreeLine(checkpoint=_note(store, last), consistency=None)).encode()
             )
         lines.append(Line(page=PageLine(channel=entry["channel"], entries=1, head=None)).encode())
-        lines += _entry(store, entry)
+        lines += _entry(store, entry, closed=entry["idx"] != index and _drew(store, entry))
     return lines
+
+
+def _drew(store: EvidenceStore, entry: Any) -> bool:
+    """Whether an entry names sources of a report."""
+    sql = "SELECT 1 FROM drawn WHERE channel = ? AND count = ?"
+    return store.one(sql, entry["channel"], entry["count"]) is not None
 
 
 def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
@@ -109,8 +116,14 @@ def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
     return [entry, *accepted, *store.rows(sql, MISSION, *where)]
 
 
-def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
-    yield b'{"entry":%s}\n' % entry["line"].encode()
+def _entry(store: EvidenceStore, entry: Any, *, closed: bool = False) -> Iterator[bytes]:
+    line: bytes = entry["line"].encode()
+    if closed:
+        whole = strict_json.load(line, Evidence, limit=MAX_EVIDENCE_BYTES, prose=True)
+        line = (
+            whole.model_copy(update={"view": None, "view_opening": None}).model_dump_json().encode()
+        )
+    yield b'{"entry":%s}\n' % line
     if entry["channel"] == MISSION and entry["spoke"] in SHOWN:
         said = store.said(entry["statement"])
         if said is not None:

@@ -120,8 +120,10 @@ QUESTIONS: Final = (
         f"""
         WITH held AS (
           SELECT e.* FROM entry e WHERE e.type = 'release' AND {WITHIN} UNION
-          SELECT e.* FROM entry e JOIN drawn d ON d.channel = e.channel AND d.count = e.count
-          WHERE e.channel = :nation AND d.source GLOB :report || '*')
+          SELECT e.* FROM drawn d
+          JOIN entry n ON n.channel = d.channel AND n.count = d.count
+          JOIN entry e ON e.channel = n.channel AND e.report = n.report AND e.type = 'release'
+          WHERE d.channel = :nation AND d.source GLOB :report || '*')
         SELECT h.report, h.originator, h.recipient, max(h.time) AS last_time,
           (SELECT max(r.time) FROM entry r WHERE r.spoke = 'report.recall' AND r.report = h.report)
             AS recalled_time,
@@ -131,8 +133,8 @@ QUESTIONS: Final = (
         FROM held h GROUP BY h.report, h.recipient ORDER BY h.report, h.recipient
         """,
         needs=("report",),
-        limits="A nation that deleted what it held can only say so. Reports derived elsewhere show "
-        "where the journal names their sources to you, one step deep.",
+        limits="A nation that deleted what it held can only say so. What draws on your reports "
+        "shows however far away, on others' what you derived from them; protected sources as well.",
     ),
     Question(
         7,

@@ -129,8 +129,7 @@ async def test_who_draws_on_it_is_not_told_what_stands_behind(house: House) -> N
             *await told(house, "FRA", "report.accepted", second),
             *await told(house, "FRA", "release", second),
         ]
-        assert len(views) == 2
-        assert all("release/GBR" in view["policies"] for view in views)
+        assert ["release/GBR" in view["policies"] for view in views] == [True, False]
         said[protected is None] = [sorted(view["policies"]) for view in views]
     assert said[True] == said[False]
     assert (await told(house, "KEN", "release", second))[0]["sources"] == [identity(source)]
