@@ -57,7 +57,7 @@ def test_a_receipt_proves_a_release_and_what_permitted_it(told: Told) -> None:
 
 
 def test_a_receipt_of_a_release_does_not_name_the_sources(told: Told) -> None:
-    """Whoever gets it would learn them by a slip. Who asks for the acceptance means to show them."""
+    """Who gets it would learn them by a slip; who asks for the acceptance means to show them."""
     desk, index = told.desks["KEN"], index_of(told, told.shared[0], "FRA")
     identity = desk.identity
     with desk.store() as store:
