@@ -79,13 +79,45 @@ class VerifiedReport(metaclass=OnlyByMaker):
         return self.header.originator
 
 
+@dataclass(frozen=True)
+class Claim(metaclass=OnlyByMaker):
+    """What a report says of itself, and the one who is to have signed it: nothing is proven yet."""
+
+    frame: Frame
+    header: Header
+    signer: Member
+
+    def check(self) -> None:
+        """Step 3. Raises `Malformed` ("bad-signature")."""
+        self.signer.verify_key.verify(self.frame.signature, self.frame.head, composite.REPORT)
+
+
 def verify_submission(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
     """Verify what a partner system posts: every portion, with every wrap, under today's terms.
 
     `position` is where the report will stand in the journal, `time` is now, in seconds.
     Raises `Malformed`, `NotAllowed` or `Conflict` with the slug of the first step that failed.
     """
-    report = _verified(raw, directory, position, time)
+    claim = read_claim(raw, directory, position, time)
+    claim.check()
+    return check_submission(claim, directory, time)
+
+
+def read_claim(raw: bytes, directory: Directory, position: int, time: int) -> Claim:
+    """Steps 1 and 2, for who checks signatures elsewhere. Raises like `verify_submission`."""
+    frame = parse(raw)  # (1)
+    header = strict_json.load(frame.header_bytes, Header)
+    if header.mission != directory.mission or len(header.portions) not in PORTIONS:
+        raise Malformed("bad-envelope", "another mission's report, or a wrong number of portions")
+    if len(set(header.portions)) != len(header.portions):
+        raise Malformed("bad-envelope", "a commitment stands twice")
+    signer = _signer(header, directory, position, time)  # (2)
+    return Claim._make(frame=frame, header=header, signer=signer)
+
+
+def check_submission(claim: Claim, directory: Directory, time: int) -> VerifiedReport:
+    """Steps 4 to 8 of a submission whose signature was checked. Raises like `verify_submission`."""
+    report = _verified(claim, directory)
     if report.header.created > time + CREATED_AHEAD:
         raise Malformed("bad-envelope", "it was created in the future")
     salts = set[str]()
@@ -125,7 +157,9 @@ def verify_delivery(
     `position` and `time` are those at which the journal proves the report was accepted.
     Raises `Malformed`, `NotAllowed` or `Conflict` with the slug of the first step that failed.
     """
-    report = _verified(raw, directory, position, time)
+    claim = read_claim(raw, directory, position, time)
+    claim.check()
+    report = _verified(claim, directory)
     for portion in report.portions:
         records, wraps = portion.frame.records, portion.frame.wraps
         if any(records[i].nation != nation for i in wraps):
@@ -137,15 +171,8 @@ def verify_delivery(
     return report
 
 
-def _verified(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
-    frame = parse(raw)  # (1)
-    header = strict_json.load(frame.header_bytes, Header)
-    if header.mission != directory.mission or len(header.portions) not in PORTIONS:
-        raise Malformed("bad-envelope", "another mission's report, or a wrong number of portions")
-    if len(set(header.portions)) != len(header.portions):
-        raise Malformed("bad-envelope", "a commitment stands twice")
-    signer = _signer(header, directory, position, time)  # (2)
-    signer.verify_key.verify(frame.signature, frame.head, composite.REPORT)  # (3)
+def _verified(claim: Claim, directory: Directory) -> VerifiedReport:
+    frame, header, signer = claim.frame, claim.header, claim.signer
     exercise = directory.founded.exercise
     portions = []
     for portion in frame.portions:
