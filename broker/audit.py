@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from broker.deciding import Visible, use_of
-from broker.holdings import Held, HeldPortion, Origin
+from broker.held import Held, HeldPortion, Origin
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
 from wire.labels import DISPLAY
@@ -22,6 +22,8 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "report.accepted": ("originator",),
     "report.refused": ("originator",),
     "report.expired": ("originator",),
+    "report.erased": ("originator",),
+    "view.erased": ("author",),
     "release": ("originator", "recipient", "contributor"),
     "statement": ("author", "party"),
     "subscription.set": ("reader",),
@@ -35,13 +37,16 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
 }
 """The roles that every kind of event concerns. Statements and the operator's acts concern the
 mission's own channel as well; of a statement whose body all may see, that channel tells all. A
-denial stands in the next `audit.read` of those it concerns."""
+denial stands in the next `audit.read` of those it concerns. Of what is erased the mission's channel
+has one entry a day and nation, whether anything was left to erase or not."""
 
 RELEASE_PLACES: Final = 4
 """Places in the leaf of a release, at least: originator and recipient, and two that are decoys or
 contributors. Only with more of these there are more, 8 or 16 and so on."""
 
-OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop", "operator.resume"})
+OF_MISSION: Final = frozenset(
+    {"statement", "view.erased", "operator.start", "operator.stop", "operator.resume"}
+)
 
 OPEN_LAYERS: Final = ("handle", "carry")
 """Layers whose text every member has: the charter's."""
@@ -115,6 +120,35 @@ def expired(held: Held, gone: Iterable[int]) -> Event:
     (channel,) = concerned("report.expired", {"originator": [held.originator]})
     view = {"report": held.identity, "portions": sorted(gone)}
     return Event("report.expired", {channel: view})
+
+
+def aged(held: Held, gone: Iterable[int], order: str) -> Event:
+    """Payloads of a report were deleted as its nation ordered (identity of the statement)."""
+    (channel,) = concerned("report.erased", {"originator": [held.originator]})
+    view = {
+        "report": held.identity,
+        "accepted": held.position,
+        "accepted_time": held.accepted,
+        "portions": sorted(gone),
+        "order": order,
+    }
+    return Event("report.erased", {channel: view})
+
+
+def swept(
+    nation: str, order: str, before: int, first: int, until: int, *, opens_day: bool
+) -> Event:
+    """Views of a nation's channel were erased as it ordered: those numbered from `first` to
+    `until` - 1, all older than `before` (seconds).
+
+    How many, and so how much concerns a nation, is told to that nation alone; to all others that
+    the order was carried out up to a midnight, once a day.
+    """
+    common = {"nation": nation, "order": order, "before": before}
+    own = {**common, "first": first, "until": until}
+    channels = concerned("view.erased", {"author": [nation]})
+    views = {channel: own if channel == nation else common for channel in channels}
+    return Event("view.erased", views if opens_day else {nation: own})
 
 
 def released(

@@ -40,6 +40,7 @@ from broker.publishing import Publishing
 from broker.pull import Pull
 from broker.referrals import Referrals
 from broker.release import Asker, Releases
+from broker.retention import Retention
 from broker.sequencer import BatchClock, Sequencer
 from broker.settings import Settings
 from broker.signatures import Signatures, Threads
@@ -92,6 +93,7 @@ class Broker:
         folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
         self._attachments = Attachments(folder, state, self._releases, journal)
         self._eraser = eraser = Eraser(state, journal, sequencer, ring, self._attachments)
+        self._retention = Retention(state, journal, sequencer, ring)
         self._publishing = Publishing(state, deciding, journal, sequencer, self._streams, eraser)
         self._subscriptions = Subscriptions(
             state,
@@ -184,8 +186,11 @@ class Broker:
                 await self._denials.keep(self.journal)
 
     async def expire(self) -> None:
-        """Delete what is over by now: serving it stopped at its time. Raises `BrokerFault`."""
+        """Delete what is over by now, and what nations ordered to be kept no longer: serving it
+        stopped at its time. Raises `BrokerFault`.
+        """
         await self._eraser.expire()
+        await self._retention.carry_out()
 
     def beat(self) -> None:
         """Let every stream send a heartbeat now."""
@@ -215,8 +220,7 @@ class Broker:
     def stale(self) -> list[Ending]:
         """What of any nation has ended by itself, or is about to: for the operator alone."""
         now, directory = self.now(), self.directory
-        nations = (code for code in directory.order if directory.nations[code].expelled is None)
-        found = (ending for code in nations for ending in endings(directory, code))
+        found = (ending for code in directory.standing for ending in endings(directory, code))
         return [ending for ending in found if ending.state(now) != "fresh"]
 
     def _circumstances(self) -> tuple[Directory, int, int]:

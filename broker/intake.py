@@ -19,7 +19,7 @@ from typing import Final
 from broker import lineage
 from broker.answers import Receipt
 from broker.deciding import Deciding
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import Journal
 from broker.release import Ring
 from broker.sequencer import Sequencer

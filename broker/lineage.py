@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from broker.consents import Consents
-from broker.holdings import Held, HeldPortion, Holdings
+from broker.held import Held, HeldPortion
+from broker.holdings import Holdings
 from broker.journal import Journal
 from broker.standing import Standing
 from wire import bodies, lattice, report

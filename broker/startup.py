@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from broker import audit, consequences
+from broker import audit, consequences, retention
 from broker.holdings import Holdings
 from broker.journal import Entry, Journal, Record
 from broker.matching import Filter
@@ -76,6 +76,7 @@ async def replay(state: State, journal: Journal, clock: BatchClock) -> None:
             raise
         raise BrokerFault("journal-damaged", f"an entry does not follow: {error.slug}") from error
     await _releases(state.holdings, journal)
+    await retention.load(state, journal)
     for kid, name, body, _ in await journal.rows("subscriptions"):
         state.subscriptions[kid, name] = Filter.model_validate_json(body)
     for kid, name, position in await journal.rows("cursors"):

@@ -12,7 +12,7 @@ from typing import Protocol
 from broker import audit, lineage, logs
 from broker.answers import Preview, Receipt, Withheld
 from broker.deciding import Deciding, Visible
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import THIS_INDEX, Entry, Record, Row
 from broker.lineage import Sources
 from broker.policybook import Ruling

@@ -17,6 +17,7 @@ from broker.journal.schema import SLOTS, place
 from broker.journal.state import Seals
 from wire import entries, links
 from wire.entries import Tip
+from wire.erasures import SPARED
 from wire.errors import BrokerFault, Malformed
 from wire.links import Link
 from wire.merkle import Frontier, leaf_hash
@@ -37,7 +38,11 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class SlotRow:
-    """A row of `link` with its row of `view`; `viewed` is None if there is none."""
+    """A row of `link` with its row of `view`; `viewed` is None if there is none.
+
+    `in_order` says that the sweep which it names erased it, `swept` that some sweep erased all of
+    its channel up to it; both are None without any.
+    """
 
     at: int
     channel: str
@@ -47,6 +52,8 @@ class SlotRow:
     opening: bytes | None
     view: bytes | None
     erased: int | None
+    in_order: int | None
+    swept: int | None
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,9 @@ def damaged(index: int, what: str) -> BrokerFault:
 def _check_view(index: int, link: Link, slot: SlotRow) -> None:
     if slot.opening is not None and slot.view is not None:
         links.open_view(link, slot.opening, slot.view)
-    elif slot.erased is None or slot.erased <= index:
+        if slot.swept and link.type not in SPARED:
+            raise damaged(index, "a view is there that an entry erased")
+    elif slot.erased is None or slot.erased <= index or not slot.in_order or link.type in SPARED:
         raise damaged(index, "a view is missing that no later entry erased")
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from clients.evidence import erased
 from clients.evidence.store import EvidenceStore
 from wire import evidence_file, strict_json
 from wire.entries import MISSION
 from wire.errors import Malformed, quoted
-from wire.evidence import MAX_EVIDENCE_BYTES, Evidence, HeadEvidenceModel
+from wire.evidence import HeadEvidenceModel
 from wire.evidence_file import Proven
 from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, TreeLine
 
@@ -20,6 +21,7 @@ SHOWN: Final = frozenset(
     {
         "nation.admit",
         "nation.expel",
+        "retention.set",
         "policy.publish",
         "report.release",
         "report.recall",
@@ -27,7 +29,9 @@ SHOWN: Final = frozenset(
         "approval",
     }
 )
-"""Statements that go into a file: who is where, and what was permitted. Keys stay in the chains."""
+"""Statements that go into a file: who is where, what was permitted, what was to be erased. Keys
+stay in the chains.
+"""
 
 
 def read(path: Path, charter: str, *, now_ms: int) -> Proven:
@@ -76,10 +80,11 @@ def receipt(
     store: EvidenceStore, mission: str, nation: str, charter: str, index: int
 ) -> list[bytes]:
     """The lines that prove one entry, with what it rests on: the acceptance that a release names,
-    and the policies that were in force. An acceptance that names sources tells no more than that it
-    is there, unless it is what was asked for: who gets a receipt of a release need not know them.
+    the policies that were in force, and by whose order what is missing was erased. An acceptance
+    that names sources is there only if it is what was asked for: who gets a receipt of a release
+    need not know them.
     """
-    entries = _grounds(store, nation, index)
+    entries = erased.explained(store, _grounds(store, nation, index))
     sizes = {entry["page"]: _size(store, entry["page"]) for entry in entries}
     lines = [_header(store, "receipt", mission, nation, charter, max(sizes.values()))]
     last = 0
@@ -90,14 +95,8 @@ def receipt(
                 Line(tree=TreeLine(checkpoint=_note(store, last), consistency=None)).encode()
             )
         lines.append(Line(page=PageLine(channel=entry["channel"], entries=1, head=None)).encode())
-        lines += _entry(store, entry, closed=entry["idx"] != index and _drew(store, entry))
+        lines += _entry(store, entry)
     return lines
-
-
-def _drew(store: EvidenceStore, entry: Any) -> bool:
-    """Whether an entry names sources of a report."""
-    sql = "SELECT 1 FROM drawn WHERE channel = ? AND count = ?"
-    return store.one(sql, entry["channel"], entry["count"]) is not None
 
 
 def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
@@ -107,7 +106,10 @@ def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
     if entry is None:
         raise Malformed("bad-input", f"no entry that concerns {nation} stands at {index}")
     where = (entry["channel"], entry["count"])
-    sql = "SELECT * FROM entry WHERE channel = ? AND idx = ? AND type = 'report.accepted'"
+    sql = (
+        "SELECT * FROM entry e WHERE channel = ? AND idx = ? AND type = 'report.accepted' AND NOT "
+        "EXISTS (SELECT 1 FROM drawn d WHERE d.channel = e.channel AND d.count = e.count)"
+    )
     accepted = store.rows(sql, nation, entry["accepted"])
     sql = (
         "SELECT * FROM entry WHERE channel = ? AND statement IN "
@@ -116,14 +118,8 @@ def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
     return [entry, *accepted, *store.rows(sql, MISSION, *where)]
 
 
-def _entry(store: EvidenceStore, entry: Any, *, closed: bool = False) -> Iterator[bytes]:
-    line: bytes = entry["line"].encode()
-    if closed:
-        whole = strict_json.load(line, Evidence, limit=MAX_EVIDENCE_BYTES, prose=True)
-        line = (
-            whole.model_copy(update={"view": None, "view_opening": None}).model_dump_json().encode()
-        )
-    yield b'{"entry":%s}\n' % line
+def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
+    yield b'{"entry":%s}\n' % entry["line"].encode()
     if entry["channel"] == MISSION and entry["spoke"] in SHOWN:
         said = store.said(entry["statement"])
         if said is not None:

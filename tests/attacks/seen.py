@@ -34,7 +34,7 @@ MASK: Mapping[str, Mapping[str, str]] = {
     "heads": {"leaf": LENGTH, "opening": LENGTH, "path": LENGTH, "proof": ANY},
     "head": {"index": ANY, "slot": ANY, "last": LENGTH},
     # What a view says of places in the log, and of statements of others, by their digests.
-    "view": {"accepted": ANY, "statement": LENGTH, "policies": LENGTH},
+    "view": {"accepted": ANY, "statement": LENGTH, "policies": LENGTH, "order": LENGTH},
     # Another nation's statement: its chain, and the salted digest of a body that is withheld.
     "statement": {"prev": LENGTH, "body": LENGTH},
     # Answers.

@@ -16,7 +16,7 @@ import pytest
 
 from broker.answers import Withheld
 from broker.deciding import Deciding
-from broker.holdings import Held
+from broker.held import Held
 from broker.matching import Filter
 from broker.policybook import FOREVER, Policies
 from broker.preview import LABELS_LIMIT, preview, rulings
