@@ -43,7 +43,8 @@ from broker.settings import Settings
 from clients.auditor import Auditor
 from clients.evidence import answers, files, pull
 from clients.evidence.answers import Asked
-from clients.evidence.questions import QUESTIONS, Question
+from clients.evidence.question import Question
+from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
 from clients.evidence.store import EvidenceStore
 from wire import evidence_file, mac, prove

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clients.evidence.questions import ENTRIES, QUESTIONS, Question
+from clients.evidence.question import Question
+from clients.evidence.questions import ENTRIES, QUESTIONS
 from clients.evidence.store import EvidenceStore
 from wire.errors import Malformed, quoted
 

@@ -35,8 +35,8 @@ DENIAL: Final = (
 
 @dataclass(frozen=True)
 class Facts:
-    """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are our
-    reports that a derived one draws on, `banners` the markings of what was released.
+    """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are the
+    sources of a derived one that we are told of, `banners` the markings of what was released.
     """
 
     fact: Row

@@ -52,6 +52,29 @@ def test_a_receipt_proves_a_release_and_what_permitted_it(told: Told) -> None:
     assert json.loads(body or b"")["version"] == 1
 
 
+def test_a_receipt_of_a_release_does_not_name_the_sources(told: Told) -> None:
+    """Who gets it would learn them by a slip; who asks for the acceptance means to show them."""
+    desk, index = told.desks["KEN"], index_of(told, told.shared[0], "FRA")
+    identity = desk.identity
+    with desk.store() as store:
+        sql = "SELECT accepted FROM entry WHERE channel = 'KEN' AND idx = ?"
+        row = store.one(sql, index)
+        assert row is not None
+        accepted = int(row["accepted"])
+        store._database.execute("BEGIN")
+        add = "INSERT INTO drawn SELECT channel, count, 'ab' FROM entry WHERE idx = ?"
+        store._database.execute(add, (accepted,))
+        where = (store, identity.mission, identity.nation, identity.charter)
+        receipts = [files.receipt(*where, at) for at in (index, accepted)]
+        store._database.execute("ROLLBACK")
+    shown = []
+    for lines in receipts:
+        proven = evidence_file.verify(lines, identity.charter, now_ms=LATER)
+        shown.append([entry.type for entry in proven.entries if entry.channel == "KEN"])
+        assert script(lines, identity.charter, LATER) is None
+    assert shown == [["release"], ["report.accepted"]]
+
+
 def test_a_receipt_is_accepted_by_all_three_verifiers(told: Told) -> None:
     desk = told.desks["KEN"]
     for report, to in ((told.shared[0], "FRA"), (told.recalled, "GBR")):
