@@ -58,12 +58,13 @@ def reconcile(store: EvidenceStore, nation: str, partner: Proven) -> Compared:
     parties, common, found = {nation, other}, 0, [*_forks(store, partner)]
     for index in sorted(ours.keys() | theirs.keys()):
         mine, yours = ours.get(index), theirs.get(index)
-        view = mine or yours or {}
-        if index >= up_to or {view.get("originator"), view.get("to")} != parties:
+        told = [view for view in (mine, yours) if view]
+        between = [{view.get("originator"), view.get("to")} for view in told]
+        if index >= up_to or parties not in between:  # either one may have been told another story
             continue
         if mine is None or yours is None:
             holder, misser = (nation, other) if yours is None else (other, nation)
-            what = f"{_event(view)} is in the history of {holder} and not in that of {misser}"
+            what = f"{_event(told[0])} is in the history of {holder} and not in that of {misser}"
             found.append(Difference(index, what))
             continue
         common += 1
@@ -100,4 +101,5 @@ def _of_file(entries: Iterable[VerifiedEntry]) -> Iterable[tuple[int, View]]:
 
 
 def _event(view: View) -> str:
-    return f"the release of {str(view['report'])[:16]} from {view['originator']} to {view['to']}"
+    report, originator, to = (view.get(name) for name in ("report", "originator", "to"))
+    return f"the release of {str(report)[:16]} from {originator} to {to}"
