@@ -8,7 +8,6 @@ time, KiB of memory before the pull and at its most.
 
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -52,8 +51,9 @@ async def _pull(identity: Identity) -> Pulling:
 
 
 def _most_kib() -> int:
-    """Memory that this process held at its most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Memory that this process held at its most; `getrusage` would count its parent's."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 if __name__ == "__main__":

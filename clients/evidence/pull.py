@@ -60,7 +60,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
     await auditor.follower.sync()
     for channel in (MISSION, nation):
         erasures = erased.followed(store, channel)
-        with _spared_collector():
+        with spared_collector():
             while not await _page(auditor, store, channel, erasures, progress):
                 pass
         anchor(auditor, store)
@@ -77,7 +77,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
 
 
 @contextmanager
-def _spared_collector() -> Iterator[None]:
+def spared_collector() -> Iterator[None]:
     """A page makes tens of thousands of objects, and all go with it: no need to look after each
     few hundred whether some hang on each other, which is a fifth of the work.
     """

@@ -17,6 +17,8 @@ from wire.prove import VerifiedEntry
 SAME: Final = ("report", "originator", "to", "accepted")
 """What both parties are told of one release; the rest is each one's own."""
 
+RELEASES: Final = 'SELECT idx, report, originator, recipient AS "to", accepted, erased FROM fact'
+
 View = Mapping[str, Any]
 
 
@@ -51,16 +53,18 @@ def reconcile(store: EvidenceStore, nation: str, partner: Proven) -> Compared:
     if header.kind != "history" or header.nation == nation:
         raise Malformed("bad-input", "it takes another nation's history, not a receipt or our own")
     other, up_to = header.nation, min(store.newest().size, header.size)
-    ours, theirs = dict(_of_store(store, nation)), dict(_of_file(partner.of(other)))
+    ours, theirs = dict(_between(store, nation, other)), dict(_of_file(partner.of(other)))
+    ours |= _at(store, nation, theirs.keys() - ours.keys())
     parties, common, found = {nation, other}, 0, [*_forks(store, partner)]
     for index in sorted(ours.keys() | theirs.keys()):
         mine, yours = ours.get(index), theirs.get(index)
-        view = mine or yours or {}
-        if index >= up_to or {view.get("originator"), view.get("to")} != parties:
+        told = [view for view in (mine, yours) if view]
+        between = [{view.get("originator"), view.get("to")} for view in told]
+        if index >= up_to or parties not in between:  # either one may have been told another story
             continue
         if mine is None or yours is None:
             holder, misser = (nation, other) if yours is None else (other, nation)
-            what = f"{_event(view)} is in the history of {holder} and not in that of {misser}"
+            what = f"{_event(told[0])} is in the history of {holder} and not in that of {misser}"
             found.append(Difference(index, what))
             continue
         common += 1
@@ -76,14 +80,18 @@ def _forks(store: EvidenceStore, partner: Proven) -> Iterable[Difference]:
             yield Difference(tree.size, "two different trees of this size: the log forked")
 
 
-def _of_store(store: EvidenceStore, nation: str) -> Iterable[tuple[int, View]]:
-    """Our releases by index; an erased one is there, and says nothing."""
-    sql = (
-        'SELECT idx, report, originator, recipient AS "to", accepted, erased FROM entry '
-        "WHERE channel = ? AND type = 'release'"
-    )
-    for row in store.rows(sql, nation):
-        yield row["idx"], ({} if row["erased"] else {name: row[name] for name in SAME})
+def _between(store: EvidenceStore, nation: str, other: str) -> Iterable[tuple[int, View]]:
+    """Our releases to and from the other, by index, those that still say so."""
+    sql = f"{RELEASES} WHERE channel = ? AND type = 'release' AND ? IN (originator, recipient)"
+    for row in store.rows(sql, nation, other):
+        yield row["idx"], row
+
+
+def _at(store: EvidenceStore, nation: str, indices: Iterable[int]) -> dict[int, View]:
+    """Our releases at these indices; an erased one is there, and says nothing."""
+    sql = f"{RELEASES} INDEXED BY fact_idx WHERE idx = ? AND channel = ? AND type = 'release'"
+    found = ((index, store.one(sql, index, nation)) for index in indices)
+    return {index: {} if row["erased"] else row for index, row in found if row is not None}
 
 
 def _of_file(entries: Iterable[VerifiedEntry]) -> Iterable[tuple[int, View]]:
@@ -93,4 +101,5 @@ def _of_file(entries: Iterable[VerifiedEntry]) -> Iterable[tuple[int, View]]:
 
 
 def _event(view: View) -> str:
-    return f"the release of {str(view['report'])[:16]} from {view['originator']} to {view['to']}"
+    report, originator, to = (view.get(name) for name in ("report", "originator", "to"))
+    return f"the release of {str(report)[:16]} from {originator} to {to}"

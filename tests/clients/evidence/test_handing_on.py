@@ -247,6 +247,18 @@ def test_two_stories_of_one_release_and_a_fork_are_found(told: Told) -> None:
         (difference,) = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
         assert "KEN is told" in difference.what
+        store._database.execute("BEGIN")
+        sql = "UPDATE fact SET recipient = 'FRA' WHERE channel = 'KEN' AND idx = ?"
+        store._database.execute(sql, (index,))
+        (difference,) = reconcile(store, "KEN", theirs).differences
+        store._database.execute("ROLLBACK")
+        assert (difference.index, "KEN is told" in difference.what) == (index, True)
+        store._database.execute("BEGIN")
+        gone = "erased = 1, report = NULL, originator = NULL, recipient = NULL, accepted = NULL"
+        store._database.execute(f"UPDATE fact SET {gone} WHERE channel = 'KEN'")
+        compared = reconcile(store, "KEN", theirs)
+        store._database.execute("ROLLBACK")
+        assert (compared.common, compared.differences) == (4, ()), "what is erased says nothing"
         size = next(iter(store.trees())).size
         theirs.trees[size] = b"another root"
         (difference,) = reconcile(store, "KEN", theirs).differences
