@@ -40,8 +40,9 @@ app.add_typer(journal.app)
 app.add_typer(journal.journal, name="journal")
 app.add_typer(witness.app, name="witness")
 if find_spec("uvicorn") is not None:
-    from clients.cli import witness_serve
+    from clients.cli import console, witness_serve
 
+    audit.app.command("console")(console.console)
     witness.app.command("serve")(witness_serve.serve)
 if FULL:
     from clients.cli import (

@@ -330,7 +330,15 @@ async def _log(twins: Twins) -> None:
     await twins.britain("GET /v1/log/proof/inclusion?index=3&size=4", who=None)
     await twins.britain("GET /v1/log/proof/consistency?old=3&new=4", who=None)
     await twins.britain("GET /v1/log/tile/entries/000.p/4", who=None)
-    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/nothing"):
+    for path in (
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/console",
+        "/nothing",
+    ):
         await twins.britain(f"GET {path}", who=None)
 
 

@@ -187,6 +187,12 @@ def test_the_questions_in_a_terminal(told: Told) -> None:
     assert len(here("audit", "ask", "--json").done().rows) == 24
     rows = tearline(told, "KEN", "audit", "ask", "3", "--to", "GBR", "--json").done().rows
     assert {row["report"] for row in rows} == {*told.shared, told.recalled}
+    cut = tearline(
+        told, "KEN", "audit", "ask", "--type", "release", "--limit", "2", "--json"
+    ).done()
+    assert cut.rows[2:] == [{"question": 0, "more": True}]
+    people = tearline(told, "KEN", "audit", "ask", "received", "--limit", "1").done().out
+    assert "the first 1; narrow it" in people
     people = tearline(told, "KEN", "audit", "ask", "no-purpose").done().out
     assert "Releases do not record" in people or "releases do not record" in people
     assert "Nothing." in tearline(told, "FRA", "audit", "ask", "bulk").done().out
@@ -218,7 +224,7 @@ def test_an_orphan_is_found_by_the_partner(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        store._database.execute("DELETE FROM entry WHERE idx = ?", (index,))
+        store._database.execute("DELETE FROM fact WHERE idx = ?", (index,))
         found = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
         (difference,) = found
@@ -236,7 +242,7 @@ def test_two_stories_of_one_release_and_a_fork_are_found(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        sql = "UPDATE entry SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
+        sql = "UPDATE fact SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
         store._database.execute(sql, (index,))
         (difference,) = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
