@@ -9,6 +9,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -259,7 +260,7 @@ def test_no_copy_says_anything_of_protected_sources_but_the_brokers_own() -> Non
 def test_two_portions_over_the_same_sources_look_like_any_two() -> None:
     """The salt hides what is behind a commitment, and that the same is."""
     source = {"report": "ab" * 32, "portion": "cd" * 32}
-    said = [{"derived_from": [source]}, {"derived_from": [source]}, {"derived_from": []}]
+    said: list[dict[str, Any]] = [{"derived_from": found} for found in ([source], [source], [])]
     frames = [report.parse(KENYA.seals(release_to="GBR", protected=p)) for p in said]
     shown = {sealing.fields(frame.portions[0].label_bytes)["protected"] for frame in frames}
     assert len(shown) == 3
