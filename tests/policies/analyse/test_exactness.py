@@ -10,7 +10,20 @@ from policies.analyse.ground import BEFORE, NOW, Variable, allowed
 from policies.analyse.mission import Mission, Readings, alone
 from policies.analyse.space import Space
 from policies.decide import PolicyBook
-from policies.formula import Empty, Equals, Flag, Formula, Holds, In, Not, Scene, every, holds
+from policies.formula import (
+    AtLeast,
+    Cross,
+    Empty,
+    Equals,
+    Flag,
+    Formula,
+    Holds,
+    In,
+    Not,
+    Scene,
+    every,
+    holds,
+)
 from policies.layers import scene
 from policies.observe import observe_circumstances, observe_recipient, observe_report
 from tests.policies.analyse import small
@@ -153,6 +166,9 @@ def test_the_listed_classes_hold_for_random_requests_of_the_standard_words() -> 
 
 
 IN_KENYA = In("resource", ("Within", "KE"))
+SAME_EXERCISE = Cross("equal", "principal.exercise", "resource.exercise")
+CLEARED = Cross("at_least", "principal.clearance", "resource.level")
+READ_INTO = Cross("contains_all", "principal.communities", "resource.communities")
 IMPOSSIBLE: list[tuple[Formula, ...]] = [
     (IN_KENYA, Not(In("resource", ("Within", "014")))),
     (IN_KENYA, Not(In("resource", ("Touching", "KE")))),
@@ -166,6 +182,14 @@ IMPOSSIBLE: list[tuple[Formula, ...]] = [
     (Equals("resource.origin", "FRA"), Not(Holds("resource.releasableTo", "FRA"))),
     (Equals("resource.origin", "FRA"), Not(Flag("resource.derived"))),
     (Not(Equals("context.purpose", "PLANNING")),),
+    (SAME_EXERCISE, Flag("principal.exercise"), Not(Flag("resource.exercise"))),
+    (Not(SAME_EXERCISE), Not(Flag("principal.exercise")), Not(Flag("resource.exercise"))),
+    (CLEARED, AtLeast("resource.level", 1), Not(AtLeast("principal.clearance", 1))),
+    (
+        READ_INTO,
+        Holds("resource.communities", "CYBER"),
+        Not(Holds("principal.communities", "CYBER")),
+    ),
 ]
 
 
