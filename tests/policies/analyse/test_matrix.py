@@ -146,3 +146,19 @@ def test_a_breach_that_only_the_analysis_sees_is_not_reported() -> None:
     lying = book_with(release_layer(NEVER, judged=permit_all("release", "KEN")))
     with refused("internal"):
         broken(Mission.of(lying), lying, "KEN", kept)
+
+
+def test_what_the_floor_stops_neither_breaks_a_guarantee_nor_grows() -> None:
+    """The floor is the label's own: no policy of a nation is needed to keep it."""
+    low = 'resource in UpTo::"CONFIDENTIAL"'
+    floor = f'@id("COALITION/low") permit (principal, action == Action::"handle", {low});'
+    text = f'@id("KEN/low") permit (principal, action == Action::"release", {low});'
+    never = '@id("KEN/never") forbid (principal, action == Action::"release", resource)'
+    before = {"release": text, "accept": permit_all("accept", "KEN")}
+    for book, stopped in (
+        (world.open_book().with_layer("handle", "COALITION", floor), True),
+        (world.open_book(), False),
+    ):
+        kept = guarantees(book, "KEN", f"{never} unless {{ {low} }};")
+        found = preview(Mission.of(book), book, "KEN", standing(before, "KEN", book, None), kept)
+        assert (found.grows, bool(found.broken)) == (not stopped, not stopped)
