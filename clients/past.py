@@ -16,8 +16,9 @@ from wire.vocabulary import Vocabulary
 
 
 def read(folder: Path, vocabulary: Vocabulary) -> Iterator[Past]:
-    """Every original portion of every report in a folder.
+    """Every portion of every report in a folder, but those that show a source.
 
+    Whose sources are protected is replayed like an original one: no copy tells.
     Raises `Malformed` for a file that is none.
     """
     files = sorted(folder.glob("*.tlr"))

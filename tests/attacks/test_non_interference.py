@@ -131,11 +131,15 @@ async def different_members(twins: Twins) -> None:
 
 
 async def different_sources(twins: Twins) -> None:
-    """A report that Britain has draws on Kenya's, on France's own or on none: it is not told."""
+    """A report that Britain has draws on Kenya's, on France's own or on none: it is not told.
+
+    They are never recalled here: what is then withheld follows from the rule itself (decision 30).
+    """
     sources = []
     for nation, to in (("KEN", "FRA GBR"), ("FRA", BRITAIN)):
         raw = twins.write(nation, release_to=to, classification=LOW)
         await twins.show(raw)
+        twins.shown.remove(raw)
         frame = report.parse(raw)
         sources.append({"report": frame.identity, "portion": frame.portions[0].commitment})
     for side in twins.sides:

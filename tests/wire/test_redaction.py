@@ -9,6 +9,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -240,3 +241,26 @@ def test_the_number_of_commitments_says_only_a_power_of_two(count: int) -> None:
     header = strict_json.load(REPORTS[count].header_bytes, Header)
     assert len(header.portions) in report.PORTIONS
     assert len(header.portions) >= count
+
+
+def test_no_copy_says_anything_of_protected_sources_but_the_brokers_own() -> None:
+    """What is delivered and what an author hands on; what is left of a deleted report keeps it."""
+    source = {"report": "ab" * 32, "portion": "cd" * 32}
+    frame = report.parse(KENYA.seals(release_to="GBR", protected={"derived_from": [source]}))
+    for raw in (frame.redacted([0], "GBR"), frame.redacted([0], "KEN"), frame.shared()):
+        (portion,) = report.parse(raw).portions
+        assert portion.protected == b""
+        assert source["report"].encode() not in raw
+    assert len(report.parse(frame.shared()).portions[0].wraps) == 2
+    (left,) = report.parse(frame.stripped([0])).portions
+    assert (left.protected, left.payload) == (frame.portions[0].protected, b"")
+    assert report.parse(frame.stripped([])) == frame
+
+
+def test_two_portions_over_the_same_sources_look_like_any_two() -> None:
+    """The salt hides what is behind a commitment, and that the same is."""
+    source = {"report": "ab" * 32, "portion": "cd" * 32}
+    said: list[dict[str, Any]] = [{"derived_from": found} for found in ([source], [source], [])]
+    frames = [report.parse(KENYA.seals(release_to="GBR", protected=p)) for p in said]
+    shown = {sealing.fields(frame.portions[0].label_bytes)["protected"] for frame in frames}
+    assert len(shown) == 3

@@ -5,20 +5,34 @@ from random import Random
 
 import pytest
 
+from clients import standard
 from policies.analyse.difference import Change, differences, grows
 from policies.analyse.ground import BEFORE, NOW, Variable, allowed
 from policies.analyse.mission import Mission, Readings, alone
 from policies.analyse.space import Space
 from policies.decide import PolicyBook
-from policies.formula import Empty, Equals, Flag, Formula, Holds, In, Not, Scene, every, holds
+from policies.formula import (
+    AtLeast,
+    Cross,
+    Empty,
+    Equals,
+    Flag,
+    Formula,
+    Holds,
+    In,
+    Not,
+    Scene,
+    every,
+    holds,
+)
 from policies.layers import scene
 from policies.observe import observe_circumstances, observe_recipient, observe_report
 from tests.policies.analyse import small
 from tests.policies.generated import layer_text, request
 from tests.policies.world import MISSION as CODE
-from tests.policies.world import permit_all
+from tests.policies.world import NATIONS, permit_all
 from tests.policies.world import words as standard_words
-from wire.vocabulary import Vocabulary
+from wire.vocabulary import Vocabulary, vocabulary
 
 PAIRS = 60
 
@@ -153,6 +167,9 @@ def test_the_listed_classes_hold_for_random_requests_of_the_standard_words() -> 
 
 
 IN_KENYA = In("resource", ("Within", "KE"))
+SAME_EXERCISE = Cross("equal", "principal.exercise", "resource.exercise")
+CLEARED = Cross("at_least", "principal.clearance", "resource.level")
+READ_INTO = Cross("contains_all", "principal.communities", "resource.communities")
 IMPOSSIBLE: list[tuple[Formula, ...]] = [
     (IN_KENYA, Not(In("resource", ("Within", "014")))),
     (IN_KENYA, Not(In("resource", ("Touching", "KE")))),
@@ -166,6 +183,14 @@ IMPOSSIBLE: list[tuple[Formula, ...]] = [
     (Equals("resource.origin", "FRA"), Not(Holds("resource.releasableTo", "FRA"))),
     (Equals("resource.origin", "FRA"), Not(Flag("resource.derived"))),
     (Not(Equals("context.purpose", "PLANNING")),),
+    (SAME_EXERCISE, Flag("principal.exercise"), Not(Flag("resource.exercise"))),
+    (Not(SAME_EXERCISE), Not(Flag("principal.exercise")), Not(Flag("resource.exercise"))),
+    (CLEARED, AtLeast("resource.level", 1), Not(AtLeast("principal.clearance", 1))),
+    (
+        READ_INTO,
+        Holds("resource.communities", "CYBER"),
+        Not(Holds("principal.communities", "CYBER")),
+    ),
 ]
 
 
@@ -176,3 +201,35 @@ def test_a_space_holds_nothing_that_no_report_can_show(impossible: tuple[Formula
     formula = mission.ground(every(*impossible), small.RECIPIENT, 0)
     space = Space(mission.atlases, small.RECIPIENT, [formula], owner=small.OWNER)
     assert space.find(space.encode(formula)) is None
+
+
+@pytest.mark.parametrize(
+    ("nation", "named"),
+    [
+        ("BGD", True),
+        ("KEN", In("resource", ("Caveat", "SIGINT"))),
+        ("KEN", Holds("resource.communities", "CYBER")),
+        ("KEN", Holds("resource.releasableTo", "BGD")),
+        ("KEN", Equals("context.purpose", "TARGETING")),
+        ("KEN", In("resource", ("Within", "mission:liptako"))),
+    ],
+    ids=str,
+)
+def test_what_older_reference_data_has_no_word_for_is_nothing_to_it(
+    nation: str, named: Formula
+) -> None:
+    """A layer that is pinned to it lets nothing of that through."""
+    now = standard_words()
+    older = standard.registry(groups=[("AFRICAN", ("KEN", "SEN"))])
+    fewer = {
+        name: {word: title for word, title in getattr(older, name).items() if word != gone}
+        for name, gone in (("caveats", "SIGINT"), ("communities", "CYBER"))
+    }
+    purposes = tuple(word for word in older.purposes if word != "TARGETING")
+    older = older.model_copy(update={**fewer, "purposes": purposes})
+    before = vocabulary(CODE, NATIONS[:-1], standard.levels(), older, "1" * 64)
+    mission = Mission.of(PolicyBook.empty(now), before)
+    space = Space(mission.atlases, nation, [mission.ground(named, nation, 0)], owner="GBR")
+    wanted = space.encode(mission.ground(named, nation, 0))
+    assert space.find(wanted) is not None
+    assert space.find(wanted, space.encode(True, BEFORE)) is None

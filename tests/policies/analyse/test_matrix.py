@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from policies.analyse.adoption import guarantees, standing
+from policies.analyse.guarantees import _confirm, broken
 from policies.analyse.matrix import Cell, matrix
 from policies.analyse.mission import Mission
 from policies.analyse.preview import preview
@@ -15,7 +16,9 @@ from policies.decide import Outcome
 from policies.formula import AtLeast, Formula, negated
 from tests.policies import world
 from tests.policies.generated import PLACES, THREATS
+from tests.policies.test_guards import book_with, release_layer
 from tests.policies.world import NATIONS, analyst, moment, permit_all, report
+from tests.refusal import refused
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -101,3 +104,61 @@ def test_more_signatures_never_withhold() -> None:
 def implies(mission: Mission, nation: str, one: Formula, other: Formula) -> bool:
     space = Space(mission.atlases, nation, [one, other])
     return space.find(space.holds(one), space.holds(negated(other))) is None
+
+
+NEVER = (
+    '@id("KEN/never") forbid (principal, action == Action::"release", resource in Touching::"SO");'
+)
+ALWAYS = (
+    '@id("KEN/always") permit (principal in Nation::"GBR", action == Action::"release",'
+    ' resource in Within::"SO");'
+)
+OTHER = (
+    '@id("KEN/other") {} (principal in Nation::"FRA", action == Action::"release",'
+    ' resource in {}::"ML");'
+)
+
+
+@pytest.mark.parametrize("effect", ["forbid", "permit"])
+def test_what_the_policy_engine_does_not_confirm_is_no_proof(effect: str) -> None:
+    """Neither that the policy does it, nor that the guarantee is about it, is taken on trust."""
+    relation = "Touching" if effect == "forbid" else "Within"
+    text = (NEVER if effect == "forbid" else ALWAYS) + OTHER.format(effect, relation)
+    free = world.open_book()
+    closed = free.with_layer("release", "KEN", NEVER)
+    book, opposite = (free, closed) if effect == "forbid" else (closed, free)
+    kept = guarantees(book, "KEN", text)
+    assert kept is not None
+    breach = broken(Mission.of(book), book, "KEN", kept)[0]
+    layers = [one.layers["release", "KEN"] for one in (book, opposite)]
+    _confirm(book, layers[0], kept, breach)
+    with refused("internal"):
+        _confirm(book, layers[1], kept, breach)
+    about_others = replace(breach, rule=kept.rules[1])
+    with refused("internal"):
+        _confirm(book, layers[0], kept, about_others)
+
+
+def test_a_breach_that_only_the_analysis_sees_is_not_reported() -> None:
+    """The rules that we read release; the engine, which has another text, does not."""
+    kept = guarantees(world.open_book(), "KEN", NEVER)
+    assert kept is not None
+    lying = book_with(release_layer(NEVER, judged=permit_all("release", "KEN")))
+    with refused("internal"):
+        broken(Mission.of(lying), lying, "KEN", kept)
+
+
+def test_what_the_floor_stops_neither_breaks_a_guarantee_nor_grows() -> None:
+    """The floor is the label's own: no policy of a nation is needed to keep it."""
+    low = 'resource in UpTo::"CONFIDENTIAL"'
+    floor = f'@id("COALITION/low") permit (principal, action == Action::"handle", {low});'
+    text = f'@id("KEN/low") permit (principal, action == Action::"release", {low});'
+    never = '@id("KEN/never") forbid (principal, action == Action::"release", resource)'
+    before = {"release": text, "accept": permit_all("accept", "KEN")}
+    for book, stopped in (
+        (world.open_book().with_layer("handle", "COALITION", floor), True),
+        (world.open_book(), False),
+    ):
+        kept = guarantees(book, "KEN", f"{never} unless {{ {low} }};")
+        found = preview(Mission.of(book), book, "KEN", standing(before, "KEN", book, None), kept)
+        assert (found.grows, bool(found.broken)) == (not stopped, not stopped)
