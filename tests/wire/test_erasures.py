@@ -72,7 +72,7 @@ def test_what_was_followed_before_is_gone_on_with() -> None:
     """A second pull begins in the middle, with what the first one left open."""
     pen = erased()
     ours = [entry for entry in proven(pen) if entry.channel == "KEN"]
-    (order,) = pen.said
+    order = next(iter(pen.said))
     known = Orders(FLOOR, {"KEN": [order_of(pen, order)]})
     whole, second = Erasures("KEN"), Erasures("KEN", 2, [Hole(2, 4, ours[2].time)])
     for entry in ours:
