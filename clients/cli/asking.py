@@ -10,7 +10,7 @@ import typer
 from clients.cli import output
 from clients.cli.common import As, Json, load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
-from clients.evidence import answers, disclosure, export, files
+from clients.evidence import answers, disclosure, erased, export, files
 from clients.evidence.answers import Answer, Asked
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
@@ -189,6 +189,7 @@ def report(
     asked = Asked(to=to, since=_day(since), until=_day(until))
     with opened(loaded) as store:
         answer = answers.ask(store, loaded.nation, answers.find("disclosures"), asked)
+        gone = erased.releases(store, loaded.nation)
         out.mkdir(parents=True, exist_ok=True)
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
         proven = files.write(proof, lines, loaded.charter, now_ms=now)
@@ -196,6 +197,7 @@ def report(
     text = disclosure.page(
         answer.rows,
         now_ms=now,
+        erased=gone,
         mission=loaded.mission,
         nation=loaded.nation,
         to=to,
@@ -207,9 +209,12 @@ def report(
     )
     page.write_text(text, encoding="utf-8")
     if json:
-        output.line({"reports": len(answer.rows), "page": str(page), **_written(proof)})
+        told = {"reports": len(answer.rows), "erased": gone, "page": str(page)}
+        output.line({**told, **_written(proof)})
         return
     output.say(f"{len(answer.rows)} reports of {loaded.nation} went to {output.clean_line(to)}")
+    if gone:
+        output.say(f"  [yellow]{gone} releases were erased[/yellow] and are not in this account")
     output.say(f"  {output.clean_line(str(page))}")
     show_written(proof, loaded)
 

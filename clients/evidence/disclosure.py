@@ -32,6 +32,7 @@ PAGE: Final = """<!doctype html>
 <p>Mission {mission}. {count} reports of {nation} were released to {to}, as of {date}.
 The history of {nation} is complete and unaltered in a journal of {size} entries
 (root <code>{root}</code>).</p>
+{gone}
 <div class="scroll">
 <table>
 <thead><tr><th scope="col">Date (UTC)</th><th scope="col">Recipient</th><th scope="col">What</th>
@@ -51,14 +52,23 @@ The history of {nation} is complete and unaltered in a journal of {size} entries
 """
 
 
-def page(rows: Sequence[Mapping[str, Any]], *, now_ms: int, **words: object) -> str:
-    """The page; rows are those of the question `disclosures`."""
+GONE: Final = """
+<p><strong>{erased} releases that concern {nation} were erased by order of its root</strong> and are
+not in this account; who received what by them is not known any more.</p>
+"""
+
+
+def page(
+    rows: Sequence[Mapping[str, Any]], *, now_ms: int, erased: int = 0, **words: object
+) -> str:
+    """The page; rows are those of the question `disclosures`, `erased` counts what they lack."""
     told = {name: escape(str(value)) for name, value in words.items()}
     return PAGE.format(
         title=f"Account of disclosures: {told['nation']} to {told['to']}",
         style=STYLE,
         count=len(rows),
         date=_date(now_ms),
+        gone=GONE.format(erased=erased, **told) if erased else "",
         rows="\n".join(map(_row, rows)),
         **told,
     )
