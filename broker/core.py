@@ -43,6 +43,7 @@ from broker.release import Asker, Releases
 from broker.retention import Retention
 from broker.sequencer import BatchClock, Sequencer
 from broker.settings import Settings
+from broker.signatures import Signatures, Threads
 from broker.standing import Standing
 from broker.state import State
 from broker.streams import Streams
@@ -72,13 +73,14 @@ class Broker:
         clock: BatchClock,
         random: Random,
         cursor_key: bytes,
+        signatures: Signatures,
     ) -> None:
         self.settings, self.journal = settings, journal
         self._random, self._cursor_key = random, cursor_key
         limits = settings.limits
         self._state = state = State(Standing(Directory(settings.mission, settings.charter)), clock)
         self._deciding = deciding = Deciding(state)
-        self._verifiers = Verifiers(self._circumstances, inbox=limits.inbox)
+        self._verifiers = Verifiers(self._circumstances, signatures, inbox=limits.inbox)
         upcoming = self._verifiers.__len__
         self._sequencer = sequencer = Sequencer(journal, clock, upcoming, inbox=limits.inbox)
         self._releases = Releases(state, deciding, journal, sequencer)
@@ -113,10 +115,16 @@ class Broker:
 
     @classmethod
     async def open(
-        cls, settings: Settings, *, clock: Callable[[], float], random: Callable[[int], bytes]
+        cls,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        signatures: Signatures | None = None,
     ) -> Self:
         """Recover the journal, or begin one with the genesis statements, and start to serve.
 
+        Reports' signatures are checked by `signatures`, or else by threads of this process.
         Raises `BrokerFault`: "bad-settings", "locked", "rollback-detected", "journal-damaged".
         """
         signer = Ed25519Signer(settings.origin, settings.secret("log-key"))
@@ -134,7 +142,8 @@ class Broker:
                 random=random,
             )
             undo.push_async_callback(journal.close)
-            broker = cls(settings, journal, still, random, settings.secret("cursor-key"))
+            cursor_key = settings.secret("cursor-key")
+            broker = cls(settings, journal, still, random, cursor_key, signatures or Threads())
             await startup.replay(broker._state, journal, still)
             await broker._denials.load(journal)
             broker._sequencer.start()

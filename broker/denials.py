@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from broker.deciding import Deciding, Visible
-from broker.holdings import ALL_PORTIONS, Held, HeldPortion
+from broker.held import ALL_PORTIONS, Held, HeldPortion
 from broker.journal import Change, Journal
 from broker.lineage import may_go
 from broker.refusals import Attempt, Refusal, denied, told_to, unanswered

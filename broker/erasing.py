@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar, Final, Protocol
 
 from broker import audit, logs
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import Change, Entry, Journal, Record, Row, erase_report
 from broker.release import Ring
 from broker.sequencer import Act, Moment, Sequencer

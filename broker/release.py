@@ -19,7 +19,7 @@ from typing import Final
 from broker import audit
 from broker.answers import Release
 from broker.deciding import NOTHING, Deciding, Visible
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.state import State

@@ -37,12 +37,13 @@ ONE_HOME: Mapping[str, set[str]] = {
     "sqlite3": {"broker.journal", "clients.evidence.store", "clients.witness.heads"},
     "cedarpy": {"policies"},
     "z3": {"policies.analyse"},
-    "httpx": {"clients.transport", "clients.witness.remote"},
+    "httpx": {"clients.push.receiver", "clients.transport", "clients.witness.remote"},
     "fastapi": {"broker.api", "broker.app", "clients.gateway"},
     "starlette": {"broker.api", "broker.app", "clients.gateway"},
     "uvicorn": {"broker.server", "broker.protocol", "clients.gateway", "clients.witness.serve"},
     "cryptography.hazmat.primitives.hpke": {"clients.seal", "clients.open", "clients.keys"},
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
+    "reportlab": {"clients.evidence.disclosure_pdf"},
     "pickle": set(),
     "marshal": set(),
     "shelve": set(),
@@ -77,6 +78,7 @@ IMPURE_METHODS = {
 
 # A type that proves a check is made in one place only.
 MAKERS = {
+    "Claim": {"wire.verify"},
     "Member": {"wire.effects", "wire.members"},
     "VerifiedReport": {"wire.verify"},
     "VerifiedPortion": {"wire.verify"},

@@ -118,9 +118,7 @@ class Replay:
         if self.frontier.append(leaf_hash(row.leaf)) != row.hashes:
             raise damaged(row.index, "the stored hashes are not those of the stored leaf")
         if row.leaf[:1] == bytes([ENTRY_LEAF]):
-            if note is not None or [slot.at % SLOTS for slot in slots] != list(
-                range(_slots_of(row))
-            ):
+            if note is not None or not self._has_links(row, [slot.at % SLOTS for slot in slots]):
                 raise damaged(row.index, "links are missing or out of place")
             for slot in slots:
                 self._follow_chain(row, slot)
@@ -128,6 +126,20 @@ class Replay:
             raise damaged(row.index, "a heads leaf has a checkpoint and no links")
         else:
             self._follow_heads(row, note)
+
+    def _has_links(self, row: EntryRow, slots: Sequence[int]) -> bool:
+        """Whether every commitment of the leaf has its link, or is a decoy."""
+        there, count = set(slots), _slots_of(row)
+        return (
+            bool(there)
+            and there <= set(range(count))
+            and all(
+                row.leaf[2 + 32 * slot : 34 + 32 * slot]
+                == entries.decoy(self._secret, row.index, slot)
+                for slot in range(count)
+                if slot not in there
+            )
+        )
 
     def _follow_chain(self, row: EntryRow, slot: SlotRow) -> None:
         number = slot.at % SLOTS

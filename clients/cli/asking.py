@@ -2,6 +2,8 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +12,19 @@ import typer
 from clients.cli import output
 from clients.cli.common import As, Json, load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
-from clients.evidence import answers, disclosure, erased, export, files
+from clients.evidence import answers, disclosure, erased, files
 from clients.evidence.answers import Answer, Asked
+from clients.evidence.disclosure import Account
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
+from clients.export.lines import lines as export_to
 from clients.identity import Identity
 from wire.errors import Malformed, quoted
+
+PAPER = find_spec("reportlab") is not None
+"""Whether this installation can write PDF: who wants to has the extra."""
+if PAPER:
+    from clients.evidence import disclosure_pdf
 
 Report = Annotated[str | None, typer.Option(help="A report, by the start of its identity.")]
 To = Annotated[str | None, typer.Option(help="A nation.")]
@@ -175,14 +184,18 @@ def report(
     identity: As,
     to: Annotated[str, typer.Option("--disclosure", help="The nation that received.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path(),
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="A PDF file to write as well.")] = None,
     since: Annotated[str | None, typer.Option(help="From this date (UTC) on.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this date (UTC).")] = None,
     json: Json = False,
 ) -> None:
     """Write an account of disclosures to one nation, and the evidence file that proves it.
 
+    The page is HTML; with --pdf it is written for paper as well.
     Example: tearline audit report --disclosure GBR --as kit/KEN/auditor
     """
+    if pdf is not None and not PAPER:
+        raise Malformed("bad-input", "a PDF takes an extra: pip install 'tearline[report]'")
     loaded, now = load(identity), now_ms()
     name = f"disclosures-{loaded.nation}-{to}"
     page, proof = out / f"{name}.html", out / f"{name}.tlev"
@@ -194,29 +207,40 @@ def report(
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
         proven = files.write(proof, lines, loaded.charter, now_ms=now)
     tree = proven.newest.checkpoint
-    text = disclosure.page(
-        answer.rows,
-        now_ms=now,
-        erased=gone,
+    account = Account(
         mission=loaded.mission,
         nation=loaded.nation,
         to=to,
+        now_ms=now,
         size=tree.size,
         root=tree.root.hex(),
         charter=loaded.charter,
         file=proof.name,
         digest=_written(proof)["sha256"],
+        lines=disclosure.disclosures(answer.rows),
+        erased=gone,
     )
-    page.write_text(text, encoding="utf-8")
+    page.write_text(disclosure.page(account), encoding="utf-8")
+    if pdf is not None:
+        pdf.write_bytes(disclosure_pdf.document(account))
+    _tell(account, [path for path in (page, pdf) if path is not None], proof, loaded, json=json)
+
+
+def _tell(
+    account: Account, pages: Sequence[Path], proof: Path, identity: Identity, *, json: bool
+) -> None:
+    """What was written, and what it lacks."""
+    count = len(account.lines)
     if json:
-        told = {"reports": len(answer.rows), "erased": gone, "page": str(page)}
-        output.line({**told, **_written(proof)})
+        told = dict(zip(("page", "pdf"), [*map(str, pages), None], strict=False))
+        output.line({"reports": count, "erased": account.erased, **told, **_written(proof)})
         return
-    output.say(f"{len(answer.rows)} reports of {loaded.nation} went to {output.clean_line(to)}")
-    if gone:
-        output.say(f"  [yellow]{gone} releases were erased[/yellow] and are not in this account")
-    output.say(f"  {output.clean_line(str(page))}")
-    show_written(proof, loaded)
+    output.say(f"{count} reports of {account.nation} went to {output.clean_line(account.to)}")
+    if account.gone:
+        output.say(f"  [yellow]{output.clean_line(account.gone)}[/yellow]")
+    for path in pages:
+        output.say(f"  {output.clean_line(str(path))}")
+    show_written(proof, identity)
 
 
 # -- reconcile
@@ -261,7 +285,7 @@ def export_lines(
     as_cef: Annotated[bool, typer.Option("--cef", help="CEF in RFC 5424 lines.")] = False,
     as_file: Annotated[Path | None, typer.Option("--tlev", help="An evidence file.")] = None,
     integrity: Annotated[
-        bool, typer.Option("--record-integrity", help="OCSF 1.9.0-dev with its new profile.")
+        bool, typer.Option("--record-integrity", help="OCSF 1.9.0, its events chained.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -277,7 +301,7 @@ def export_lines(
     with opened(loaded) as store:
         if as_file is None:
             origin = loaded.public.origin
-            for text in export.lines(store, loaded.nation, origin, forms[0], integrity=integrity):
+            for text in export_to(store, loaded.nation, origin, forms[0], integrity=integrity):
                 output.plain(text)
             return
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)

@@ -6,7 +6,7 @@ counted, and the questions do not guess what they mean.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from wire.prove import VerifiedEntry
 
@@ -49,19 +49,7 @@ class Facts:
 def facts(entry: VerifiedEntry) -> Facts:
     """The rows of a verified entry; an erased one leaves the columns empty."""
     view: View = entry.view or {}
-    found = {
-        "report": _text(view, "report"),
-        "originator": _originator(entry, view),
-        "recipient": _text(view, "to"),
-        "actor": _text(view, "reader") or _text(view, "signer"),
-        "outcome": OUTCOMES.get(entry.type),
-        "slug": _text(view, "slug"),
-        "accepted": _number(view, "accepted"),
-        "statement": _text(view, "statement"),
-        "author": _text(view, "nation") if entry.type == "statement" else None,
-        "spoke": _text(view, "type") if entry.type == "statement" else None,
-        "detail": _detail(view),
-    }
+    found = columns(entry.type, entry.channel, view)
     return Facts(
         tuple(found[name] for name in FACTS),
         tuple((layer, rule) for layer, rules in _map(view, "rules") for rule in _list(rules)),
@@ -71,6 +59,23 @@ def facts(entry: VerifiedEntry) -> Facts:
         tuple((source,) for source in _list(view.get("sources"))),
         tuple((_text(m, "banner") or "",) for m in _objects(view, "marked")),
     )
+
+
+def columns(kind: str, channel: str, view: View) -> dict[str, Any]:
+    """What a view says, by the names of `FACTS`: texts and a number, None where it says nothing."""
+    return {
+        "report": _text(view, "report"),
+        "originator": _originator(kind, channel, view),
+        "recipient": _text(view, "to"),
+        "actor": _text(view, "reader") or _text(view, "signer"),
+        "outcome": OUTCOMES.get(kind),
+        "slug": _text(view, "slug"),
+        "accepted": _number(view, "accepted"),
+        "statement": _text(view, "statement"),
+        "author": _text(view, "nation") if kind == "statement" else None,
+        "spoke": _text(view, "type") if kind == "statement" else None,
+        "detail": _detail(view),
+    }
 
 
 def _detail(view: View) -> str | None:
@@ -85,10 +90,10 @@ def _denial(view: View) -> Row:
     return (*(_plain(view.get(name)) for name in DENIAL), "; ".join(rules) or None)
 
 
-def _originator(entry: VerifiedEntry, view: View) -> str | None:
+def _originator(kind: str, channel: str, view: View) -> str | None:
     """What was accepted or refused in a nation's own channel came from that nation."""
-    if entry.type in {"report.accepted", "report.refused"}:
-        return entry.channel
+    if kind in {"report.accepted", "report.refused"}:
+        return channel
     return _text(view, "originator")
 
 

@@ -61,6 +61,14 @@ CREATE TABLE IF NOT EXISTS statement(
   identity TEXT PRIMARY KEY, nation TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL,
   issued INTEGER NOT NULL, head BLOB NOT NULL, body BLOB, signers TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS push(
+  target TEXT PRIMARY KEY, cursor INTEGER NOT NULL, upto INTEGER NOT NULL,
+  tries INTEGER NOT NULL, singly INTEGER NOT NULL, rest INTEGER NOT NULL, gone INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS dead_letter(
+  target TEXT NOT NULL, idx INTEGER NOT NULL, tries INTEGER NOT NULL, why TEXT NOT NULL,
+  time INTEGER NOT NULL, PRIMARY KEY (target, idx)
+) STRICT;
 CREATE INDEX IF NOT EXISTS entry_idx ON entry(idx);
 CREATE INDEX IF NOT EXISTS entry_page ON entry(page, count);
 CREATE INDEX IF NOT EXISTS entry_type ON entry(type, time);
@@ -231,6 +239,17 @@ class EvidenceStore:
             for part in parts:
                 marks = ", ".join("?" * (2 + len(part)))
                 self._database.execute(f"INSERT INTO {table} VALUES({marks})", (*where, *part))
+
+    def change(self, *steps: tuple[str, Sequence[object]]) -> None:
+        """Run statements on the tables of a push: all of them, or none; durable at the end."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, params in steps:
+                self._database.execute(sql, params)
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
 
     def settle(self) -> None:
         """Let SQLite look at what there is: without, it takes indexes that find too much."""

@@ -385,8 +385,8 @@ async def test_nobody_is_shown_a_missing_view_without_the_entry_that_explains_it
     reading = asyncio.create_task(journal.segment("KEN"))
     proving = asyncio.create_task(journal.prove("KEN", [index]))
     done, _ = await asyncio.wait([reading, proving], timeout=0.2)
-    assert not done
     go_on.set()
+    assert not done
     page, (proof,) = await reading, await proving
     await erasing
     (sweep,) = [e for e in page.entries if b'"type":"view.erased"' in b64decode(e.link)]

@@ -119,8 +119,12 @@ def test_the_auditor_is_told_what_was_erased_and_by_whose_order(
     assert f"{row['order'][:16]} of KEN" in proven
     where = ("--disclosure", "GBR", "--out", tmp_path)
     account = here("audit", "report", *where, "--as", folder).done().out
-    assert "releases were erased and are not in this account" in account
+    assert "releases that concern KEN were erased by order of its root" in account
     page = (tmp_path / "disclosures-KEN-GBR.html").read_text()
     assert "releases that concern KEN were erased by order of its root" in page
+    pdf = tmp_path / "account.pdf"
+    told = here("audit", "report", *where, "--pdf", pdf, "--as", folder, "--json").done().row
+    assert told["erased"] == 1
+    assert pdf.stat().st_size > 1_000
     again = here("audit", "verify", file, "--as", folder).done().out
     assert f"entry {row['index']}, " in again

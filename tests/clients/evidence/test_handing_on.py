@@ -1,17 +1,15 @@
-"""What an auditor hands on: receipts, accounts of disclosures, comparisons and exports."""
+"""What an auditor hands on: receipts, accounts of disclosures and comparisons."""
 
-import hashlib
 import json
 import random
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from clients.evidence import export, files
+from clients.evidence import files
 from clients.evidence.reconcile import reconcile
 from tests.cli.terminal import Said, here
 from tests.clients.evidence.little_history import LATER, Told
@@ -19,8 +17,6 @@ from tests.refusal import refused
 from tests.verifiers.mutations import mutants
 from tests.verifiers.verifying import HAS_NODE, PYTHON, node, ours, script
 from wire import evidence_file
-from wire.base64_strict import decode
-from wire.merkle import leaf_hash
 
 
 def tearline(told: Told, nation: str, *words: str | Path) -> Said:
@@ -234,93 +230,3 @@ def test_only_another_nations_history_can_be_compared(told: Told) -> None:
     own = evidence_file.verify(kenya.history(), kenya.identity.charter, now_ms=LATER)
     with kenya.store() as store, refused("bad-input", "another nation's history"):
         reconcile(store, "KEN", own)
-
-
-# -- exports
-
-
-def exported(told: Told, form: str, **how: Any) -> list[str]:
-    with told.desks["KEN"].store() as store:
-        return list(export.lines(store, "KEN", "tearline.example/log", form, **how))
-
-
-def leaves(told: Told) -> dict[int, str]:
-    with told.desks["KEN"].store() as store:
-        rows = list(store.rows("SELECT channel, count, idx FROM entry"))
-        return {
-            row["idx"]: leaf_hash(decode(store.evidence(row["channel"], row["count"]).leaf)).hex()
-            for row in rows
-        }
-
-
-def test_every_line_can_be_proven_later(told: Told) -> None:
-    """Index and leaf hash stand on each line, once an entry, in the order of the journal."""
-    known = leaves(told)
-    for form in ("ocsf", "ecs"):
-        docs = [json.loads(line) for line in exported(told, form)]
-        own = [doc["unmapped" if form == "ocsf" else "tearline"] for doc in docs]
-        assert [one["index"] for one in own] == sorted(known)
-        assert all(known[one["index"]] == one["leaf_hash"] for one in own)
-    found = [
-        (int(index), digest)
-        for line in exported(told, "cef")
-        for index, digest in re.findall(r"externalId=(\d+) .*fileHash=([0-9a-f]{64})", line)
-    ]
-    assert dict(found) == known
-    assert len(found) == len(known)
-
-
-REQUIRED = {
-    6003: {"actor", "api", "src_endpoint"},
-    3004: {"entity"},
-    1008: set[str](),
-}
-"""What OCSF requires of each class, beside what it requires of every event."""
-EVERY = {
-    *("activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time", "type_uid"),
-}
-
-
-def test_ocsf_events_have_what_their_class_requires(told: Told) -> None:
-    classes = set()
-    for line in exported(told, "ocsf"):
-        event = json.loads(line)
-        kind = event["class_uid"]
-        classes.add(kind)
-        assert event.keys() >= EVERY | REQUIRED[kind]
-        assert event["category_uid"] == kind // 1000
-        assert event["type_uid"] == kind * 100 + event["activity_id"]
-        assert event["metadata"].keys() >= {"product", "version"}
-        assert "attestation_list" not in event
-    assert classes == {6003, 3004, 1008}
-
-
-def test_the_profile_that_is_not_final_stands_behind_a_switch(told: Told) -> None:
-    events = [json.loads(line) for line in exported(told, "ocsf", integrity=True)]
-    assert all(event["metadata"]["version"] == "1.9.0-dev" for event in events)
-    before: Any = None
-    for event in events:
-        (attested,) = event["attestation_list"]
-        assert attested.get("prev_event") == before
-        fingerprint = attested.pop("fingerprint")
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        assert fingerprint["value"] == hashlib.sha256(text.encode()).hexdigest()
-        before = {"uid": event["metadata"]["uid"], "fingerprint": fingerprint}
-
-
-def test_cef_lines_are_well_formed(told: Told) -> None:
-    for line in exported(told, "cef"):
-        assert re.match(
-            r"<10[89]>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ tearline - \d+ - "
-            r"CEF:0\|Tearline\|Tearline\|1\|[a-z.]+\|[a-z.]+\|\d\|externalId=\d+ ",
-            line,
-        ), line
-    assert export._escaped("a=b\\c\nd", "=") == "a\\=b\\\\c\\nd"
-
-
-def test_exports_in_a_terminal(told: Told) -> None:
-    lines = tearline(told, "KEN", "audit", "export", "--ocsf").done().rows
-    assert len(lines) == len(leaves(told))
-    assert tearline(told, "KEN", "audit", "export", "--cef").done().out.startswith("<10")
-    both = tearline(told, "KEN", "audit", "export", "--ecs", "--cef")
-    assert (both.code, "say one of" in both.err) == (1, True)
