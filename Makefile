@@ -5,7 +5,7 @@ PYTEST = $(PY) -m pytest -q -n 2 --dist worksteal
 COVERING := tests/wire tests/policies tests/vectors
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test slow check coverage lint bench clean lock
+.PHONY: demo test slow check coverage browser lint bench clean lock
 
 $(READY): locks/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -22,13 +22,18 @@ lint: $(READY)
 	$(PY) -m mypy
 
 check: lint      ## format, lint, types and the fast tests
-	$(PYTEST) -m "not slow and not long"
+	$(PYTEST) -m "not slow and not long and not browser"
 
 coverage: $(READY) ## wire/ and the decision path of policies/, with every branch taken
 	$(PYTEST) -m "not long" --timeout 900 --cov --cov-report=term-missing:skip-covered $(COVERING)
 
-test: lint coverage ## everything that must pass before a change lands
-	$(PYTEST) -m "not slow and not long" $(COVERING:%=--ignore=%)
+browser: $(READY) ## the audit console in a real Chromium, installed if there is none
+	@test -x /usr/bin/chromium || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium) \
+	  || echo "no Chromium could be installed: the browser tests will be skipped"
+	$(PY) -m pytest -q -m browser tests/browser
+
+test: lint coverage browser ## everything that must pass before a change lands
+	$(PYTEST) -m "not slow and not long and not browser" $(COVERING:%=--ignore=%)
 
 slow: $(READY)   ## what `make check` leaves out; and what `make test` does, for it takes minutes
 	$(PYTEST) --timeout 1800 -m "slow or long"

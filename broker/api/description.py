@@ -31,6 +31,12 @@ public log and health are open; every other request is signed as the scheme belo
 a problem document whose `type` is one of the stable slugs listed with each operation. Whatever is
 not there for the caller gives one and the same `not-found`."""
 
+_CONSOLE: Final = """The audit console is not here: a broker that showed its own history would
+be its own judge. It runs on the auditor's machine, over evidence verified there:
+
+    tearline audit console --as DIR
+"""
+
 _UNSEEN: Final = (CursorBody, Filter, PreviewBody, Problem, ReceiptModel)
 """Models that only descriptions of ours name; FastAPI does not know them."""
 
@@ -67,6 +73,12 @@ def describe(app: FastAPI) -> Mapping[str, Any]:
 async def openapi(request: Request) -> Response:
     """The description for machines."""
     return Response(request.app.state.openapi_text, media_type=JSON_MEDIA)
+
+
+@router.get("/console")
+async def console() -> Response:
+    """Where the console is; the same words for everybody."""
+    return Response(_CONSOLE, media_type="text/plain")
 
 
 @router.get("/docs")

@@ -21,6 +21,7 @@ from clients.export.lines import lines as export_to
 from clients.identity import Identity
 from wire.errors import Malformed, quoted
 
+ROWS = 1_000  # of an answer, unless more are asked for
 PAPER = find_spec("reportlab") is not None
 """Whether this installation can write PDF: who wants to has the extra."""
 if PAPER:
@@ -60,6 +61,7 @@ def ask(
     days: Annotated[int, typer.Option(min=0, help="A silence of so many days.")] = 25,
     hours: Annotated[int, typer.Option(min=0, help="So many hours around.")] = 1,
     partner: Annotated[Path | None, typer.Option("--with", help="A partner's history.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many rows; 0 is all.")] = ROWS,
     json: Json = False,
 ) -> None:
     """Ask your evidence one of the auditor's questions, or filter its entries.
@@ -78,8 +80,9 @@ def ask(
         days=days,
         hours=hours,
         file=partner,
+        limit=limit or None,
     )
-    if question is None and asked == Asked():
+    if question is None and asked == Asked(limit=asked.limit):
         show_questions(json=json)
         return
     known = None if question is None else answers.find(question)
@@ -110,6 +113,8 @@ def show_answer(answer: Answer, *, json: bool) -> None:
     if json:
         for row in answer.rows:
             output.line({"question": answer.number, **row})
+        if answer.more:
+            output.line({"question": answer.number, "more": True})
         return
     if answer.rows:
         columns = [name.removesuffix("_time") for name in answer.rows[0]]
@@ -117,6 +122,8 @@ def show_answer(answer: Answer, *, json: bool) -> None:
         output.table(answer.asks or "Entries", columns, rows)
     else:
         output.say(f"{answer.asks} Nothing.")
+    if answer.more:
+        output.say(f"  [yellow]the first {len(answer.rows)}[/yellow]; narrow it, or ask --limit 0")
     if answer.limits:
         output.say(f"  [dim]{output.clean_line(answer.limits)}[/dim]")
 

@@ -74,7 +74,11 @@ def pull_evidence(identity: As, json: Json = False) -> None:
     doing so.
     Example: tearline audit pull --as kit/KEN/auditor
     """
-    loaded = load(identity)
+    bring(load(identity), json=json)
+
+
+def bring(loaded: Identity, *, json: bool) -> None:
+    """Pull, let the nation's witness cosign, and say what came."""
 
     async def work(auditor: Auditor) -> tuple[Pulled, bool, ConfirmedCheckpoint | None]:
         mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)

@@ -24,7 +24,7 @@ from clients.push.pusher import MEDIA, TRIES, Pushed, Pusher, Target
 from clients.push.receiver import Receiver, checked, host
 from clients.push.webhook import TEXT_MAX, Secrets
 from clients.witness import attend
-from wire.errors import BrokerFault, Malformed
+from wire.errors import BrokerFault, Conflict, Malformed, TearlineError
 
 SECRET: Final = "TEARLINE_WEBHOOK_SECRET"  # the name of the variable, not its value  # noqa: S105
 EVERY: Final = 300  # seconds
@@ -37,7 +37,7 @@ SecretFile = Annotated[
     Path | None, typer.Option("--secret-file", help=f"Signing secrets; else {SECRET}.")
 ]
 CaFile = Annotated[Path | None, typer.Option("--ca-file", help="Who vouches for the receiver.")]
-Every = Annotated[int, typer.Option("--every", min=10, help="Seconds between looks.")]
+Every = Annotated[int, typer.Option("--every", min=1, help="Seconds between looks.")]
 Tries = Annotated[int, typer.Option("--tries", min=1, max=20, help="Before it is given up.")]
 Dead = Annotated[bool, typer.Option("--dead-letters", help="Show what was given up, send nothing.")]
 Retry = Annotated[bool, typer.Option("--retry", help="Send that once more.")]
@@ -69,14 +69,13 @@ def push(
             show_dead(outbox.dead_letters(store), to, json=json)
         return
     target = _target(to, form, secret)
-    patient = not (once or retry)
 
     async def work(auditor: Auditor) -> None:
         async with Receiver(target.url, ca_file) as door:
 
             def pusher(store: EvidenceStore) -> Pusher:
                 whose = (loaded.nation, loaded.public.origin)
-                return Pusher(store, *whose, target, door, most=tries, patient=patient)
+                return Pusher(store, *whose, target, door, most=tries)
 
             if retry:
                 with opened(loaded, auditor) as store:
@@ -95,19 +94,27 @@ def push(
 async def _round(
     auditor: Auditor, pusher: Callable[[EvidenceStore], Pusher], *, json: bool, last: bool
 ) -> None:
-    """Pull and push. A broker that is away keeps nothing back of what was verified before."""
-    identity, away = auditor.identity, None
+    """Pull and push. A broker that is away keeps nothing back of what was verified before, and a
+    receiver that is away keeps nobody from pulling, and from witnessing, on time.
+    """
+    identity, troubles = auditor.identity, list[TearlineError]()
     with EvidenceStore.open(identity.state, pull.whose(auditor), new=True) as store:
         try:
             await pull.pull(auditor, store)
             await attend.once(auditor)
         except BrokerFault as error:
-            away = error
-        show_pushed(await pusher(store).drain(), json=json)
-    if away is not None:
+            troubles.append(error)
+        sender = pusher(store)
+        try:
+            await sender.drain()
+        except Conflict as error:
+            troubles.append(error)
+    if sender.done != Pushed() or not troubles:
+        show_pushed(sender.done, json=json)
+    for trouble in troubles:
         if last:
-            raise away
-        output.note(f"[yellow]{output.clean_line(str(away))}[/yellow]")
+            raise trouble
+        output.note(f"[yellow]{output.clean_line(str(trouble))}[/yellow]")
 
 
 def _target(to: str | None, form: str, secret: Path | None) -> Target:

@@ -21,10 +21,11 @@ from wire.merkle import leaf_hash
 END: Final = 1 << 62  # beyond every index
 
 CONCERNING: Final = """
-SELECT e.channel, e.idx, e.line FROM entry e INDEXED BY entry_idx
-WHERE e.idx >= :after AND e.idx < :below AND (e.channel = :nation OR (e.channel = 'MISSION'
-  AND NOT EXISTS (SELECT 1 FROM entry o WHERE o.idx = e.idx AND o.channel = :nation)))
-ORDER BY e.idx
+SELECT e.channel, e.idx, e.line FROM fact f INDEXED BY fact_idx
+CROSS JOIN entry e ON e.channel = f.channel AND e.count = f.count
+WHERE f.idx >= :after AND f.idx < :below AND (f.channel = :nation OR (f.channel = 'MISSION'
+  AND NOT EXISTS (SELECT 1 FROM fact o WHERE o.idx = f.idx AND o.channel = :nation)))
+ORDER BY f.idx
 """
 """Read along the index of positions, so that a page costs the same wherever it starts."""
 

@@ -28,14 +28,14 @@ from clients.push.outbox import DeadLetter, Outbox, State
 from clients.push.receiver import Reply
 from clients.push.webhook import Secrets
 from wire.entries import MISSION
-from wire.errors import Conflict
+from wire.errors import Conflict, NotAllowed
 
 BATCH: Final = 100  # events
 BODY_MAX: Final = 1 << 20  # bytes of one body, a single event apart
 TRIES: Final = 6
 PAUSE: Final = 2.0  # seconds before the second try; each further pause is twice as long
 PAUSE_MAX: Final = 300.0  # seconds
-REST_SHORT: Final = 60.0  # seconds that a single run waits because it was asked to
+REST_SHORT: Final = 60.0  # seconds that a run waits because it was asked to; a later one goes on
 
 AGENT: Final = "tearline"
 GONE: Final = 410
@@ -97,9 +97,7 @@ class Pushed:
 
 
 class Pusher:
-    """One store, pushed to one target. `patient` goes on as long as the receiver is troubled; else
-    a run gives up after `most` tries, and a later one goes on.
-    """
+    """One store, pushed to one target. `done` says what this run did, whatever ended it."""
 
     def __init__(
         self,
@@ -110,29 +108,29 @@ class Pusher:
         door: Door,
         *,
         most: int = TRIES,
-        patient: bool = False,
         means: Means | None = None,
     ) -> None:
         self._store, self._nation, self._origin = store, nation, origin
-        self._target, self._door, self._most, self._patient = target, door, most, patient
-        self._means = means or Means()
+        self._target, self._door, self._most = target, door, most
+        self._means, self.done = means or Means(), Pushed()
         self._outbox = Outbox(store, target.name)
 
     async def drain(self) -> Pushed:
         """Send all that is verified and was not sent.
 
-        Raises `Conflict` ("undelivered") if the receiver is gone, or troubled and this run is not
-        `patient`.
+        Raises `Conflict` ("undelivered") if the receiver is still in trouble after `most` tries, or
+        wants to be left alone for longer than one waits: a later run goes on. Raises `NotAllowed`
+        ("undelivered") if it says that it is gone.
         """
-        done = Pushed()
         self._check_there()
         while (batch := self._next()) is not None:
-            await self._through(batch, done)
-        return done
+            await self._through(batch)
+        return self.done
 
     async def revive(self) -> Pushed:
-        """Send the dead letters once more, in order; those that are refused stay what they are."""
-        done = Pushed()
+        """Send the dead letters once more, in order; those that are refused stay what they are.
+        Raises like `drain`.
+        """
         self._outbox.keep(replace(self._outbox.state(), gone=0, rest=0))
         for letter in self._outbox.dead():
             batch = self._batch(letter.index, letter.index + 1)
@@ -141,12 +139,12 @@ class Pusher:
                 raise Conflict("undelivered", f"{reply.why}; what was not taken is kept")
             if _taken(reply):
                 self._outbox.revived(letter.index)
-                done.delivered += 1
+                self.done.delivered += 1
             else:
                 tried = replace(letter, tries=letter.tries + 1, why=reply.why, time=self._now_ms())
                 self._outbox.bury(self._outbox.state(), tried)
-                done.buried += 1
-        return done
+                self.done.buried += 1
+        return self.done
 
     # -- batches
 
@@ -183,7 +181,7 @@ class Pusher:
 
     # -- one batch
 
-    async def _through(self, batch: Batch, done: Pushed) -> None:
+    async def _through(self, batch: Batch) -> None:
         """Hand in one batch until it is settled: taken, or to be sent one by one, or buried."""
         for failed in itertools.count(1):
             await self._rested()
@@ -191,16 +189,16 @@ class Pusher:
             state = self._outbox.state()
             if _taken(reply):
                 self._outbox.keep(replace(state, cursor=batch.end, tries=0))
-                done.delivered += len(batch.indices)
+                self.done.delivered += len(batch.indices)
                 return
             if _troubled(reply):
-                if failed >= self._most and not self._patient:
+                if failed >= self._most:
                     raise Conflict("undelivered", f"{reply.why}; what was not taken is kept")
-            elif self._refused(state, batch, reply, done):
+            elif self._refused(state, batch, reply):
                 return
             await self._means.sleep(self._pause(failed))
 
-    def _refused(self, state: State, batch: Batch, reply: Reply, done: Pushed) -> bool:
+    def _refused(self, state: State, batch: Batch, reply: Reply) -> bool:
         """Count a refusal; says whether the batch is settled by it."""
         alone, tries = state.cursor < state.singly, state.tries + 1
         if not alone and tries < self._most:
@@ -214,12 +212,12 @@ class Pusher:
         (index,) = batch.indices
         letter = DeadLetter(self._target.name, index, told, reply.why, self._now_ms())
         self._outbox.bury(replace(state, cursor=batch.end, tries=0), letter)
-        done.buried += 1
+        self.done.buried += 1
         return True
 
     async def _answered(self, batch: Batch) -> Reply:
-        """One try, signed for now. What the receiver asks for is kept; raises `Conflict` if that is
-        to be sent nothing more.
+        """One try, signed for now. What the receiver asks for is kept; raises `NotAllowed` if that
+        is to be sent nothing more.
         """
         now = self._means.clock()
         headers = {
@@ -244,14 +242,14 @@ class Pusher:
     def _check_there(self) -> None:
         if self._outbox.state().gone:
             detail = "the receiver says that it is gone (410); --retry asks it once more"
-            raise Conflict("undelivered", detail)
+            raise NotAllowed("undelivered", detail)
 
     async def _rested(self) -> None:
         """Wait as long as the receiver asked for. Raises `Conflict` if that is too long for now."""
         left = self._outbox.state().rest / 1000 - self._means.clock()
         if left <= 0:
             return
-        if left > REST_SHORT and not self._patient:
+        if left > REST_SHORT:
             raise Conflict("undelivered", f"it asks to be left alone for {int(left)} seconds")
         await self._means.sleep(left)
 

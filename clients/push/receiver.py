@@ -66,8 +66,8 @@ class Receiver:
                 return await self._post(body, headers, now)
         except (httpx.TimeoutException, TimeoutError):
             return Reply(0, "no answer in time")
-        except httpx.HTTPError:
-            return Reply(0, "no connection, or it broke")
+        except httpx.HTTPError as error:
+            return Reply(0, _broken(error))
 
     async def _post(self, body: bytes, headers: dict[str, str], now: float) -> Reply:
         sent = {**headers, "accept-encoding": "identity"}
@@ -75,6 +75,16 @@ class Receiver:
             status = answer.status_code
             await _drained(answer)
             return Reply(status, f"status {status}", _rest(answer.headers.get("retry-after"), now))
+
+
+def _broken(error: httpx.HTTPError) -> str:
+    """What is wrong with the link, as far as it is ours to say."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "its certificate is not believed; name who vouches for it with --ca-file"
+        cause = cause.__cause__ or cause.__context__
+    return "no connection, or it broke"
 
 
 async def _drained(answer: httpx.Response) -> None:

@@ -694,6 +694,14 @@ def test_the_page_for_people_runs_nothing_and_fetches_nothing(server: Running) -
     assert b"/v1/subscriptions/{name}/stream" in reply.body
 
 
+def test_the_console_is_not_at_the_broker(server: Running) -> None:
+    """A broker that showed its own history would be its own judge."""
+    reply = server.ask("GET /console")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert b"tearline audit console" in reply.body
+    assert "set-cookie" not in reply.headers
+
+
 def test_a_wrong_method_on_a_known_path_is_a_problem_like_any_other(server: Running) -> None:
     reply = server.ask("DELETE /healthz")
     assert (reply.status, reply.slug) == (405, "method-not-allowed")

@@ -52,6 +52,29 @@ def test_a_receipt_proves_a_release_and_what_permitted_it(told: Told) -> None:
     assert json.loads(body or b"")["version"] == 1
 
 
+def test_a_receipt_of_a_release_does_not_name_the_sources(told: Told) -> None:
+    """Who gets it would learn them by a slip; who asks for the acceptance means to show them."""
+    desk, index = told.desks["KEN"], index_of(told, told.shared[0], "FRA")
+    identity = desk.identity
+    with desk.store() as store:
+        sql = "SELECT accepted FROM entry WHERE channel = 'KEN' AND idx = ?"
+        row = store.one(sql, index)
+        assert row is not None
+        accepted = int(row["accepted"])
+        store._database.execute("BEGIN")
+        add = "INSERT INTO drawn SELECT channel, count, 'ab' FROM entry WHERE idx = ?"
+        store._database.execute(add, (accepted,))
+        where = (store, identity.mission, identity.nation, identity.charter)
+        receipts = [files.receipt(*where, at) for at in (index, accepted)]
+        store._database.execute("ROLLBACK")
+    shown = []
+    for lines in receipts:
+        proven = evidence_file.verify(lines, identity.charter, now_ms=LATER)
+        shown.append([entry.type for entry in proven.entries if entry.channel == "KEN"])
+        assert script(lines, identity.charter, LATER) is None
+    assert shown == [["release"], ["report.accepted"]]
+
+
 def test_a_receipt_is_accepted_by_all_three_verifiers(told: Told) -> None:
     desk = told.desks["KEN"]
     for report, to in ((told.shared[0], "FRA"), (told.recalled, "GBR")):
@@ -164,6 +187,12 @@ def test_the_questions_in_a_terminal(told: Told) -> None:
     assert len(here("audit", "ask", "--json").done().rows) == 24
     rows = tearline(told, "KEN", "audit", "ask", "3", "--to", "GBR", "--json").done().rows
     assert {row["report"] for row in rows} == {*told.shared, told.recalled}
+    cut = tearline(
+        told, "KEN", "audit", "ask", "--type", "release", "--limit", "2", "--json"
+    ).done()
+    assert cut.rows[2:] == [{"question": 0, "more": True}]
+    people = tearline(told, "KEN", "audit", "ask", "received", "--limit", "1").done().out
+    assert "the first 1; narrow it" in people
     people = tearline(told, "KEN", "audit", "ask", "no-purpose").done().out
     assert "Releases do not record" in people or "releases do not record" in people
     assert "Nothing." in tearline(told, "FRA", "audit", "ask", "bulk").done().out
@@ -195,7 +224,7 @@ def test_an_orphan_is_found_by_the_partner(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        store._database.execute("DELETE FROM entry WHERE idx = ?", (index,))
+        store._database.execute("DELETE FROM fact WHERE idx = ?", (index,))
         found = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
         (difference,) = found
@@ -213,7 +242,7 @@ def test_two_stories_of_one_release_and_a_fork_are_found(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        sql = "UPDATE entry SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
+        sql = "UPDATE fact SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
         store._database.execute(sql, (index,))
         (difference,) = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")

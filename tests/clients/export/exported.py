@@ -106,8 +106,9 @@ def found_in_cef(text: str) -> tuple[list[str], dict[str, str]]:
     pipes split the header unless escaped; a pair starts with a key and an equals sign that is not
     escaped, and ends where the next one starts.
     """
-    fields = re.findall(r"((?:[^|\\]|\\.)*)\|", text, re.DOTALL)
-    header, extension = fields[:7], text[sum(len(field) + 1 for field in fields[:7]) :]
+    found = re.fullmatch(r"((?:[^|\\]|\\.)*)\|" * 7 + "(.*)", text, re.DOTALL)
+    assert found is not None, text
+    *header, extension = found.groups()
     starts = list(re.finditer(r"(?:^| )([A-Za-z0-9]+)=", extension))
     pairs = {}
     for start, end in zip(starts, [*starts[1:], None], strict=True):

@@ -61,7 +61,7 @@ def test_a_fact_that_was_edited_in_the_store_is_not_exported(told: Told) -> None
     """What a line says is opened from the leaf whose hash it shows."""
     with told.desks["KEN"].store() as store:
         store._database.execute("BEGIN")
-        store._database.execute("UPDATE entry SET view = '{}', recipient = 'XXX', type = 'lie'")
+        store._database.execute("UPDATE fact SET report = 'ff', recipient = 'XXX', type = 'lie'")
         told_of = {entry.recipient for entry in entries(store, "KEN", ORIGIN)}
         store._database.execute("ROLLBACK")
     assert told_of == {"KEN", "GBR", "FRA", None}
@@ -71,17 +71,18 @@ def test_evidence_that_was_edited_in_the_store_is_refused(told: Told) -> None:
     """Expect refusal: some of it, or all of it, is that of another entry."""
     desk = told.desks["KEN"]
     with desk.store() as store:
-        of_another = "(SELECT json_extract(line, ?) FROM entry WHERE channel = 'KEN' AND count = 2)"
-        edit = f"UPDATE entry SET line = json_set(line, ?, {of_another}) WHERE channel = 'KEN'"
+        another = "(SELECT line FROM fact WHERE channel = 'KEN' AND count = 2)"
+        ours = "(SELECT line FROM fact WHERE channel = 'KEN')"
         for name in ("leaf", "link", "opening", "view", "view_opening"):
             store._database.execute("BEGIN")
-            store._database.execute(edit, (f"$.{name}", f"$.{name}"))
+            of_another = f"(SELECT {name} FROM line WHERE number = {another})"
+            edit = f"UPDATE line SET {name} = {of_another} WHERE number IN {ours}"
+            store._database.execute(edit)
             with refused("broken-chain"):
                 list(entries(store, "KEN", ORIGIN))
             store._database.execute("ROLLBACK")
         store._database.execute("BEGIN")
-        whole = "(SELECT line FROM entry WHERE channel = 'KEN' AND count = 2)"
-        store._database.execute(f"UPDATE entry SET line = {whole} WHERE channel = 'KEN'")
+        store._database.execute(f"UPDATE fact SET line = {another} WHERE channel = 'KEN'")
         with refused("broken-chain", "that of another"):
             list(entries(store, "KEN", ORIGIN))
         store._database.execute("ROLLBACK")

@@ -1,11 +1,13 @@
 """A receiver that really listens on loopback, does what a test tells it, and keeps what it got."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from standardwebhooks import Webhook
@@ -51,6 +53,8 @@ class Inbox:
 
     name: str = "hook"
     port: int = 0
+    tls: Path | None = None
+    """The folder of a certificate, as `tests.cli.test_tls` writes it."""
     says: Callable[[Got], int] = lambda _: 204
     answers: list[int | Answer] = field(default_factory=list)
     tried: list[Got] = field(default_factory=list)
@@ -58,7 +62,8 @@ class Inbox:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/{self.name}?key=in-the-address"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}/{self.name}?key=in-the-address"
 
     @property
     def indices(self) -> list[int]:
@@ -107,6 +112,10 @@ def inbox(**how: Any) -> Iterator[Inbox]:
 
     server = Server(("127.0.0.1", 0), Handler)
     found.port = server.server_address[1]
+    if found.tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(found.tls / "chain.pem", found.tls / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -138,14 +138,6 @@ async def test_pauses_grow_and_differ_by_chance(push: Push, there: Inbox) -> Non
         assert push.world.slept == pytest.approx(expected, rel=1e-4)
 
 
-async def test_a_patient_push_goes_on_for_as_long_as_it_takes(push: Push, there: Inbox) -> None:
-    there.answers = [503] * 30
-    await push.run(patient=True)
-    assert there.indices == push.all
-    assert len(push.world.slept) == 30
-    assert max(push.world.slept) <= pusher.PAUSE_MAX
-
-
 async def test_it_is_left_alone_for_as_long_as_it_asks(push: Push, there: Inbox) -> None:
     there.answers = [(429, {"retry-after": "40"}, b"")]
     await push.run()
@@ -169,20 +161,13 @@ async def test_a_run_does_not_wait_for_long_and_the_next_one_knows(
     assert there.indices == push.all
 
 
-async def test_a_patient_push_waits_that_long(push: Push, there: Inbox) -> None:
-    there.answers = [(503, {"retry-after": "3600"}, b"")]
-    await push.run(patient=True)
-    assert sum(push.world.slept) >= 3_600
-    assert there.indices == push.all
-
-
 async def test_a_receiver_that_is_gone_is_sent_nothing_more(push: Push, there: Inbox) -> None:
     there.answers = [200, 410]
     with refused("undelivered", "gone"):
-        await push.run(patient=True)
+        await push.run()
     assert len(there.tried) == 2
     with refused("undelivered", "gone"):
-        await push.run(patient=True)
+        await push.run()
     assert len(there.tried) == 2
     assert push.dead == []
     await push.revive()
@@ -226,12 +211,14 @@ def ids(got: Got) -> list[int]:
 
 
 async def test_a_receiver_that_refuses_all_leaves_all_as_dead_letters(
-    push: Push, there: Inbox
+    push: Push, there: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pusher, "horizon", lambda *_: 30)
+    everything = [index for index in push.all if index < 30]
     there.says = lambda _: 500
     done = await push.run(most=2)
-    assert [index for index, _, _ in push.dead] == push.all
-    assert (done.delivered, done.buried) == (0, len(push.all))
+    assert [index for index, _, _ in push.dead] == everything
+    assert (done.delivered, done.buried) == (0, len(everything))
 
 
 async def test_dead_letters_are_sent_again_under_the_same_names(push: Push, there: Inbox) -> None:

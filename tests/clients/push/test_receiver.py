@@ -9,6 +9,7 @@ import pytest
 
 from clients.push import receiver
 from clients.push.receiver import Receiver, checked, host
+from tests.cli.test_tls import write_certificate
 from tests.clients.push.inbox import inbox
 from tests.refusal import refused
 
@@ -173,3 +174,16 @@ async def test_a_file_that_is_no_authority_is_refused(tmp_path: Path) -> None:
             path.write_text(text)
         with refused("bad-input", "not a file of certificates"):
             Receiver("https://siem.example/", path)
+
+
+async def test_over_tls_to_whom_a_named_authority_vouches_for(tmp_path: Path) -> None:
+    """Expect nothing to be sent to anybody else."""
+    ours, other = (write_certificate(tmp_path / name) for name in ("ours", "other"))
+    with inbox(tls=tmp_path / "ours") as there:
+        for ca_file in (None, other):
+            async with Receiver(there.url, ca_file) as door:
+                reply = await door.post(b"[]", {}, NOW)
+            assert (reply.status, "not believed" in reply.why) == (0, True)
+        assert there.tried == []
+        async with Receiver(there.url, ours) as door:
+            assert (await door.post(b"[]", {}, NOW)).status == 204
