@@ -407,7 +407,6 @@ def test_where_the_charter_names_no_floor_nothing_is_ordered() -> None:
 
 def test_the_nations_that_stand_are_those_that_were_not_expelled() -> None:
     world = Coalition.of("KEN", "GBR", "FRA")
-    assert world.directory.standing == ("KEN", "GBR", "FRA")
     world.expels("GBR")
-    assert world.directory.standing == ("KEN", "FRA")
     assert world.directory.order == ("KEN", "GBR", "FRA")
+    assert world.directory.standing == ("KEN", "FRA")
