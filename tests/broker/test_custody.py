@@ -373,11 +373,11 @@ async def test_a_journal_with_erased_views_is_checked_copied_and_brought_back(
     await house.files(house["KEN"].says("retention.set", body))
     house.world.clock.forward(days=31)
     await house.broker.expire()
-    vault = await saved(house)
     gone = [e.view for e in (await house.broker.journal.segment("KEN")).entries].count(None)
     assert gone > 5
     await house.broker.close()
     await fsck(house)
+    vault = await saved(house)
     assert await restored(house, before) == "older"
     assert await restored(house, vault) == "served"
     broker = await house.opens()

@@ -212,11 +212,13 @@ def test_no_officer_orders_it_whatever_his_roles() -> None:
 
 
 async def test_an_expelled_nations_order_ends_with_it(house: House) -> None:
-    await house.submits(house["KEN"].seals(release_to="GBR"))
-    await order(house)
+    raw = long_report(house)
+    await house.submits(raw)
+    await order(house, payloads=1)
     await house.files(house.world.expels("KEN"))
     await days_pass(house, FLOOR + 1)
     assert await erased(house, "KEN") == []
+    assert on_disk(house, pieces(raw)) == set(pieces(raw))
 
 
 # -- what still works
