@@ -265,6 +265,21 @@ async def test_every_start_and_scrub_accepts_what_was_erased_and_goes_on(house: 
     await verified(house, "KEN")
 
 
+async def test_what_explains_an_erasure_is_never_erased(house: House) -> None:
+    """However old: else nobody could tell any more what was erased from what was hidden."""
+    await order(house)
+    for _ in range(3):
+        await days_pass(house, FLOOR + 1)
+    kinds = [kind for kind, _ in await house.channel("KEN")]
+    gone = await erased(house, "KEN")
+    assert kinds.count("view.erased") == 3
+    assert [kinds[count] for count in gone].count("view.erased") == 0
+    assert max(gone) < kinds.index("view.erased")
+    (first, *_) = await sweeps(house, "KEN")
+    assert first["until"] == len(gone)
+    await verified(house, "KEN")
+
+
 async def verified(house: House, nation: str) -> list[VerifiedEntry]:
     """A channel's whole history, as its auditor follows it: all that is missing was ordered."""
     directory, journal = house.broker.directory, house.broker.journal
