@@ -221,8 +221,8 @@ class Releases:
         made = {}
         for visible in ready:
             key = key_of(visible, nation)
-            proof = fresh.get(key) or proofs[visible.held.released[nation, visible.mask]]
-            if not is_proven(self._state, visible, nation):
+            proof = fresh.get(key) or proofs.get(visible.held.released[nation, visible.mask])
+            if proof is None or not is_proven(self._state, visible, nation):
                 continue  # its view was erased meanwhile
             made[key] = made_release(parse(raws[visible.held.position]), visible, nation, proof)
             self.ring.put(key, made[key])

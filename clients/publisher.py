@@ -167,7 +167,10 @@ class Publisher(Receiving):
         answer = await self.transport.send("POST", "/v1/reports", sealed.raw, REPORT)
         accepted = strict_json.load(answer.body, Accepted, limit=MAX_EVIDENCE_BYTES, prose=True)
         entry = await self.proven(accepted.evidence, "report.accepted", self.identity.nation)
-        view = entry.view or {}
+        if entry.view is None:
+            detail = "it was accepted, and your nation had erased what the journal says of it"
+            raise Malformed("bad-proof", detail)
+        view = entry.view
         if view.get("report") != sealed.identity or accepted.report != sealed.identity:
             raise Malformed("bad-proof", "the receipt is for another report")
         return Receipt(

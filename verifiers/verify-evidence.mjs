@@ -344,7 +344,7 @@ class Reading {
     if (!this.page) return;
     const { channel, entries, head, lines } = this.page;
     this.page = undefined;
-    const at = this.channels.get(channel) ?? { tip: FIRST, time: 0, shown: 0, swept: 0, holes: [] };
+    const at = this.channels.get(channel) ?? { tip: FIRST, time: 0, shown: 0, swept: 0, gone: 0, holes: [] };
     this.channels.set(channel, at);
     const shown = lines.filter(([kind]) => kind === "entry").length;
     let heads;
@@ -412,7 +412,7 @@ class Reading {
     if (found.says === null) {
       const never = mission || found.type === SWEEP;
       need(!never, "its view is withheld: such a view is never erased");
-      at.holes.push(found);
+      at.holes.push({ count: found.count, index: found.index, time: found.time });
     }
     if (found.says === null || found.type !== SWEEP) return;
     const range = mission ? [] : ["first", "until"];
@@ -432,8 +432,8 @@ class Reading {
     if (mission) return;
     need(this.kind === "receipt" || first === at.swept, `it does not erase from ${at.swept} on`);
     at.swept = until;
-    const gone = ({ count, time }) => first <= count && count < until && time < before * 1000;
-    at.holes = at.holes.filter((hole) => !gone(hole));
+    const covers = ({ count, time }) => first <= count && count < until && time < before * 1000;
+    while (at.gone < at.holes.length && covers(at.holes[at.gone])) at.gone++;
   }
 
   // 25.8: a statement is the one that the entry above names
@@ -468,9 +468,10 @@ class Reading {
       need(whole, `entries of ${this.nation} are missing up to ${this.size}`);
     }
     need(this.kind === "history" || this.proven.length, "a receipt of nothing");
-    for (const [channel, { holes }] of this.channels) {
-      const where = holes.length && `entry ${holes[0].count} of ${channel}, at index ${holes[0].index}`;
-      need(!holes.length, `${where}: its view is withheld, and no entry erased it`);
+    for (const [channel, { holes, gone }] of this.channels) {
+      const { count, index } = holes[gone] ?? {};
+      const where = `entry ${count} of ${channel}, at index ${index}`;
+      need(gone === holes.length, `${where}: its view is withheld, and no entry erased it`);
     }
     return {
       kind: this.kind,

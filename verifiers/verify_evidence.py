@@ -11,10 +11,10 @@ import hashlib
 import hmac
 import json
 import re
-import struct
 import sys
 import time
 import unicodedata
+from collections import deque
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -59,9 +59,8 @@ def pairs(found):
 
 def gate(data, limit=65_536, *, prose=False):
     need(len(data) <= limit, "a JSON text that is too long")
-    depth = 0
     try:  # int() takes no 1.5, and no NaN
-        text = data.decode("utf-8")
+        depth, text = 0, data.decode("utf-8")
         bare = re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "", text)
         need(not re.search(r"[0-9]{17}|-0(?![0-9])", bare), "an integer too long, or minus zero")
         for mark in re.findall(r"[\[\]{}]", bare):
@@ -197,7 +196,7 @@ def head(value, channel, place, tree):
     leaf, text = raw(leaf), raw(text)
     included(tree[0] - 1, tree[0], leaf, hashes(proof), tree[1])
     need(len(leaf) == 43 and leaf[0] == 2, "the tree does not end in a heads leaf")
-    _, when, channels, root = struct.unpack(">BQH32s", leaf)
+    when, channels, root = int.from_bytes(leaf[1:9]), int.from_bytes(leaf[9:11]), leaf[11:]
     hidden = commit(b"tearline/head/v1", opening, text)
     included(place, channels, hidden, hashes(path), root)
     found = form(gate(text), "channel", "count", "index", "slot", "last")
@@ -211,7 +210,7 @@ class File:
     def __init__(self, charter, now_ms):
         self.pinned, self.latest, self.kind = charter, now_ms + 300_000, None
         self.places, self.tree, self.page, self.orders, self.swept = [MISSION], None, None, {}, 0
-        self.tips, self.heads, self.times, self.complete, self.holes = {}, {}, {}, {}, []
+        self.tips, self.heads, self.times, self.complete, self.holes = {}, {}, {}, {}, deque()
         self.count, self.erased, self.proven, self.log_keys = {}, 0, [], {}
 
     def take(self, data):
@@ -324,8 +323,7 @@ class File:
         says, now, ours = found["says"], found["time"] // 1000, channel != MISSION
         if says is None:
             need(ours and found["type"] != SWEEP, "its view is withheld: it is never erased")
-            where = f"entry {found['count']} of {channel}, at index {found['index']}"
-            self.holes.append((found["count"], found["time"], f"{where}: its view is withheld"))
+            self.holes.append((found["count"], found["time"], found["index"]))
         if says is None or found["type"] != SWEEP:
             return
         names = ("nation", "order", "before") + (("first", "until") if ours else ())
@@ -341,7 +339,8 @@ class File:
         if ours:
             need(self.kind == "receipt" or first == self.swept, f"not from {self.swept} on")
             gone, self.swept = range(first, until), until
-            self.holes = [h for h in self.holes if h[0] not in gone or h[1] >= before * 1000]
+            while self.holes and self.holes[0][0] in gone and self.holes[0][1] < before * 1000:
+                self.holes.popleft()
 
     def end(self):
         self.close()
@@ -354,7 +353,8 @@ class File:
                 need(self.complete.get(channel), missing)
             need(self.complete.get(self.nation) == self.size, f"more of {self.nation} is missing")
         need(self.kind == "history" or self.proven, "a receipt of nothing")
-        need(not self.holes, self.holes and self.holes[0][2])
+        for count, _, index in [*self.holes][:1]:
+            raise RefusedError(f"entry {count} of {self.nation}, at index {index}: withheld")
         told = {"kind": self.kind, "nation": self.nation, "size": self.size}
         told |= {"root": self.tree[1].hex(), "entries": self.count, "erased": self.erased}
         return told | ({"proven": self.proven} if self.kind == "receipt" else {})

@@ -4,6 +4,7 @@ A broker that erased a view says so in a later entry of the same channel, `view.
 the order of the nation whose channel it is. A view that is missing without one was withheld.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -112,7 +113,7 @@ class Erasures:
 
     def __init__(self, channel: str, until: int | None = 0, holes: Iterable[Hole] = ()) -> None:
         self._channel, self._until = channel, until
-        self._holes = list(holes)
+        self._holes = deque(holes)
 
     def take(self, entry: VerifiedEntry, orders: Orders) -> None:
         """The next entry. Raises `Malformed` ("broken-chain") for a view that cannot be missing,
@@ -148,7 +149,8 @@ class Erasures:
                 where = f"entry {sweep.count} of {self._channel}, at index {sweep.index}"
                 raise Malformed("broken-chain", f"{where}: it does not erase from {self._until} on")
             self._until = told.until
-        self._holes = [hole for hole in self._holes if not sweep.covers(hole)]
+        while self._holes and sweep.covers(self._holes[0]):
+            self._holes.popleft()
 
 
 def swept(entry: VerifiedEntry, orders: Orders) -> Sweep:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from clients.cli import output
 from clients.cli.common import As, Json, load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
-from clients.evidence import answers, disclosure, files
+from clients.evidence import answers, disclosure, erased, files
 from clients.evidence.answers import Answer, Asked
 from clients.evidence.disclosure import Account
 from clients.evidence.questions import QUESTIONS
@@ -208,6 +209,7 @@ def report(
     asked = Asked(to=to, since=_day(since), until=_day(until))
     with opened(loaded) as store:
         answer = answers.ask(store, loaded.nation, answers.find("disclosures"), asked)
+        gone = erased.releases(store, loaded.nation)
         out.mkdir(parents=True, exist_ok=True)
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
         proven = files.write(proof, lines, loaded.charter, now_ms=now)
@@ -223,19 +225,29 @@ def report(
         file=proof.name,
         digest=_written(proof)["sha256"],
         lines=disclosure.disclosures(answer.rows),
+        erased=gone,
     )
     page.write_text(disclosure.page(account), encoding="utf-8")
     if pdf is not None:
         pdf.write_bytes(disclosure_pdf.document(account))
-    pages = [str(path) for path in (page, pdf) if path is not None]
+    _tell(account, [path for path in (page, pdf) if path is not None], proof, loaded, json=json)
+
+
+def _tell(
+    account: Account, pages: Sequence[Path], proof: Path, identity: Identity, *, json: bool
+) -> None:
+    """What was written, and what it lacks."""
+    count = len(account.lines)
     if json:
-        told = {"page": pages[0], "pdf": None if pdf is None else pages[1]}
-        output.line({"reports": len(answer.rows), **told, **_written(proof)})
+        told = dict(zip(("page", "pdf"), [*map(str, pages), None], strict=False))
+        output.line({"reports": count, "erased": account.erased, **told, **_written(proof)})
         return
-    output.say(f"{len(answer.rows)} reports of {loaded.nation} went to {output.clean_line(to)}")
+    output.say(f"{count} reports of {account.nation} went to {output.clean_line(account.to)}")
+    if account.gone:
+        output.say(f"  [yellow]{output.clean_line(account.gone)}[/yellow]")
     for path in pages:
-        output.say(f"  {output.clean_line(path)}")
-    show_written(proof, loaded)
+        output.say(f"  {output.clean_line(str(path))}")
+    show_written(proof, identity)
 
 
 # -- reconcile

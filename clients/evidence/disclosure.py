@@ -34,6 +34,7 @@ PAGE: Final = """<!doctype html>
 <p>Mission {mission}. {count} reports of {nation} were released to {to}, as of {date}.
 The history of {nation} is complete and unaltered in a journal of {size} entries
 (root <code>{root}</code>).</p>
+{gone}
 <div class="scroll">
 <table>
 <thead><tr>{head}</tr></thead>
@@ -71,7 +72,9 @@ class Disclosure:
 
 @dataclass(frozen=True)
 class Account:
-    """What an account says, whatever it is written on. `now_ms` is when it was made."""
+    """What an account says, whatever it is written on. `now_ms` is when it was made, `erased` how
+    many releases of the nation's channel nobody can name any more.
+    """
 
     mission: str
     nation: str
@@ -83,6 +86,17 @@ class Account:
     file: str
     digest: str
     lines: tuple[Disclosure, ...]
+    erased: int = 0
+
+    @property
+    def gone(self) -> str:
+        """What the account lacks; nothing, if nothing was erased."""
+        if not self.erased:
+            return ""
+        told = f"{self.erased} releases that concern {self.nation} were erased by order of its root"
+        return (
+            f"{told}: they are not in this account, and nobody can say any more to whom they went."
+        )
 
     @property
     def title(self) -> str:
@@ -130,6 +144,7 @@ def page(account: Account) -> str:
         date=account.date,
         style=STYLE,
         limits=LIMITS,
+        gone=f"<p><strong>{escape(account.gone)}</strong></p>" if account.gone else "",
         count=len(account.lines),
         head="".join(f'<th scope="col">{column}</th>' for column in COLUMNS),
         rows="\n".join(map(_row, account.lines)),

@@ -93,6 +93,7 @@ def _story(account: Account) -> list[Flowable]:
     return [
         _text(account.title, TITLE),
         _text(summary),
+        *([_text(account.gone)] if account.gone else []),
         Spacer(0, 3 * mm),
         table,
         Spacer(0, 8 * mm),

@@ -73,6 +73,12 @@ def by_order(store: EvidenceStore, nation: str) -> tuple[ByOrder, ...]:
     return tuple(ByOrder(**row) for row in store.rows(BY_ORDER, nation=nation))
 
 
+def releases(store: EvidenceStore, nation: str) -> int:
+    """How many entries of the nation's channel tell of a release that nobody can name any more."""
+    sql = "SELECT count(*) AS n FROM entry WHERE channel = ? AND type = 'release' AND erased"
+    return sum(row["n"] for row in store.rows(sql, nation))
+
+
 def followed(store: EvidenceStore, channel: str) -> Erasures:
     """A channel's erasures, as far as the evidence goes."""
     newest = None if channel == MISSION else store.one(NEWEST, channel, VIEWS)

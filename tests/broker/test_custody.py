@@ -359,3 +359,43 @@ async def test_the_commands_speak_to_people_and_to_programs(house: House) -> Non
     assert (refusal["error"], refusal["detail"]) == ("bad-input", "3 nations, 2 checkpoints")
     resumed = operate("journal", "resume", house.folder, *heads)
     assert resumed.stdout.startswith("resumed: entry ")
+
+
+# -- what was erased
+
+
+async def test_a_journal_with_erased_views_is_checked_copied_and_brought_back(
+    house: House,
+) -> None:
+    await busy(house)
+    before = await saved(house, "before")
+    body = {"views": 30, "payloads": 30}
+    await house.files(house["KEN"].says("retention.set", body))
+    house.world.clock.forward(days=31)
+    await house.broker.expire()
+    gone = [e.view for e in (await house.broker.journal.segment("KEN")).entries].count(None)
+    assert gone > 5
+    await house.broker.close()
+    await fsck(house)
+    vault = await saved(house)
+    assert await restored(house, before) == "older"
+    assert await restored(house, vault) == "served"
+    broker = await house.opens()
+    await broker.journal.scrub()
+    again = [e.view for e in (await broker.journal.segment("KEN")).entries].count(None)
+    assert again == gone
+
+
+async def test_a_view_that_no_entry_erased_is_found_by_fsck(house: House) -> None:
+    """Expect refusal, of the journal and of a copy."""
+    await busy(house)
+    await house.broker.close()
+    edit(
+        house,
+        """UPDATE view SET opening = NULL, body = NULL, erased = (SELECT max(idx) FROM entry)
+        WHERE at = (SELECT at FROM link WHERE channel = 'KEN' AND count = 0)""",
+    )
+    with refused("journal-damaged", "a view is missing"):
+        await fsck(house)
+    with refused("journal-damaged", "a view is missing"):
+        await saved(house)

@@ -1,27 +1,21 @@
 """A nation's root orders how long its views and payloads are kept; the broker carries it out."""
 
-import asyncio
 import itertools
 import json
-import sqlite3
 from base64 import b64decode
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from broker import retention
-from broker.journal.anchor import Anchor
-from broker.journal.store import Store
 from tests.broker.house import House
 from tests.broker.test_erasing import long_report, on_disk, pieces
 from tests.coalition import Coalition
 from tests.refusal import refused
 from wire.entries import MISSION
 from wire.erasures import Erasures, Orders
-from wire.errors import BrokerFault
 from wire.prove import Trust, VerifiedEntry, walk
 from wire.statements import Statement
 
@@ -218,11 +212,13 @@ def test_no_officer_orders_it_whatever_his_roles() -> None:
 
 
 async def test_an_expelled_nations_order_ends_with_it(house: House) -> None:
-    await house.submits(house["KEN"].seals(release_to="GBR"))
-    await order(house)
+    raw = long_report(house)
+    await house.submits(raw)
+    await order(house, payloads=1)
     await house.files(house.world.expels("KEN"))
     await days_pass(house, FLOOR + 1)
     assert await erased(house, "KEN") == []
+    assert on_disk(house, pieces(raw)) == set(pieces(raw))
 
 
 # -- what still works
@@ -269,6 +265,21 @@ async def test_every_start_and_scrub_accepts_what_was_erased_and_goes_on(house: 
     await verified(house, "KEN")
 
 
+async def test_what_explains_an_erasure_is_never_erased(house: House) -> None:
+    """However old: else nobody could tell any more what was erased from what was hidden."""
+    await order(house)
+    for _ in range(3):
+        await days_pass(house, FLOOR + 1)
+    kinds = [kind for kind, _ in await house.channel("KEN")]
+    gone = await erased(house, "KEN")
+    assert kinds.count("view.erased") == 3
+    assert [kinds[count] for count in gone].count("view.erased") == 0
+    assert max(gone) < kinds.index("view.erased")
+    (first, *_) = await sweeps(house, "KEN")
+    assert first["until"] == len(gone)
+    await verified(house, "KEN")
+
+
 async def verified(house: House, nation: str) -> list[VerifiedEntry]:
     """A channel's whole history, as its auditor follows it: all that is missing was ordered."""
     directory, journal = house.broker.directory, house.broker.journal
@@ -283,117 +294,6 @@ async def verified(house: House, nation: str) -> list[VerifiedEntry]:
         found += entries
     erasures.settle()
     return found
-
-
-# -- the journal notices
-
-EDITS = {
-    "a view erased by no entry": """UPDATE view SET opening = NULL, body = NULL,
-        erased = (SELECT idx FROM sweep) WHERE at IN (SELECT at FROM link
-        WHERE channel = 'GBR' LIMIT 1)""",
-    "a view erased by another entry": """UPDATE view SET erased = erased + 1
-        WHERE erased IS NOT NULL""",
-    "a younger view erased": """UPDATE view SET opening = NULL, body = NULL,
-        erased = (SELECT idx FROM sweep) WHERE at IN (SELECT at FROM link
-        WHERE channel = 'KEN' AND count = (SELECT until FROM sweep))""",
-    "a longer stretch": "UPDATE sweep SET until = until + 1",
-    "another channel": "UPDATE sweep SET channel = 'GBR'",
-    "no sweep": "DELETE FROM sweep",
-    "a sweep of nobody's": "INSERT INTO sweep SELECT idx - 1, 'GBR', 0, 1, 1, 1 FROM sweep",
-    "an erased view that is there again": """UPDATE view SET erased = NULL, opening = (SELECT
-        opening FROM view WHERE opening IS NOT NULL), body = x'7b7d' WHERE erased IS NOT NULL""",
-}
-
-
-@pytest.mark.parametrize("edit", EDITS)
-async def test_what_no_entry_erased_is_missed(house: House, edit: str) -> None:
-    """Who can write the file cannot pass a loss off as an erasure. Expect refusal."""
-    await house.submits(house["KEN"].seals(release_to="GBR"))
-    await house.broker.views(house.member(house["GBR"].auditor), 0, 0, 9)
-    await order(house)
-    await days_pass(house, FLOOR + 1)
-    await house.broker.close()
-    with closing(sqlite3.connect(house.folder / "data/journal.db", isolation_level=None)) as shell:
-        assert shell.execute(EDITS[edit]).rowcount > 0
-    with pytest.raises(BrokerFault, match="journal-damaged"):
-        await house.opens()
-
-
-async def test_an_erased_view_that_was_put_back_is_noticed(house: House) -> None:
-    """With its true text and opening, from an old copy. Expect refusal."""
-    await house.submits(house["KEN"].seals(release_to="GBR"))
-    await order(house)
-    path, query = house.folder / "data/journal.db", "SELECT at, opening, body FROM view"
-    with closing(sqlite3.connect(path)) as shell:
-        old = {at: (opening, body) for at, opening, body in shell.execute(query)}
-    await days_pass(house, FLOOR + 1)
-    await house.broker.close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
-        gone = [at for (at,) in shell.execute("SELECT at FROM view WHERE erased IS NOT NULL")]
-        put = "UPDATE view SET erased = NULL, opening = ?, body = ? WHERE at = ?"
-        shell.execute(put, (*old[gone[0]], gone[0]))
-    with pytest.raises(BrokerFault, match="a view is there that an entry erased"):
-        await house.opens()
-
-
-# -- in the middle
-
-
-@pytest.mark.parametrize("broken", [(Anchor, "write"), (Store, "fold_all"), (Store, "commit")])
-async def test_an_erasure_that_breaks_is_made_good_at_the_next_start(
-    house: House, broken: tuple[type, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before the commit nothing is erased, after it all of the stretch is, and in no file."""
-    await house.submits(house["KEN"].seals(release_to="GBR"))
-    secret = await openings(house, "KEN")
-    await order(house)
-    house.world.clock.forward(days=FLOOR + 1)
-
-    async def fails(*_: object) -> None:
-        raise OSError(5, "the disk is gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(*broken, fails)
-        with refused("journal-stopped"):
-            await house.broker.expire()
-        await house.broker.close()
-    await house.opens()
-    assert on_disk(house, secret) == set()
-    assert len(await sweeps(house, "KEN")) == len(await sweeps(house, MISSION)) == 1
-    await house.broker.journal.scrub()
-    await verified(house, "KEN")
-
-
-async def test_nobody_is_shown_a_missing_view_without_the_entry_that_explains_it(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the commit and the end of the erasure, a reader waits: else it would see a lie."""
-    index = (await house.submits(house["KEN"].seals(release_to="GBR"))).index
-    await order(house)
-    house.world.clock.forward(days=FLOOR + 1)
-    journal, committed, go_on = house.broker.journal, asyncio.Event(), asyncio.Event()
-    write = Anchor.write
-
-    async def waits(anchor: Anchor, note: str) -> None:
-        committed.set()
-        await go_on.wait()
-        await write(anchor, note)
-
-    monkeypatch.setattr(Anchor, "write", waits)
-    erasing = asyncio.create_task(house.broker.expire())
-    await committed.wait()
-    reading = asyncio.create_task(journal.segment("KEN"))
-    proving = asyncio.create_task(journal.prove("KEN", [index]))
-    done, _ = await asyncio.wait([reading, proving], timeout=0.2)
-    assert not done
-    go_on.set()
-    page, (proof,) = await reading, await proving
-    await erasing
-    (sweep,) = [e for e in page.entries if b'"type":"view.erased"' in b64decode(e.link)]
-    assert page.entries[0].view is None
-    assert int(page.checkpoint.splitlines()[1]) > sweep.index
-    assert proof.view is None
-    assert int((proof.checkpoint or "").splitlines()[1]) > sweep.index
 
 
 # -- payloads

@@ -57,7 +57,7 @@ def test_an_order_is_shown_before_it_is_signed(pilot: Pilot) -> None:
     (order,) = here(*words, "--json").done().row["orders"]
     assert (order["views"], order["payloads"], order["in_force"]) == (30, None, False)
     assert order["counts_from"] == order["time"] + 30 * DAY
-    assert order["order"][:16] in here(*words).done().out
+    assert "30 days" in here(*words).done().out
     auditor = pilot.device("GBR", "auditor").folder
     here("audit", "pull", "--as", auditor).done()
     told = here("audit", "status", "--as", auditor).done().out
@@ -117,5 +117,14 @@ def test_the_auditor_is_told_what_was_erased_and_by_whose_order(
     assert "its proof holds" in proven
     assert f"entry {row['index']}, " in proven
     assert f"{row['order'][:16]} of KEN" in proven
+    where = ("--disclosure", "GBR", "--out", tmp_path)
+    account = here("audit", "report", *where, "--as", folder).done().out
+    assert "releases that concern KEN were erased by order of its root" in account
+    page = (tmp_path / "disclosures-KEN-GBR.html").read_text()
+    assert "releases that concern KEN were erased by order of its root" in page
+    pdf = tmp_path / "account.pdf"
+    told = here("audit", "report", *where, "--pdf", pdf, "--as", folder, "--json").done().row
+    assert told["erased"] == 1
+    assert pdf.stat().st_size > 1_000
     again = here("audit", "verify", file, "--as", folder).done().out
     assert f"entry {row['index']}, " in again

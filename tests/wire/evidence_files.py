@@ -213,7 +213,9 @@ class Eraser(Pen):
 
 
 def erased() -> Pen:
-    """A history of which the first three views were erased, on two days."""
+    """A history of which the first three views were erased, on two days. What was ordered after
+    that makes neither erasure wrong.
+    """
     pen = Eraser()
     order = pen.orders().identity
     pen.waits(31)
@@ -221,6 +223,7 @@ def erased() -> Pen:
     pen.erases(order, 2)
     pen.waits(1)
     pen.erases(order, 3, start=2)
+    pen.orders(None, seq=10)
     pen.log.append(released("KEN", report=5))
     pen.pull()
     return pen

@@ -403,3 +403,10 @@ def test_where_the_charter_names_no_floor_nothing_is_ordered() -> None:
     kenya = Coalition.of("KEN", "GBR", retention_floor=None)["KEN"]
     with refused("not-allowed", "no retention floor"):
         kenya.says("retention.set", {"views": 4_000, "payloads": None})
+
+
+def test_the_nations_that_stand_are_those_that_were_not_expelled() -> None:
+    world = Coalition.of("KEN", "GBR", "FRA")
+    world.expels("GBR")
+    assert world.directory.order == ("KEN", "GBR", "FRA")
+    assert world.directory.standing == ("KEN", "FRA")

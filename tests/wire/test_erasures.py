@@ -60,6 +60,27 @@ def test_payloads_are_deleted_by_nobodys_order(order: object, accepted: object) 
         proven(payloads_erased(pen, order, accepted))
 
 
+@pytest.mark.parametrize(
+    ("start", "told", "words"),
+    [
+        (1, {}, "does not erase from 0 on"),
+        (0, {"nation": "GBR"}, "another nation's views"),
+        (0, {"until": 9}, "what comes after it"),
+        (0, {"until": -1}, "does not say what it erases"),
+        (0, {"why": "because"}, "does not say what it erases"),
+    ],
+)
+def test_an_erasure_that_cannot_be_is_refused(start: int, told: dict[str, Any], words: str) -> None:
+    """Expect refusal, here of the nation's own channel alone; of whole files, see the lies."""
+    pen = Eraser()
+    own, britain = pen.orders().identity, pen.orders(nation="GBR", seq=11).identity
+    pen.waits(31)
+    pen.erases(britain if "nation" in told else own, 3, start, **told)
+    pen.pull()
+    with refused("broken-chain", f"entry 3 of KEN.*{words}"):
+        proven(pen)
+
+
 def test_each_missing_view_has_its_entry() -> None:
     entries = proven(erased())
     ours = [entry for entry in entries if entry.channel == "KEN"]
@@ -72,7 +93,7 @@ def test_what_was_followed_before_is_gone_on_with() -> None:
     """A second pull begins in the middle, with what the first one left open."""
     pen = erased()
     ours = [entry for entry in proven(pen) if entry.channel == "KEN"]
-    (order,) = pen.said
+    order = next(iter(pen.said))
     known = Orders(FLOOR, {"KEN": [order_of(pen, order)]})
     whole, second = Erasures("KEN"), Erasures("KEN", 2, [Hole(2, 4, ours[2].time)])
     for entry in ours:
