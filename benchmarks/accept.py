@@ -28,6 +28,7 @@ from benchmarks.posting import report_requests, send_all
 from benchmarks.serving import serving
 from broker.core import Broker
 from broker.settings import Settings
+from broker.signatures import Processes
 from wire import composite, report
 
 CALLERS: Final = {1: 80, 16: 320, 256: 1200}
@@ -117,7 +118,8 @@ def _in_process(folder: Path, posts: Posts) -> dict[int, Pace]:
 
 
 async def _submit(folder: Path, posts: Posts) -> dict[int, Pace]:
-    broker = await Broker.open(Settings.load(folder), clock=time.time, random=os.urandom)
+    settings = Settings.load(folder)
+    broker = await Broker.open(settings, clock=time.time, random=os.urandom, signatures=Processes())
     found = {}
     for callers, raws in posts.items():
         left = iter(raws)

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 
 from broker import logs
 from broker.answers import Download, Progress
-from broker.holdings import Held, HeldAttachment, HeldPortion
+from broker.held import Held, HeldAttachment, HeldPortion
 from broker.journal import Change, Journal
 from broker.release import Asker, Releases
 from broker.state import State

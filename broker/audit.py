@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from broker.deciding import Visible, use_of
-from broker.holdings import Held, HeldPortion
+from broker.held import Held, HeldPortion
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
 from wire.labels import DISPLAY
@@ -22,7 +22,9 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
     "report.accepted": ("originator",),
     "report.refused": ("originator",),
     "report.expired": ("originator",),
-    "release": ("originator", "contributor", "recipient"),
+    "report.erased": ("originator",),
+    "view.erased": ("author",),
+    "release": ("originator", "recipient", "contributor"),
     "statement": ("author", "party"),
     "subscription.set": ("reader",),
     "subscription.deleted": ("reader",),
@@ -35,9 +37,16 @@ CONCERNED: Final[Mapping[str, tuple[Role, ...]]] = {
 }
 """The roles that every kind of event concerns. Statements and the operator's acts concern the
 mission's own channel as well; of a statement whose body all may see, that channel tells all. A
-denial stands in the next `audit.read` of those it concerns."""
+denial stands in the next `audit.read` of those it concerns. Of what is erased the mission's channel
+has one entry a day and nation, whether anything was left to erase or not."""
 
-OF_MISSION: Final = frozenset({"statement", "operator.start", "operator.stop", "operator.resume"})
+RELEASE_PLACES: Final = 4
+"""Places in the leaf of a release, at least: originator and recipient, and two that are decoys or
+contributors. Only with more of these there are more, 8 or 16 and so on."""
+
+OF_MISSION: Final = frozenset(
+    {"statement", "view.erased", "operator.start", "operator.stop", "operator.resume"}
+)
 
 OPEN_LAYERS: Final = ("handle", "carry")
 """Layers whose text every member has: the charter's."""
@@ -66,7 +75,8 @@ def accepted(
 ) -> Event:
     """A report was accepted.
 
-    `labels` are digests and `rulings` the answers for each nation, both by portion.
+    `labels` are digests and `rulings` the answers for each nation, both by portion. What it was
+    derived from, protected sources too, its own nation finds here.
     """
     (channel,) = concerned("report.accepted", {"originator": [held.originator]})
     asked = [ruling for nations in rulings.values() for ruling in nations.values()]
@@ -82,7 +92,8 @@ def accepted(
             }
             for index, nations in rulings.items()
         ],
-        "policies": _in_force(asked, sources, channel, held.originator),
+        **_drawn({report for p in held.portions for _, report in p.named}),
+        "policies": _in_force(asked, sources, _told(channel, held, held.portions)),
     }
     return Event("report.accepted", {channel: view})
 
@@ -109,6 +120,35 @@ def expired(held: Held, gone: Iterable[int]) -> Event:
     return Event("report.expired", {channel: view})
 
 
+def aged(held: Held, gone: Iterable[int], order: str) -> Event:
+    """Payloads of a report were deleted as its nation ordered (identity of the statement)."""
+    (channel,) = concerned("report.erased", {"originator": [held.originator]})
+    view = {
+        "report": held.identity,
+        "accepted": held.position,
+        "accepted_time": held.accepted,
+        "portions": sorted(gone),
+        "order": order,
+    }
+    return Event("report.erased", {channel: view})
+
+
+def swept(
+    nation: str, order: str, before: int, first: int, until: int, *, opens_day: bool
+) -> Event:
+    """Views of a nation's channel were erased as it ordered: those numbered from `first` to
+    `until` - 1, all older than `before` (seconds).
+
+    How many, and so how much concerns a nation, is told to that nation alone; to all others that
+    the order was carried out up to a midnight, once a day.
+    """
+    common = {"nation": nation, "order": order, "before": before}
+    own = {**common, "first": first, "until": until}
+    channels = concerned("view.erased", {"author": [nation]})
+    views = {channel: own if channel == nation else common for channel in channels}
+    return Event("view.erased", views if opens_day else {nation: own})
+
+
 def released(
     visible: Visible,
     nation: str,
@@ -119,10 +159,10 @@ def released(
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
-    and only the originator's the nations that contributed. `display` lists the portions that may
-    only be looked at; what was released to be kept are the others. How it is marked stands in the
-    views of those who have the label; which of its own reports it draws on is told to each
-    contributor.
+    and only the originator's nations that contributed, those of the sources that it named.
+    `display` lists the portions that may only be looked at; what was released to be kept are the
+    others. How it is marked stands in the views of those who have the label; which of its own
+    reports it draws on is told to each contributor. How many there are the leaf does not tell.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -150,11 +190,26 @@ def released(
             "portions": [portion.index for portion in portions],
             "display": [p.index for p in portions if DISPLAY in p.duties(nation)],
             **(_marked(portions) if channel in (held.originator, nation) else {}),
-            **({"sources": sorted(ours)} if ours else {}),
+            **_drawn(ours),
             "rules": _rules(rulings, channel),
-            "policies": _in_force(rulings, sources, channel, held.originator),
+            "policies": _in_force(rulings, sources, _told(channel, held, portions)),
         }
-    return Event("release", views)
+    places = max(RELEASE_PLACES, 1 << (len(views) - 1).bit_length())
+    return Event("release", views, places)
+
+
+def _drawn(reports: Iterable[str]) -> dict[str, Any]:
+    """Reports that it draws on, those that a channel may know of."""
+    return {"sources": found} if (found := sorted(reports)) else {}
+
+
+def _told(channel: str, held: Held, portions: Iterable[HeldPortion]) -> frozenset[str]:
+    """The nations whose release layers a channel may know to have been asked: its own and the
+    originator's, and to the originator those of the sources that it named. What stands behind a
+    source may be protected, also from who draws on that.
+    """
+    named = {owner for p in portions for owner, _ in p.named if channel == held.originator}
+    return frozenset({channel, held.originator, *named})
 
 
 def _marked(portions: Iterable[HeldPortion]) -> dict[str, Any]:
@@ -192,19 +247,18 @@ def _rules(rulings: Iterable[Ruling], viewer: str) -> dict[str, list[str]]:
 def _in_force(
     rulings: Iterable[Ruling],
     sources: Mapping[tuple[str, str], str],
-    viewer: str,
-    originator: str,
+    told: frozenset[str],
 ) -> dict[str, str]:
-    """The layers that were asked, each with the statement that put its text in force.
+    """The layers that were asked, each with the statement that put its text in force; of release
+    layers those of the nations that the viewer is told of.
 
-    A text's own digest would let others test guesses about it; a statement's body is salted. Whose
-    reports stand behind a derived one is known to its originator, and to each of them for itself.
+    A text's own digest would let others test guesses about it; a statement's body is salted.
     """
     names = {
         (v.kind, v.owner)
         for ruling in rulings
         for v in ruling.verdicts
-        if v.kind != "release" or viewer == originator or v.owner in (originator, viewer)
+        if v.kind != "release" or v.owner in told
     }
     return {f"{kind}/{owner}": sources.get((kind, owner), "") for kind, owner in sorted(names)}
 

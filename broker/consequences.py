@@ -7,7 +7,8 @@ and when the journal is read again.
 
 from typing import TypeAlias
 
-from broker.holdings import ALL_PORTIONS, Held, HeldPortion, Holdings
+from broker.held import ALL_PORTIONS, Held, HeldPortion
+from broker.holdings import Holdings
 from broker.state import State
 from wire import bodies
 from wire.errors import Malformed, NotAllowed

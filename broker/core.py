@@ -40,8 +40,10 @@ from broker.publishing import Publishing
 from broker.pull import Pull
 from broker.referrals import Referrals
 from broker.release import Asker, Releases
+from broker.retention import Retention
 from broker.sequencer import BatchClock, Sequencer
 from broker.settings import Settings
+from broker.signatures import Signatures, Threads
 from broker.standing import Standing
 from broker.state import State
 from broker.streams import Streams
@@ -71,13 +73,14 @@ class Broker:
         clock: BatchClock,
         random: Random,
         cursor_key: bytes,
+        signatures: Signatures,
     ) -> None:
         self.settings, self.journal = settings, journal
         self._random, self._cursor_key = random, cursor_key
         limits = settings.limits
         self._state = state = State(Standing(Directory(settings.mission, settings.charter)), clock)
         self._deciding = deciding = Deciding(state)
-        self._verifiers = Verifiers(self._circumstances, inbox=limits.inbox)
+        self._verifiers = Verifiers(self._circumstances, signatures, inbox=limits.inbox)
         upcoming = self._verifiers.__len__
         self._sequencer = sequencer = Sequencer(journal, clock, upcoming, inbox=limits.inbox)
         self._releases = Releases(state, deciding, journal, sequencer)
@@ -90,6 +93,7 @@ class Broker:
         folder = settings.data_folder / startup.ATTACHMENTS_FOLDER
         self._attachments = Attachments(folder, state, self._releases, journal)
         self._eraser = eraser = Eraser(state, journal, sequencer, ring, self._attachments)
+        self._retention = Retention(state, journal, sequencer, ring)
         self._publishing = Publishing(state, deciding, journal, sequencer, self._streams, eraser)
         self._subscriptions = Subscriptions(
             state,
@@ -111,10 +115,16 @@ class Broker:
 
     @classmethod
     async def open(
-        cls, settings: Settings, *, clock: Callable[[], float], random: Callable[[int], bytes]
+        cls,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        signatures: Signatures | None = None,
     ) -> Self:
         """Recover the journal, or begin one with the genesis statements, and start to serve.
 
+        Reports' signatures are checked by `signatures`, or else by threads of this process.
         Raises `BrokerFault`: "bad-settings", "locked", "rollback-detected", "journal-damaged".
         """
         signer = Ed25519Signer(settings.origin, settings.secret("log-key"))
@@ -132,7 +142,8 @@ class Broker:
                 random=random,
             )
             undo.push_async_callback(journal.close)
-            broker = cls(settings, journal, still, random, settings.secret("cursor-key"))
+            cursor_key = settings.secret("cursor-key")
+            broker = cls(settings, journal, still, random, cursor_key, signatures or Threads())
             await startup.replay(broker._state, journal, still)
             await broker._denials.load(journal)
             broker._sequencer.start()
@@ -175,8 +186,11 @@ class Broker:
                 await self._denials.keep(self.journal)
 
     async def expire(self) -> None:
-        """Delete what is over by now: serving it stopped at its time. Raises `BrokerFault`."""
+        """Delete what is over by now, and what nations ordered to be kept no longer: serving it
+        stopped at its time. Raises `BrokerFault`.
+        """
         await self._eraser.expire()
+        await self._retention.carry_out()
 
     def beat(self) -> None:
         """Let every stream send a heartbeat now."""
@@ -206,8 +220,7 @@ class Broker:
     def stale(self) -> list[Ending]:
         """What of any nation has ended by itself, or is about to: for the operator alone."""
         now, directory = self.now(), self.directory
-        nations = (code for code in directory.order if directory.nations[code].expelled is None)
-        found = (ending for code in nations for ending in endings(directory, code))
+        found = (ending for code in directory.standing for ending in endings(directory, code))
         return [ending for ending in found if ending.state(now) != "fresh"]
 
     def _circumstances(self) -> tuple[Directory, int, int]:

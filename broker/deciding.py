@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.answers import Use
-from broker.holdings import Held, HeldPortion
+from broker.held import Held, HeldPortion
 from broker.lineage import may_go
 from broker.policybook import Policies, Reader, Ruling
 from broker.state import State

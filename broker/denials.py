@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from broker.deciding import Deciding, Visible
-from broker.holdings import ALL_PORTIONS, Held, HeldPortion
+from broker.held import ALL_PORTIONS, Held, HeldPortion
 from broker.journal import Change, Journal
 from broker.lineage import may_go
 from broker.refusals import Attempt, Refusal, denied, told_to, unanswered
@@ -162,7 +162,8 @@ class Denials:
             return "not-listed"
         if held.recalled:
             return "recalled"
-        if portion.expires is not None and portion.expires <= now:
+        over = portion.expires is not None and portion.expires <= now
+        if over or held.erased >> portion.index & 1:
             return "expired"
         goes = may_go(held, portion, nation, self._state.holdings, standing.consents, now)
         return "policy" if goes else "third-party"

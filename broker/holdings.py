@@ -1,173 +1,20 @@
 """What the broker remembers of every report: enough to match, decide and page without its bytes.
 
 The bytes stay in the journal and are read only for what is sent. All of this follows from the
-journal and is built again at every start. Equal facts and topics are shared, so a report costs
-less than a kilobyte.
+journal and is built again at every start.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
-from operator import attrgetter
-from typing import Final
 
-from broker.matching import Interest, Topic
+from broker.held import Held, HeldAttachment, HeldPortion, Lanes, Offer, Origin, Said
+from broker.matching import Topic
 from policies.facts import ReportFacts
 from wire.banner import banner
-from wire.labels import PRECEDENCES, Label, Source, duties
-from wire.report import Frame, Header, PortionFrame, PortionLabel
+from wire.labels import Label, Source
+from wire.report import Frame, Header, PortionFrame, PortionLabel, Protected
 from wire.vocabulary import Vocabulary
-
-LANES: Final = len(PRECEDENCES)
-"""One lane a precedence, most urgent first."""
-
-ALL_PORTIONS: Final = -1
-"""Every bit of a set of portions."""
-
-_RANK: Final = {word: rank for rank, word in enumerate(PRECEDENCES)}
-
-
-@dataclass(frozen=True, slots=True)
-class HeldAttachment:
-    """An attachment that a portion's label names; `length` in bytes of ciphertext."""
-
-    id: str
-    sha256: str
-    length: int
-
-
-Origin = tuple[str, str]
-"""Originator and identity of a report that another one draws on, directly or not."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldPortion:
-    """One portion; `size` is roughly what a reader of it gets, in bytes."""
-
-    index: int
-    facts: ReportFacts
-    topic: Topic
-    commitment: str
-    recipients: frozenset[str]
-    expires: int | None
-    attachments: tuple[HeldAttachment, ...]
-    size: int
-    ancestors: frozenset[Source] = frozenset()
-    """Everything that it draws on: its sources, and theirs."""
-    obligations: frozenset[str] = frozenset()
-    sources: frozenset[Origin] = frozenset()
-    banner: str = ""
-
-    def duties(self, nation: str) -> frozenset[str]:
-        """What a client of this nation must keep to be given it (`wire.labels.Label.duties`)."""
-        return duties(self.obligations, self.facts.display_to, nation)
-
-    @property
-    def urgency(self) -> int:
-        """The lane of its precedence."""
-        return _RANK[self.topic.precedence]
-
-
-@dataclass(slots=True, eq=False)
-class Held:
-    """One accepted report. `released` says under which entry which set of portions went where.
-
-    `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
-    of the statement that took the report back.
-    """
-
-    position: int
-    accepted: int
-    identity: str
-    id: str
-    originator: str
-    created: int
-    portions: tuple[HeldPortion, ...]
-    erased: int = 0
-    recall: str | None = None
-    released: dict[tuple[str, int], int] = field(default_factory=dict)
-    added: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Further nations that its originator ever consented to, each with portions (commitments)."""
-    binding: bool = field(init=False)
-    """Whether any portion asks anything of any client; most ask nothing."""
-
-    def __post_init__(self) -> None:
-        self.binding = any(p.obligations or p.facts.display_to for p in self.portions)
-
-    def names(self, nation: str, portion: HeldPortion) -> bool:
-        """Whether the nation stands on the portion's list, or ever was added to it."""
-        return nation in portion.recipients or portion.commitment in self.added.get(nation, ())
-
-    @property
-    def recalled(self) -> bool:
-        """Whether its originator took it back."""
-        return self.recall is not None
-
-    @property
-    def holders(self) -> frozenset[str]:
-        """Every nation that was sent some of it."""
-        return frozenset(nation for nation, _ in self.released)
-
-    @property
-    def nations(self) -> frozenset[str]:
-        """Every nation that holds a key to some portion."""
-        return frozenset().union(*(portion.recipients for portion in self.portions))
-
-    def duties(self, nation: str) -> frozenset[str]:
-        """What a client of a nation must keep to be given all that there is for it."""
-        if not self.binding:
-            return frozenset()
-        ours = (p.duties(nation) for p in self.portions if self.names(nation, p))
-        return frozenset().union(*ours)
-
-    def lanes(self, nation: str) -> frozenset[int]:
-        """How urgent it can be for a reader of a nation, who may have all portions or some."""
-        ours = frozenset(p.urgency for p in self.portions if self.names(nation, p))
-        return ours or frozenset({LANES - 1})
-
-    def answering(self, nation: str, interest: Interest) -> int:
-        """The portions that answer a filter, of those that name a nation, as bits."""
-        ours = (p for p in self.portions if self.names(nation, p) and p.topic in interest)
-        return sum(1 << portion.index for portion in ours)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """That at this journal position a report was there to be had, or had again.
-
-    `portions` are those that may be new then, as bits: to who may have none of them it is nothing.
-    """
-
-    position: int
-    held: Held
-    portions: int = ALL_PORTIONS
-
-
-_position = attrgetter("position")
-
-
-class Lanes:
-    """What was ever offered to one nation, in journal order: all of it, and by precedence.
-
-    A report whose portions differ in precedence stands in several lanes: how urgent it is depends
-    on which of them a reader may have.
-    """
-
-    def __init__(self) -> None:
-        self.all: list[Offer] = []
-        self.lanes: tuple[list[Offer], ...] = tuple([] for _ in range(LANES))
-
-    def add(self, offer: Offer, lanes: Iterable[int]) -> None:
-        """Offer it; positions only grow."""
-        self.all.append(offer)
-        for lane in lanes:
-            self.lanes[lane].append(offer)
-
-    @staticmethod
-    def start(lane: Sequence[Offer], position: int) -> int:
-        """Where in a lane the offers after this journal position begin."""
-        return bisect_right(lane, position, key=_position)
 
 
 def _about(topic: Topic) -> tuple[frozenset[str], frozenset[str], str]:
@@ -183,8 +30,10 @@ class Holdings:
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
         self._expiring: list[tuple[int, int, int]] = []
+        self._aging: dict[str, deque[Held]] = {}
         self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
+        self._salts: dict[str, set[bytes]] = {}
         self._kinds: dict[ReportFacts, tuple[ReportFacts, str]] = {}
         """Facts that many share, and the banner: it says nothing that is not in them, and the words
         of levels are the charter's."""
@@ -224,6 +73,7 @@ class Holdings:
         self._by_identity[held.identity] = held
         self._by_id[held.originator, held.id] = held
         self._by_position[held.position] = held
+        self._aging.setdefault(held.originator, deque()).append(held)
         lanes: dict[str, set[int]] = {}
         for portion in held.portions:
             for nation in portion.recipients:
@@ -233,6 +83,7 @@ class Holdings:
             self._topics.setdefault(_about(portion.topic), portion.topic)
             if portion.expires is not None and not held.erased >> portion.index & 1:
                 heappush(self._expiring, (portion.expires, held.position, portion.index))
+            self._salts.setdefault(held.originator, set()).add(portion.salt)
             for source in portion.ancestors:
                 self._derived.setdefault(source.portion, []).append((held, portion))
             for nation in portion.facts.contributors:
@@ -251,6 +102,19 @@ class Holdings:
                 found.setdefault(position, set()).add(index)
         return [(self.at(position), frozenset(gone)) for position, gone in found.items()]
 
+    def aged(self, nation: str, before: int, most: int) -> list[tuple[Held, frozenset[int]]]:
+        """A nation's reports accepted before then (seconds) with the portions that are not deleted
+        yet, at most so many.
+        """
+        found: list[tuple[Held, frozenset[int]]] = []
+        aging = self._aging.get(nation, deque())
+        while aging and aging[0].accepted < before and len(found) < most:
+            held = aging.popleft()
+            left = frozenset(p.index for p in held.portions if not held.erased >> p.index & 1)
+            if left:
+                found.append((held, left))
+        return found
+
     def add_nation(self, held: Held, nation: str, commitment: str) -> None:
         """Its originator consented to a further nation; that grants nothing by itself."""
         more = held.added.get(nation, frozenset()) | {commitment}
@@ -267,6 +131,10 @@ class Holdings:
         found = (p for p in held.portions if p.commitment == source.portion) if held else ()
         portion = next(iter(found), None)
         return None if held is None or portion is None else (held, portion)
+
+    def has_salt(self, originator: str, salt: str) -> bool:
+        """Whether this nation has used a salt of protected sources before."""
+        return bytes.fromhex(salt) in self._salts.get(originator, ())
 
     def drawn_from(self, nation: str) -> Iterable[Held]:
         """Reports that draw on this nation's and are for others."""
@@ -314,13 +182,19 @@ class Holdings:
         return frozenset(nation for nation, _ in self._origins(self.ancestors(label)))
 
     def portion(
-        self, frame: PortionFrame, label: PortionLabel, originator: str, vocabulary: Vocabulary
+        self,
+        frame: PortionFrame,
+        label: PortionLabel,
+        protected: Protected,
+        originator: str,
+        vocabulary: Vocabulary,
     ) -> HeldPortion:
         """What is remembered of one verified portion."""
-        ancestors = self.ancestors(label)
+        whole = label.whole(protected)
+        ancestors = self.ancestors(whole)
         origins = self._origins(ancestors)
         contributors = frozenset(nation for nation, _ in origins)
-        facts = ReportFacts.from_label(label, originator, vocabulary, contributors)
+        facts = ReportFacts.from_label(whole, originator, vocabulary, contributors)
         known = self._kinds.get(facts)
         if known is None:
             known = facts, banner(label, originator, vocabulary.mission, vocabulary)
@@ -338,6 +212,8 @@ class Holdings:
             ancestors=ancestors,
             obligations=frozenset(label.obligations),
             sources=origins,
+            named=self._origins(whole.derived_from),
+            salt=bytes.fromhex(protected.salt),
             banner=line,
         )
 
@@ -345,14 +221,14 @@ class Holdings:
         self,
         frame: Frame,
         header: Header,
-        labels: Mapping[int, PortionLabel],
+        said: Mapping[int, Said],
         position: int,
         accepted: int,
         vocabulary: Vocabulary,
     ) -> Held:
         """A report as it would be held at this position; nothing is changed yet."""
         portions = [
-            self.portion(portion, labels[portion.index], header.originator, vocabulary)
+            self.portion(portion, *said[portion.index], header.originator, vocabulary)
             for portion in frame.portions
         ]
         return Held(

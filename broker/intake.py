@@ -19,7 +19,7 @@ from typing import Final
 from broker import lineage
 from broker.answers import Receipt
 from broker.deciding import Deciding
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import Journal
 from broker.release import Ring
 from broker.sequencer import Sequencer
@@ -64,7 +64,7 @@ class Intake:
             if known is not None:
                 return await self._again(known, raw)
             checked = await self._verifiers.verify(raw)  # (2) (3) (4)
-            labels = [portion.label for portion in checked.report.portions]
+            labels = [portion.whole for portion in checked.report.portions]
             sources = await lineage.read_sources(labels, self.state.holdings, self._journal)
             outcome = await self._sequencer.do(SubmitAct(self, checked, sources))  # (2) … (6)
             if isinstance(outcome, NotAllowed):
@@ -99,6 +99,7 @@ def _same(kept: PortionFrame, shown: PortionFrame) -> bool:
     wraps = {i: _digest(wrap) for i, wrap in shown.wraps.items()}
     return (
         (kept.index, kept.descriptor) == (shown.index, shown.descriptor)
+        and kept.protected == shown.protected
         and _digest(shown.payload).hex() == label.payload.sha256
         and wraps == {i: record.wrap_sha256 for i, record in enumerate(kept.records)}
     )

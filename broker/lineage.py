@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from broker.consents import Consents
-from broker.holdings import Held, HeldPortion, Holdings
+from broker.held import Held, HeldPortion
+from broker.holdings import Holdings
 from broker.journal import Journal
 from broker.standing import Standing
 from wire import bodies, lattice, report
@@ -24,8 +25,9 @@ from wire.report import PortionLabel
 
 Sources = Mapping[Source, Label]
 
-ANCESTORS_LIMIT: Final = 1_024
-"""Portions that one may draw on in all, sources of sources too: each is asked at every release."""
+ANCESTORS_LIMIT: Final = 512
+"""Portions that a report may draw on in all, sources of sources too: each is asked at every
+release, and what a contributor is told of them fits into one view."""
 
 
 def may_go(
@@ -68,6 +70,13 @@ def _allows(
     portion = there[1]
     named = portion.facts.release_to if keeps else portion.recipients
     return nation in named or consents.allows(source, nation, author, now)
+
+
+def check_extent(labels: Iterable[Label], holdings: Holdings) -> None:
+    """Refuse a report that draws on too much. Raises `Malformed` ("bad-lineage")."""
+    behind = frozenset[Source]().union(*(holdings.ancestors(label) for label in labels))
+    if len(behind) > ANCESTORS_LIMIT:
+        raise Malformed("bad-lineage", f"it draws on more than {ANCESTORS_LIMIT} portions")
 
 
 def check_known(label: Label, author: str, holdings: Holdings) -> None:
@@ -116,7 +125,7 @@ def check_allowed(
 ) -> None:
     """Refuse a derived portion that its sources, or theirs, do not allow at `now` (seconds).
 
-    Raises `NotAllowed` ("third-party-rule") or `Malformed`, "bad-lineage" for too many of them too.
+    Raises `NotAllowed` ("third-party-rule") or `Malformed`.
     """
     if not label.derived_from:
         return
@@ -134,8 +143,6 @@ def check_allowed(
 def _check_far(label: Label, author: str, holdings: Holdings, consents: Consents, now: int) -> None:
     """Refuse what goes further than a source of a source allows: `may_go`, before it is held."""
     ancestors = holdings.ancestors(label)
-    if len(ancestors) > ANCESTORS_LIMIT:
-        raise Malformed("bad-lineage", f"it draws on more than {ANCESTORS_LIMIT} portions")
     for nation in sorted(label.recipients - {author}):
         keeps = nation in label.release_to
         if not all(

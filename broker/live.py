@@ -20,7 +20,7 @@ from broker.answers import Event, EventKind, Release, Unsupported
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
 from broker.denials import Denials
-from broker.holdings import Held, Lanes, Offer
+from broker.held import Held, Lanes, Offer
 from broker.journal import Journal
 from broker.matching import Filter, Interest
 from broker.release import Asker, Releases

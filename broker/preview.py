@@ -6,7 +6,7 @@ from typing import Final
 from broker.answers import NationPreview, PortionPreview, Preview
 from broker.audit import OPEN_LAYERS
 from broker.deciding import Deciding
-from broker.lineage import Sources, check_allowed, check_known
+from broker.lineage import Sources, check_allowed, check_extent, check_known
 from broker.policybook import OF_NATIONS, Policies, Ruling
 from broker.state import State
 from policies.decide import LayerVerdict, Outcome
@@ -44,6 +44,7 @@ def preview(
         raise Malformed("bad-fields", f"from 1 to {LABELS_LIMIT} labels")
     standing, now, nation = state.standing, state.now(), viewer.nation
     check_report(labels, nation, standing.directory.terms)
+    check_extent(labels, state.holdings)
     portions = []
     for label in labels:
         check_in_force(label, now)

@@ -14,7 +14,7 @@ from broker.answers import StatementReceipt
 from broker.consequences import concerned_report, parties, subject, take_effect
 from broker.deciding import Deciding
 from broker.erasing import Eraser, erasure
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing

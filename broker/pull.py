@@ -12,7 +12,7 @@ from broker.answers import Page, Unsupported
 from broker.cursors import CursorSeal
 from broker.deciding import Visible
 from broker.denials import Denials
-from broker.holdings import Lanes, Offer
+from broker.held import Lanes, Offer
 from broker.matching import Filter, Interest
 from broker.release import Asker, Releases
 from broker.settings import Limits

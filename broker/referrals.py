@@ -20,7 +20,7 @@ from broker.approvals import MISSION_LAYERS, Word, agreed, referred
 from broker.consequences import speaks_in
 from broker.cursors import CursorSeal
 from broker.deciding import Deciding
-from broker.holdings import Held, HeldPortion
+from broker.held import Held, HeldPortion
 from broker.journal import Entry, Journal, Record
 from broker.lineage import may_go, stored_label
 from broker.policybook import Ruling

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from broker.audit import OPEN_LAYERS, concerned
-from broker.holdings import Held
+from broker.held import Held
 from broker.policybook import Ruling
 from policies.decide import Outcome
 

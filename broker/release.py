@@ -19,7 +19,7 @@ from typing import Final
 from broker import audit
 from broker.answers import Release
 from broker.deciding import NOTHING, Deciding, Visible
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import THIS_INDEX, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.state import State
@@ -69,6 +69,11 @@ class Ring:
     def drop(self, position: int) -> None:
         """Forget all releases of the report at this position: parts of it were deleted."""
         for key in [key for key in self._kept if key[0] == position]:
+            self._bytes -= self._kept.pop(key).size
+
+    def drop_nation(self, nation: str) -> None:
+        """Forget all releases to a nation: the views that prove them were erased."""
+        for key in [key for key in self._kept if key[1] == nation]:
             self._bytes -= self._kept.pop(key).size
 
     def put(self, key: Key, release: Release) -> None:
@@ -123,11 +128,19 @@ def release_record(
     """
     nation = asker.recipient.nation
     claim = ("release", position, nation, visible.mask)
-    if (nation, visible.mask) in visible.held.released or claim in moment.claimed:
+    if is_proven(state, visible, nation) or claim in moment.claimed:
         return None
     moment.claimed.add(claim)
     event = audit.released(visible, nation, asker.kid, position, state.policies.sources)
     return Record(event, (Row("release", (position, nation, visible.mask, THIS_INDEX)),))
+
+
+def is_proven(state: State, visible: Visible, nation: str) -> bool:
+    """Whether these portions were released to the nation by an entry that still says so: where it
+    was erased by the nation's own order, they are released once more.
+    """
+    index = visible.held.released.get((nation, visible.mask))
+    return index is not None and state.proves(nation, index)
 
 
 class Releases:
@@ -192,13 +205,13 @@ class Releases:
     async def _make(self, asker: Asker, lacking: Sequence[Visible]) -> dict[Key, Release]:
         """Journal (2) what is not released yet, then put the bytes and the proofs together."""
         nation = asker.recipient.nation
-        new = [v.held for v in lacking if (nation, v.mask) not in v.held.released]
+        new = [v.held for v in lacking if not is_proven(self._state, v, nation)]
         fresh: Mapping[Key, Evidence] = {}
         if new:
             act = ReleaseAct(self._state, self._deciding, asker, new)
             fresh = await self._sequencer.do(act)
         # What was withheld meanwhile is not in `released`, and is left out here.
-        ready = [v for v in lacking if (nation, v.mask) in v.held.released]
+        ready = [v for v in lacking if is_proven(self._state, v, nation)]
         positions = json.dumps([v.held.position for v in ready])
         proofs, rows = await asyncio.gather(
             self._proofs(nation, [v for v in ready if key_of(v, nation) not in fresh]),
@@ -209,6 +222,8 @@ class Releases:
         for visible in ready:
             key = key_of(visible, nation)
             proof = fresh.get(key) or proofs[visible.held.released[nation, visible.mask]]
+            if not is_proven(self._state, visible, nation):
+                continue  # its view was erased meanwhile
             made[key] = made_release(parse(raws[visible.held.position]), visible, nation, proof)
             self.ring.put(key, made[key])
         return made

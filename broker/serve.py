@@ -25,6 +25,7 @@ from broker.core import Broker
 from broker.metrics import Metrics
 from broker.server import Server, bound, tls_context
 from broker.settings import Settings
+from broker.signatures import Processes
 from wire.errors import BrokerFault, TearlineError
 
 STOPPED: Final = 0
@@ -61,7 +62,7 @@ def serve(folder: Path, port: int | None = None) -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> BrokerFault | None:
     """Serve until told to stop; gives what made it stop unasked."""
     tls, metrics = tls_context(settings), Metrics()
-    broker = await Broker.open(settings, clock=time.time, random=os.urandom)
+    broker = await Broker.open(settings, clock=time.time, random=os.urandom, signatures=Processes())
     _spare_the_collector()
     try:
         app = create_app(broker, metrics)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from broker import audit, consequences
+from broker import audit, consequences, retention
 from broker.holdings import Holdings
 from broker.journal import Entry, Journal, Record
 from broker.matching import Filter
@@ -23,7 +23,7 @@ from broker.state import State
 from wire import links, report, statements, strict_json
 from wire.errors import BrokerFault, TearlineError
 from wire.notes import VKey
-from wire.report import Header, PortionLabel
+from wire.report import Header, PortionLabel, Protected
 from wire.statements import Statement
 from wire.vocabulary import Vocabulary
 
@@ -76,6 +76,7 @@ async def replay(state: State, journal: Journal, clock: BatchClock) -> None:
             raise
         raise BrokerFault("journal-damaged", f"an entry does not follow: {error.slug}") from error
     await _releases(state.holdings, journal)
+    await retention.load(state, journal)
     for kid, name, body, _ in await journal.rows("subscriptions"):
         state.subscriptions[kid, name] = Filter.model_validate_json(body)
     for kid, name, position in await journal.rows("cursors"):
@@ -167,8 +168,14 @@ async def _reports(state: State, journal: Journal, effects: Sequence[Filed]) -> 
 def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Vocabulary) -> None:
     frame = report.parse(raw)
     header = strict_json.load(frame.header_bytes, Header)
-    labels = {p.index: PortionLabel.model_validate_json(p.label_bytes) for p in frame.portions}
-    holdings.add(holdings.hold(frame, header, labels, index, accepted, terms))
+    said = {
+        p.index: (
+            PortionLabel.model_validate_json(p.label_bytes),
+            Protected.model_validate_json(p.protected),
+        )
+        for p in frame.portions
+    }
+    holdings.add(holdings.hold(frame, header, said, index, accepted, terms))
 
 
 async def _releases(holdings: Holdings, journal: Journal) -> None:

@@ -1,5 +1,6 @@
 """What the journal says, in memory: changed by settled acts alone, never ahead of the disk."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from broker.holdings import Holdings
@@ -14,6 +15,18 @@ Subscription = tuple[str, str]
 """A member's kid, and the name it gave."""
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How far a nation's views are erased: those of entries numbered below `until` in its channel,
+    which stand below `below` in the journal; up to which second, and whether that was all of them.
+    """
+
+    until: int = 0
+    below: int = 0
+    before: int = 0
+    done: bool = False
+
+
 class State:
     """The standing, the reports, the subscriptions. `version` grows with every change that can
     alter who may read what.
@@ -26,12 +39,19 @@ class State:
         """Journal index of every statement, by identity."""
         self.subscriptions: Final[dict[Subscription, Filter]] = {}
         self.cursors: Final[dict[Subscription, int]] = {}
+        self.swept: Final[dict[str, Swept]] = {}
+        """By nation; none of those whose views are all there."""
         self.version = 0
         self._clock = clock
 
     def now(self) -> int:
         """Unix seconds, never before the newest entry."""
         return self._clock.now()
+
+    def proves(self, nation: str, index: int) -> bool:
+        """Whether the nation's view of this entry is still there, to be shown to its readers."""
+        swept = self.swept.get(nation)
+        return swept is None or index >= swept.below
 
     @property
     def policies(self) -> Policies:

@@ -13,7 +13,7 @@ from broker import logs
 from broker.answers import Event
 from broker.cursors import CursorSeal
 from broker.denials import Denials
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import Journal
 from broker.live import Group, LiveStream
 from broker.matching import Filter, Index, Interest

@@ -12,7 +12,7 @@ from typing import Protocol
 from broker import audit, lineage, logs
 from broker.answers import Preview, Receipt, Withheld
 from broker.deciding import Deciding, Visible
-from broker.holdings import Held
+from broker.held import Held
 from broker.journal import THIS_INDEX, Entry, Record, Row
 from broker.lineage import Sources
 from broker.policybook import Ruling
@@ -25,7 +25,7 @@ from policies.decide import Outcome
 from wire import labels
 from wire.errors import Conflict, Malformed, NotAllowed
 from wire.freshness import lasting
-from wire.verify import check_fresh
+from wire.verify import VerifiedReport, check_fresh
 
 Rulings = Mapping[int, Mapping[str, Ruling]]
 """By index of the portion, then by nation."""
@@ -60,6 +60,8 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
     def __init__(self, desk: Desk, checked: Checked, sources: Sources) -> None:
         self._desk, self._state = desk, desk.state
         self._raw, self._report, self._directory = checked.raw, checked.report, checked.directory
+        self._labels = {portion.index: portion.whole for portion in checked.report.portions}
+        self._salts = {("salt", checked.report.originator, salt) for salt in _salts(checked.report)}
         self._sources = sources
         self._held: Held | None = None
         self._live: list[tuple[Asker, Visible]] = []
@@ -74,9 +76,9 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
             return ()
         self._check(moment)
         try:
-            for portion in verified.portions:
+            for label in self._labels.values():
                 lineage.check_allowed(
-                    portion.label,
+                    label,
                     verified.originator,
                     self._sources,
                     state.holdings,
@@ -91,7 +93,7 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         if withheld:
             return self._refused(self._explained(rulings, withheld), withheld)
         self._held = held
-        moment.claimed.update((claim, ("id", held.originator, held.id)))
+        moment.claimed.update((claim, ("id", held.originator, held.id), *self._salts))
         return [self._accepted(held, rulings), *self._released(held, moment)]  # (6)
 
     def settle(self, entries: Sequence[Entry]) -> Receipt | NotAllowed | None:
@@ -130,12 +132,17 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
         name = (header.originator, header.id)
         if state.holdings.by_id(*name) is not None or ("id", *name) in moment.claimed:
             raise Conflict("id-reuse")
-        for portion in verified.portions:
-            lineage.check_known(portion.label, verified.originator, state.holdings)
+        lineage.check_extent(self._labels.values(), state.holdings)
+        for label in self._labels.values():
+            lineage.check_known(label, verified.originator, state.holdings)
+        if any(
+            salt in moment.claimed or state.holdings.has_salt(*salt[1:]) for salt in self._salts
+        ):
+            raise Malformed("label-lineage", "a salt of protected sources was used before")
 
     def _hold(self, moment: Moment) -> Held:
         verified, state = self._report, self._state
-        found = {portion.index: portion.label for portion in verified.portions}
+        found = {p.index: (p.label, p.protected) for p in verified.portions if p.protected}
         return state.holdings.hold(
             verified.frame,
             verified.header,
@@ -211,3 +218,8 @@ class SubmitAct(Act[Receipt | NotAllowed | None]):
 
 def _withheld(ruling: Ruling) -> bool:
     return ruling.outcome is Outcome.WITHHOLD
+
+
+def _salts(report: VerifiedReport) -> Iterable[str]:
+    """The salts of what a submission says of protected sources."""
+    return (portion.protected.salt for portion in report.portions if portion.protected)

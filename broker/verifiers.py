@@ -1,26 +1,26 @@
-"""Steps 2 to 4, off the loop: two threads check signatures while the loop does everything else.
+"""Steps 1 to 4, with the signatures checked away from the loop, which does everything else.
 
-A composite signature takes three quarters of a millisecond, and the library gives up the
-interpreter meanwhile. Reports go to the threads a few at a time: a hop for each would cost more.
+    the loop          bounds, layout, the signer
+    elsewhere         its signature (`broker.signatures`)
+    the loop again    commitments, labels, recipients, wraps, payloads
+
+Signatures go there a few at a time: a hop for each would cost more.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from broker import logs
+from broker.signatures import GOOD, Signatures, Signed
 from wire.directory import Directory
-from wire.errors import BrokerFault, TearlineError
-from wire.verify import VerifiedReport, verify_submission
+from wire.errors import BrokerFault, Malformed, TearlineError
+from wire.verify import Claim, VerifiedReport, check_submission, read_claim
 
-THREADS: Final = 2
-"""As many as the smallest machine has cores."""
-
-HOP: Final = 8
-"""Reports of one hop to a thread: six milliseconds, so that no report waits long for another."""
+HOP: Final = 16
+"""Signatures of one hop at most: a dozen milliseconds, when so many wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,26 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    raw: bytes
-    done: "asyncio.Future[Checked]"
+    claim: Claim
+    done: "asyncio.Future[int]"
 
 
 class Verifiers:
-    """A bounded queue of reports in front of two threads.
+    """A bounded queue of reports in front of those who check signatures.
 
     `circumstances` gives the directory, the journal position and the time of now.
     """
 
     def __init__(
-        self, circumstances: Callable[[], tuple[Directory, int, int]], *, inbox: int
+        self,
+        circumstances: Callable[[], tuple[Directory, int, int]],
+        signatures: Signatures,
+        *,
+        inbox: int,
     ) -> None:
-        self._circumstances, self._inbox = circumstances, inbox
+        self._circumstances, self._signatures, self._inbox = circumstances, signatures, inbox
         self._waiting: deque[_Waiting] = deque()
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="verify")
-        self._idle, self._checking = THREADS, 0
+        self._idle, self._checking = signatures.lanes, 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -64,8 +67,21 @@ class Verifiers:
             raise BrokerFault("stopping")
         if len(self._waiting) >= self._inbox:
             raise BrokerFault("busy")
-        done: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(raw, done))
+        directory, position, time = self._circumstances()
+        claim = read_claim(raw, directory, position, time)
+        if await self._checked(claim) != GOOD:
+            raise Malformed("bad-signature")
+        return Checked(raw, check_submission(claim, directory, time), directory)
+
+    async def close(self) -> None:
+        """Finish what is waiting."""
+        self._closed = True
+        await asyncio.gather(*self._tasks)
+        await self._signatures.close()
+
+    async def _checked(self, claim: Claim) -> int:
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(claim, done))
         if self._idle:
             self._idle -= 1
             task = asyncio.get_running_loop().create_task(self._work())
@@ -73,14 +89,8 @@ class Verifiers:
             task.add_done_callback(self._tasks.discard)
         return await done
 
-    async def close(self) -> None:
-        """Finish what is waiting."""
-        self._closed = True
-        await asyncio.gather(*self._tasks)
-        self._pool.shutdown(wait=False)
-
     async def _work(self) -> None:
-        """One thread's work, until there is none."""
+        """One lane's work, until there is none."""
         try:
             while self._waiting:
                 await self._hop()
@@ -88,34 +98,32 @@ class Verifiers:
             self._idle += 1
 
     async def _hop(self) -> None:
-        share = min(HOP, -(-len(self._waiting) // THREADS))
+        share = min(HOP, -(-len(self._waiting) // self._signatures.lanes))
         taken = [self._waiting.popleft() for _ in range(share)]
-        directory, position, time = self._circumstances()
-        raws = [waiting.raw for waiting in taken]
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._pool, _verify_all, raws, directory, position, time)
-        for waiting, outcome in zip(taken, found, strict=True):
-            if waiting.done.done():  # its sender has gone
-                continue
-            if isinstance(outcome, TearlineError):
-                waiting.done.set_exception(outcome)
-            else:
-                waiting.done.set_result(Checked(waiting.raw, outcome, directory))
+        self._checking += share
+        try:
+            found = await self._signatures.check([_signed(waiting.claim) for waiting in taken])
+            _settle(taken, found)
+        except TearlineError as fault:
+            _fail(taken, fault)
+        except Exception as error:  # noqa: BLE001 - the edge: this hop fails, not its lane
+            logs.failure("verify.failed", error)
+            _fail(taken, BrokerFault("internal"))
+        finally:
+            self._checking -= share
 
 
-def _verify_all(
-    raws: Sequence[bytes], directory: Directory, position: int, time: int
-) -> list[VerifiedReport | TearlineError]:
-    return [_verify(raw, directory, position, time) for raw in raws]
+def _signed(claim: Claim) -> Signed:
+    return Signed(claim.signer.verify_key.raw, claim.frame.head, claim.frame.signature)
 
 
-def _verify(
-    raw: bytes, directory: Directory, position: int, time: int
-) -> VerifiedReport | TearlineError:
-    try:
-        return verify_submission(raw, directory, position, time)
-    except TearlineError as refusal:
-        return refusal
-    except Exception as error:  # noqa: BLE001 - the edge of a thread: one report, not its hop
-        logs.failure("verify.failed", error)
-        return BrokerFault("internal")
+def _settle(taken: Sequence[_Waiting], found: Sequence[int]) -> None:
+    for waiting, verdict in zip(taken, found, strict=True):
+        if not waiting.done.done():  # else its sender has gone
+            waiting.done.set_result(verdict)
+
+
+def _fail(taken: Sequence[_Waiting], fault: TearlineError) -> None:
+    for waiting in taken:
+        if not waiting.done.done():
+            waiting.done.set_exception(fault)

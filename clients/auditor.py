@@ -1,7 +1,7 @@
 """Step 10, audit: the whole history that concerns one nation, walked and proven complete."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,12 +14,14 @@ from clients.history import History
 from clients.ledger import Ledger
 from clients.session import Session
 from wire import base64_strict, strict_json
+from wire.erasures import PAYLOADS, VIEWS, Erasures, Orders
 from wire.errors import Malformed, NotAllowed
 from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Strict
 from wire.prove import Trust, VerifiedEntry, walk
 
 PAGE: Final = 500  # entries a request: about a megabyte
+NOTHING: Final = Trust()
 
 Progress = Callable[[int], None]
 """Called with how many entries are verified so far."""
@@ -134,20 +136,37 @@ class Auditor(Session):
         The pace is fixed on purpose: a look is an entry that everybody sees in the log, and one
         that came because of a denial would tell who asked that there is a report.
         """
-        trust: Trust | None = None
+        trust, erasures = Trust(), Erasures(self.identity.nation)
         while True:
-            async for reached, page in self._pages(trust):
+            async for reached, page in self._pages(trust, erasures):
                 trust = reached
                 for entry in page:
                     for denial in told_in(entry):
                         yield denial
             await sleep(every)
 
+    async def check_erased(
+        self, erasures: Erasures, entries: Sequence[VerifiedEntry], *, complete: bool
+    ) -> None:
+        """Follow what is missing from a channel, and by whose order it was erased.
+
+        Raises `Malformed` ("broken-chain") for what nobody ordered, and once the channel is
+        complete for what no entry erased.
+        """
+        if any(entry.type in (VIEWS, PAYLOADS) for entry in entries):
+            await self.follower.sync(at_least=entries[-1].index)  # for the orders up to there
+        orders = Orders.of(self.directory)
+        for entry in entries:
+            erasures.take(entry, orders)
+        if complete:
+            erasures.settle()
+
     async def _pages(
-        self, trust: Trust | None = None
+        self, trust: Trust = NOTHING, erasures: Erasures | None = None
     ) -> AsyncIterator[tuple[Trust, tuple[VerifiedEntry, ...]]]:
         """Page after page from there on, each with what is trusted once it was verified."""
-        nation, trust, complete = self.identity.nation, trust or Trust(), False
+        nation, complete = self.identity.nation, False
+        erasures = erasures or Erasures(nation)
         while not complete:
             seen = self.follower.seen.size
             answer = await self.transport.page(
@@ -170,6 +189,7 @@ class Auditor(Session):
                 [base64_strict.decode(h) for h in page.consistency],
                 checkpoint=opened,
             )
+            await self.check_erased(erasures, found, complete=complete)
             yield trust, found
 
 

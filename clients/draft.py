@@ -50,6 +50,9 @@ class Label:
     onward: Literal["none", "national", "release_list"] = "none"
     derive: Literal["consent", "within_release"] = "consent"
     derived_from: Collection[Source] = ()
+    """Sources that only the broker is told of, and their originators."""
+    cites: Collection[Source] = ()
+    """Sources that every reader is told of. A mistake here can cost a source; there, nothing."""
     consents: Collection[str] = frozenset()
     supersedes: str | None = None
 
@@ -60,10 +63,14 @@ class Label:
         vocabulary: Vocabulary,
         exercise: bool,  # noqa: FBT001 - the mission's own setting, passed on
     ) -> labels.Label:
-        """The label as it will be signed, checked against the mission's vocabulary.
+        """The label with all that it draws on, checked against the mission's vocabulary.
 
         Raises `Malformed` as `wire.labels.check` does, and "bad-fields" for a wrong form.
         """
+        if twice := set(self.derived_from) & set(self.cites):
+            detail = f"the source {min(twice).report[:12]} is to be protected, and to be cited"
+            raise Malformed("bad-input", detail)
+        sources = sorted({*self.derived_from, *self.cites}, key=_place)
         check_terms("level", [self.classification], {v.token: "" for v in vocabulary.levels})
         check_terms("place", _words(self.regions, "regions"), vocabulary.regions.names)
         check_terms("threat type", _words(self.threats, "threats"), vocabulary.threats.names)
@@ -83,7 +90,7 @@ class Label:
             "obligations": _words(self.obligations, "obligations"),
             "onward": self.onward,
             "derive": self.derive,
-            "derived_from": [s.model_dump() for s in sorted(set(self.derived_from), key=_place)],
+            "derived_from": [s.model_dump() for s in sources],
             "consents": _words(self.consents, "consents"),
             "supersedes": self.supersedes,
             "exercise": exercise,

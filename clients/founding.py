@@ -35,6 +35,8 @@ MEMBERS: Final[Mapping[str, Kind]] = {
 release more take two. Guarantees stay with the root, so that no officer writes what binds him."""
 USUAL_LEVEL: Final = "SECRET"
 LOG_SEED: Final = 32
+RETENTION_FLOOR: Final = 30
+"""Days in which auditors who look once a month miss nothing, and partners can compare."""
 NATIONS_MAX: Final = 64
 
 _MISSION: Final = re.compile(r"[A-Z][A-Z0-9]*(?:[ _-][A-Z0-9]+)*", re.ASCII)
@@ -70,6 +72,7 @@ class Plan:
     policies: Mapping[str, Policies] = field(default_factory=dict)
     floor: str | None = None
     carry: str | None = None
+    retention_floor: int | None = RETENTION_FLOOR
     witnesses: tuple[str, ...] | None = None
     witness_quorum: int = 0
     root_keys: int = 3
@@ -188,6 +191,7 @@ def _charter(
         "admission_quorum": quorum,
         "floor": (plan.floor or library("coalition-baseline")).splitlines(),
         "carry": (plan.carry or library("mission-carry", mission=plan.mission)).splitlines(),
+        "retention_floor": plan.retention_floor,
     }
     by = [signer for keys in roots.values() for signer in _quorum(plan, keys)]
     ceremony.found(charter, by)

@@ -87,6 +87,18 @@ class Officer(Receiving):
         keys = [key for root in roots for key in root.keys]
         return await self._say(lambda c: c.expel(code, reason, signers(*keys)))
 
+    async def retain(
+        self, views: int | None, payloads: int | None, roots: Iterable[RootKeys]
+    ) -> tuple[Spoken, ...]:
+        """Order for how many days the broker keeps the nation's views and payloads, by its root;
+        None is for ever.
+        """
+        keys = [key for root in roots for key in root.keys]
+        body = {"views": views, "payloads": payloads}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "retention.set", body, signers(*keys))
+        )
+
     async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
         """Open the next epoch (`life` in seconds) and grant it to every member that reads."""
         return await self._say(

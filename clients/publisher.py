@@ -19,6 +19,7 @@ from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed, TearlineEr
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.labels import Source
 from wire.model import Hex32B, Strict
+from wire.report import parse
 
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
 FRESH: Final = 5.0  # seconds a followed directory may be old when a report is sealed: the broker
@@ -46,7 +47,10 @@ class Offset(Strict):
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof that the journal holds the report: entry `index` of a tree of `size` entries."""
+    """Proof that the journal holds the report: entry `index` of a tree of `size` entries.
+
+    `raw` is the report without what it says of protected sources: it may be kept and handed on.
+    """
 
     report: str
     index: int
@@ -137,7 +141,8 @@ class Publisher(Receiving):
         named = [portion.label for portion in draft.all_portions]
         wanted = {identity for label in named for identity in label.consents}
         sources: dict[Source, KnownSource] = {}
-        for report in sorted({s.report for label in named for s in label.derived_from}):
+        drawn_on = {s for label in named for s in (*label.derived_from, *label.cites)}
+        for report in sorted({source.report for source in drawn_on}):
             try:
                 verified = await self._own_or_got(report)
             except NotAllowed as error:
@@ -172,7 +177,7 @@ class Publisher(Receiving):
             duplicate=accepted.duplicate,
             recipients=_recipients(view.get("portions")),
             evidence=accepted.evidence,
-            raw=sealed.raw,
+            raw=parse(sealed.raw).shared(),
         )
 
     async def upload(self, sealed: SealedReport, progress: Progress | None = None) -> None:

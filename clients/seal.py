@@ -3,7 +3,7 @@
     (1) the author and the labels, fixed and checked    (5) the content key, wrapped per nation
     (2) every recipient's fresh key, or no report       (6) commitments, placed among decoys
     (3) a place for each portion, drawn at random       (7) the signature, last
-    (4) attachments and payload, padded and encrypted
+    (4) attachments and payload, padded and encrypted   (8) protected sources, committed to
 
 Everything comes in as an argument: the keys, the directory, the time, random bytes. One content key
 per portion opens its payload and its attachments, each in a context of its own.
@@ -11,7 +11,7 @@ per portion opens its payload and its attachments, each in a context of its own.
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -25,12 +25,13 @@ from clients.member_keys import MemberKeys
 from wire import composite, report, strict_json
 from wire.directory import Directory
 from wire.errors import Conflict, Malformed, TearlineError, quoted
-from wire.labels import Label
+from wire.labels import Label, Source
 from wire.members import EpochKey
 from wire.report import Header, PortionLabel, Record
 
 CONTENT_KEY: Final = 32
 SALT: Final = 16
+PROTECTED_SALT: Final = 32
 REPORT_ID: Final = 16
 COMMITMENT: Final = 32
 SIZES: Final = tuple(size for size in report.PORTIONS if size > 1)
@@ -194,10 +195,13 @@ class _Sealing:
         ]
         context = report.payload_context(self.originator, self.report_id, index)
         payload = _encrypted(portion.payload(names), content_key, context)
+        shown, protected = self._protected(label, portion.label.cites)
         full = _portion_label(
             {
                 **label.model_dump(mode="json", exclude_none=True),
+                **shown,
                 "salt": self._random(SALT).hex(),
+                "protected": report.protected_commitment(protected),
                 "payload": _sealed(payload, portion.media_type),
                 "attachments": files,
             }
@@ -210,8 +214,19 @@ class _Sealing:
             digest = hashlib.sha256(wraps[i]).digest()
             records.append(Record(key.nation, key.level, key.epoch, key.kid, digest))
         descriptor = report.encode_descriptor(full, records)
-        encoded = report.encode_portion(index, descriptor, wraps, payload)
+        encoded = report.encode_portion(index, descriptor, protected, wraps, payload)
         return _SealedPortion(descriptor, encoded)
+
+    def _protected(
+        self, label: Label, cites: Collection[Source]
+    ) -> tuple[Mapping[str, object], bytes]:
+        """What the label shows of that on which it draws, and the JSON of all the rest (8)."""
+        lineage = label.model_dump(mode="json", include={"derived_from", "consents"})
+        cited = [source.model_dump() for source in label.derived_from if source in cites]
+        rest = [source for source in lineage["derived_from"] if source not in cited]
+        salt = self._random(PROTECTED_SALT).hex()
+        protected = {"salt": salt, "derived_from": rest, "consents": lineage["consents"]}
+        return {"derived_from": cited, "consents": []}, strict_json.dump(protected)
 
     def _attachment(
         self, index: int, i: str, file: AttachmentFile, key: bytes

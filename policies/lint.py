@@ -12,7 +12,7 @@ from typing import Final, Literal
 import cedarpy
 from cedarpy import pst
 
-from policies.formula import AtLeast, In, occurrences
+from policies.formula import AtLeast, Flag, In, occurrences
 from policies.naming import OutsideProfileError, Terms
 from policies.prescan import prescan
 from policies.profile import Rule, read_formula
@@ -103,7 +103,7 @@ def examine(text: str, kind: str, owner: str, known: Terms, schema: cedarpy.Sche
             where = template.annotations.get("id", position)
             findings.append(Finding(outside.rule, "error", str(outside), where))
         else:
-            findings += _meaning(rule)
+            findings += [*_meaning(rule), *_lineage(rule, kind)]
     explained = tree.static_policies.keys() - rules.keys()
     findings += _validated(text, schema, explained)
     if not any(rule.effect == "permit" for rule in rules.values()):
@@ -206,6 +206,12 @@ def _meaning(rule: Rule) -> Iterator[Finding]:
                 pass
 
 
+def _lineage(rule: Rule, kind: str) -> Iterator[Finding]:
+    """Only those who know may ask: from others, sources may be protected (decision 30)."""
+    if kind != "release" and any(atom == _DERIVED for atom, _ in occurrences(rule.formula)):
+        yield Finding("derived", "error", _WHO_KNOWS, rule.id)
+
+
 def _polarity(relation: str, other: str, word: str) -> str:
     why = (
         "a prohibition must also stop a report that lies only partly there"
@@ -215,6 +221,8 @@ def _polarity(relation: str, other: str, word: str) -> str:
     return f'write {other}::"{word}", not {relation}::"{word}": {why}'
 
 
+_DERIVED: Final = Flag("resource.derived")
+_WHO_KNOWS: Final = "whether a report is derived is asked in release layers only: it may be hidden"
 _APPROVALS: Final = "more signatures must never withhold: write context.approvals >= 1"
 _OFFICERS: Final = f"at most {OFFICERS_ASKED} officers are ever asked; this rule needs more"
 _NUMBERS: Final = 'name the level, resource in UpTo::"…": numbers change when the scale does'

@@ -80,6 +80,7 @@ IMPURE_METHODS = {
 
 # A type that proves a check is made in one place only.
 MAKERS = {
+    "Claim": {"wire.verify"},
     "Member": {"wire.effects", "wire.members"},
     "VerifiedReport": {"wire.verify"},
     "VerifiedPortion": {"wire.verify"},

@@ -27,6 +27,7 @@ class Portion:
     release_to: Words | None = None
     display_to: Words | None = None
     label: Mapping[str, Any] | None = None
+    protected: Mapping[str, Any] | None = None
 
 
 class Author(Speaker):
@@ -67,9 +68,12 @@ class Author(Speaker):
         portions: Sequence[Portion] = (),
         signer: Person | None = None,
         report_id: str | None = None,
+        protected: Mapping[str, Any] | None = None,
         **label: Any,
     ) -> bytes:
-        """A report of this nation: `text` as portion 0, then further portions."""
+        """A report of this nation: `text` as portion 0, then further portions. All draw on what
+        `protected` says, but those that say it themselves.
+        """
         place = self.place(0, report_id)
         wanted = (Portion(text), *portions)
         frames = []
@@ -81,12 +85,10 @@ class Author(Speaker):
                 **{**label, **(p.label or {})},
             )
             at = sealing.Place(place.originator, place.report_id, i)
-            keys = self.keys_for(fields)
-            frames.append(
-                sealing.portion(
-                    at, fields, sealing.written(p.text[:80], p.text), keys, self.world.random
-                )
-            )
+            keys, written = self.keys_for(fields), sealing.written(p.text[:80], p.text)
+            drawn = protected if p.protected is None else p.protected
+            random = self.world.random
+            frames.append(sealing.portion(at, fields, written, keys, random, protected=drawn))
         return self.assembles(place, frames, signer)
 
     def assembles(

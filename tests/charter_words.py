@@ -37,6 +37,7 @@ def body(
         ],
         "origin": origin,
         "log_keys": [vkey],
+        "retention_floor": 30,
         "witnesses": [],
         "witness_quorum": 0,
         "admission_quorum": (len(roots) + 1) // 2,

@@ -77,6 +77,8 @@ class Pilot:
     server: Running | None = None
     doors: list[socket.socket] = field(default_factory=list)
     """Sockets by whose names the broker may also be called: for whoever stands in between."""
+    clock: Callable[[], float] = time.time
+    """What its people's devices go by."""
 
     @classmethod
     @contextmanager
@@ -124,13 +126,13 @@ class Pilot:
         return Identity.load(home, PASSPHRASE)
 
     def publisher(self, nation: str, **how: Any) -> Publisher:
-        return Publisher(self.device(nation, "system"), **how)
+        return Publisher(self.device(nation, "system"), **{"clock": self.clock, **how})
 
     def subscriber(self, nation: str, **how: Any) -> Subscriber:
-        return Subscriber(self.device(nation, "analyst"), **how)
+        return Subscriber(self.device(nation, "analyst"), **{"clock": self.clock, **how})
 
     def officer(self, nation: str, **how: Any) -> Officer:
-        return Officer(self.device(nation, "officer"), **how)
+        return Officer(self.device(nation, "officer"), **{"clock": self.clock, **how})
 
     async def adopts(self, nation: str, release: str, accept: str) -> Spoken:
         """A nation's next policy, whatever it releases: both of its policy officers sign."""
@@ -140,7 +142,7 @@ class Pilot:
             return await second.countersign(proposed)
 
     def auditor(self, nation: str, **how: Any) -> Auditor:
-        return Auditor(self.device(nation, "auditor"), **how)
+        return Auditor(self.device(nation, "auditor"), **{"clock": self.clock, **how})
 
     def joins(self, nation: str, name: str, kind: str) -> Identity:
         """A new member's device, with keys of its own; an officer has yet to add it."""

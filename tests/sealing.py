@@ -36,6 +36,10 @@ LABEL: Mapping[str, Any] = {
 """The fields of a label that most tests do not care about."""
 
 
+NO_SOURCES: Mapping[str, Any] = {"derived_from": [], "consents": []}
+"""What most portions say of protected sources."""
+
+
 def text(value: object) -> bytes:
     """JSON as a stranger would write it: no gate, no model, so that it may be wrong."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
@@ -89,17 +93,21 @@ def portion(
     media_type: str = MEDIA_TYPE,
     attachments: Sequence[Mapping[str, Any]] = (),
     content_keys: Mapping[str, bytes] | None = None,
+    protected: Mapping[str, Any] | None = None,
 ) -> PortionFrame:
     """Encrypt, then wrap, for exactly these keys; nothing is checked.
 
     `content_keys` gives single nations another content key: what a dishonest originator does.
+    `protected` changes what is said of sources that readers are not told of.
     """
     key = random(32)
     where = (place.originator, place.report_id, place.index)
     payload = encrypt(plaintext, key, binding.payload_context(*where))
+    hidden = text({"salt": random(32).hex(), **NO_SOURCES, **(protected or {})})
     label_bytes = text(
         {
             "salt": random(16).hex(),
+            "protected": report.protected_commitment(hidden),
             **label,
             "payload": {
                 "sha256": hashlib.sha256(payload).hexdigest(),
@@ -117,7 +125,9 @@ def portion(
         digest = hashlib.sha256(wraps[i]).digest()
         records.append(Record(k.nation, k.level, k.epoch, k.kid, digest))
     descriptor = report.encode_descriptor(label_bytes, records)
-    return PortionFrame(place.index, descriptor, label_bytes, tuple(records), wraps, payload)
+    return PortionFrame(
+        place.index, descriptor, label_bytes, tuple(records), hidden, wraps, payload
+    )
 
 
 def rebuilt(frame: PortionFrame, **changes: Any) -> PortionFrame:

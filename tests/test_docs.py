@@ -37,11 +37,13 @@ from wire import (
     prove,
     report,
     request_signature,
+    retention,
     statements,
     strict_json,
 )
 from wire.errors import SLUGS
 from wire.labels import Label
+from wire.retention import Order
 from wire.vocabulary import Level, Tree, Vocabulary
 
 ROOT = Path(__file__).parent.parent
@@ -397,6 +399,17 @@ def test_the_example_evidence_file_is_all_that_it_says() -> None:
         ("KEN", "report.released"),
     ]
     assert proven.newest.checkpoint.size == 3
+
+
+def test_the_example_limits_are_those_of_the_code() -> None:
+    (values,) = examples(27)
+    given = enumerate(json.loads(values["orders"]))
+    orders = [Order("", at, time, days, None) for at, (time, days) in given]
+    times = {int(name[3:]): told for name, told in values.items() if name.startswith("at ")}
+    assert len(times) == 3
+    for now, told in times.items():
+        limit = retention.limit(orders, int(values["floor"]), "views", now)
+        assert limit == (None if told == "none" else int(told))
 
 
 def test_the_kinds_of_lines_are_those_of_the_code() -> None:

@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 const LINE_MAX = 524352;
 const SLACK_MS = 300000;
 const FIRST = [0, -1, -1, "0".repeat(64)];
+const [DAY, SWEEP] = [86400, "view.erased"];
 
 export class Refused extends Error {}
 
@@ -283,6 +284,7 @@ class Reading {
   channels = new Map();
   erased = 0;
   proven = [];
+  orders = new Map();
 
   constructor(charter, nowMs) {
     this.pinned = charter;
@@ -322,6 +324,7 @@ class Reading {
     need(mission === head.get("mission"), "the charter of another mission");
     this.keys = body.get("log_keys").map(logKey);
     this.places.push(...body.get("nations").map((one) => one.get("code")));
+    this.floor = body.get("retention_floor") ?? null;
     [this.nation, this.size, this.kind] = [word(nation, /^[A-Z]{3}$/), number(size), kind];
   }
 
@@ -341,7 +344,7 @@ class Reading {
     if (!this.page) return;
     const { channel, entries, head, lines } = this.page;
     this.page = undefined;
-    const at = this.channels.get(channel) ?? { tip: FIRST, time: 0, shown: 0 };
+    const at = this.channels.get(channel) ?? { tip: FIRST, time: 0, shown: 0, swept: 0, holes: [] };
     this.channels.set(channel, at);
     const shown = lines.filter(([kind]) => kind === "entry").length;
     let heads;
@@ -353,7 +356,7 @@ class Reading {
     let found = null;
     lines.forEach(([kind, value], number) => {
       if (kind === "statement") {
-        this.statement(value, found?.says);
+        this.statement(value, found);
         return;
       }
       const index = value instanceof Map ? value.get("index") : "?";
@@ -362,8 +365,10 @@ class Reading {
         found = entry(value, channel, this.tree);
         need(found.time <= this.latest, "it is from the future");
         if (heads) this.follow(found, at, heads);
-        const admits = heads && channel === "MISSION" && found.says?.get("type") === "nation.admit";
-        need(!admits || lines[number + 1]?.[0] === "statement", "the admission is not shown");
+        const needed = ["nation.admit", "retention.set"].includes(found.says?.get("type"));
+        const told = lines[number + 1]?.[0] === "statement";
+        need(!needed || !heads || channel !== "MISSION" || told, "its statement is not shown");
+        this.erasure(channel, found, at);
       } catch (error) {
         throw error instanceof Refused ? new Refused(`${where}: ${error.message}`) : error;
       }
@@ -401,8 +406,39 @@ class Reading {
     [at.head, at.size, at.complete] = [ends, this.tree[0], whole ? this.tree[0] : 0];
   }
 
+  // 27: what is missing was erased later, by an order of its nation that was in force
+  erasure(channel, found, at) {
+    const [now, mission] = [Math.floor(found.time / 1000), channel === "MISSION"];
+    if (found.says === null) {
+      const never = mission || found.type === SWEEP;
+      need(!never, "its view is withheld: such a view is never erased");
+      at.holes.push(found);
+    }
+    if (found.says === null || found.type !== SWEEP) return;
+    const range = mission ? [] : ["first", "until"];
+    const [nation, order, before, first, until] = form(found.says, "nation", "order", "before", ...range);
+    if (!mission) {
+      need(nation === channel, "it erases another nation's views");
+      const fits = number(first) <= number(until) && until <= found.count;
+      need(fits, "it erases what comes after it");
+    }
+    const known = (this.orders.get(nation) ?? []).filter((one) => one.index < found.index);
+    const ripe = known.findLastIndex((one) => this.floor !== null && one.time + this.floor * DAY <= now);
+    need(ripe >= 0 && known[ripe].identity === order, "it erases without an order in force");
+    const days = known.slice(ripe).map((one) => one.views);
+    const limit = (Math.floor(now / DAY) - Math.max(...days)) * DAY;
+    const kept = days.includes(null) || number(before) > limit;
+    need(!kept, "it erases what was to be kept longer");
+    if (mission) return;
+    need(this.kind === "receipt" || first === at.swept, `it does not erase from ${at.swept} on`);
+    at.swept = until;
+    const gone = ({ count, time }) => first <= count && count < until && time < before * 1000;
+    at.holes = at.holes.filter((hole) => !gone(hole));
+  }
+
   // 25.8: a statement is the one that the entry above names
-  statement(value, view) {
+  statement(value, entry) {
+    const view = entry?.says;
     const { identity, head, body } = said(value);
     const named = ["nation", "seq", "type"].every((name) => view?.get(name) === head.get(name));
     need(named && view.get("statement") === identity, "not what the entry above names");
@@ -410,6 +446,11 @@ class Reading {
     need(body !== null || !ours, "a body is left out that its reader may see");
     const admits = head.get("type") === "nation.admit" && this.kind === "history";
     if (admits) this.places.push(body.get("nation").get("code"));
+    if (head.get("type") === "retention.set") {
+      const [nation, known] = [head.get("nation"), this.orders.get(head.get("nation")) ?? []];
+      const order = { identity, index: entry.index, views: body.get("views") };
+      this.orders.set(nation, [...known, { ...order, time: Math.floor(entry.time / 1000) }]);
+    }
   }
 
   // 25.9: nothing is missing
@@ -427,6 +468,10 @@ class Reading {
       need(whole, `entries of ${this.nation} are missing up to ${this.size}`);
     }
     need(this.kind === "history" || this.proven.length, "a receipt of nothing");
+    for (const [channel, { holes }] of this.channels) {
+      const where = holes.length && `entry ${holes[0].count} of ${channel}, at index ${holes[0].index}`;
+      need(!holes.length, `${where}: its view is withheld, and no entry erased it`);
+    }
     return {
       kind: this.kind,
       nation: this.nation,

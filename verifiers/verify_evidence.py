@@ -19,13 +19,11 @@ import unicodedata
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-LINE_MAX = 524_352
-MISSION = "MISSION"
-FIRST = (0, -1, -1, "0" * 64)
+LINE_MAX, DAY, HEX, FIRST = 524_352, 86_400, "[0-9a-f]{64}", (0, -1, -1, "0" * 64)
+MISSION, SWEEP, NEEDED = "MISSION", "view.erased", ("nation.admit", "retention.set")
 
 
-class RefusedError(Exception):
-    """The file does not prove what it says."""
+class RefusedError(Exception): ...
 
 
 def need(holds, why):
@@ -62,15 +60,14 @@ def pairs(found):
 def gate(data, limit=65_536, *, prose=False):
     need(len(data) <= limit, "a JSON text that is too long")
     depth = 0
-    try:
+    try:  # int() takes no 1.5, and no NaN
         text = data.decode("utf-8")
         bare = re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "", text)
         need(not re.search(r"[0-9]{17}|-0(?![0-9])", bare), "an integer too long, or minus zero")
         for mark in re.findall(r"[\[\]{}]", bare):
             depth += (mark in "[{") - (mark in "]}")
             need(depth <= 8, "JSON that nests too deep")
-        whole = {"parse_float": int, "parse_constant": int}  # int() takes no 1.5, and no NaN
-        value = json.loads(text, object_pairs_hook=pairs, **whole)
+        value = json.loads(text, object_pairs_hook=pairs, parse_float=int, parse_constant=int)
     except ValueError:
         raise RefusedError("not JSON in UTF-8") from None
     seen(text, prose)
@@ -106,8 +103,6 @@ def hashes(value):
 
 
 # 15: the tree (RFC 9162 sections 2.1.3.2 and 2.1.4.2) and its checkpoints
-
-
 def sha(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
@@ -148,27 +143,21 @@ def checkpoint(note, log_keys):
     parts, lines, signed = text.split("\n"), block.split("\n"), []
     need(blank and not lines.pop() and len(lines) <= 64, "not a text, a blank line and signatures")
     need(len(parts) > 2 and all(parts), "a checkpoint is three lines or more")
-    need(re.fullmatch(r"[1-9][0-9]{0,18}", parts[1]), "the size is not a plain number")
     for line in lines:
         match = re.fullmatch("\u2014 ([^\\s+]+) ([A-Za-z0-9+/=]{8,})", line)
         need(match, "a signature line is not well formed")
         signature = raw(match[2])
         key = (match[1], signature[:4])
         if key in log_keys:
-            try:
-                public = Ed25519PublicKey.from_public_bytes(log_keys[key])
-                public.verify(signature[4:], f"{text}\n".encode())
-            except InvalidSignature:
-                raise RefusedError("the log's signature is wrong") from None
+            public = Ed25519PublicKey.from_public_bytes(log_keys[key])
+            public.verify(signature[4:], f"{text}\n".encode())
             signed.append(key)
     named = {name for name, _ in signed} == {parts[0]}
     need(named and sorted(signed) == sorted(log_keys), "not signed once by each of the log's keys")
-    return number(int(parts[1]), 1), raw(parts[2], 32)
+    return number(int(word(parts[1], "[1-9][0-9]{0,18}")), 1), raw(parts[2], 32)
 
 
 # 14 and 16: entries, and the chain of a channel
-
-
 def commit(key, opening, text):
     return hmac.digest(key, raw(opening, 32) + text, "sha256")
 
@@ -186,20 +175,19 @@ def entry(value, channel, tree):
     need(len(leaf) > 2 and leaf[0] == 1 and len(leaf) == 2 + 32 * leaf[1], "the leaf is no entry")
     need(number(slot) < leaf[1], "no such commitment in the leaf")
     commitment = leaf[2 + 32 * slot : 34 + 32 * slot]
-    hidden = commit(b"tearline/link/v1", opening, text)
-    need(hidden == commitment, "the link is not what was committed to")
+    need(commit(b"tearline/link/v1", opening, text) == commitment, "not the link committed to")
     found = dict(zip(LINK, form(gate(text), *LINK), strict=True))
     place = [found[name] for name in ("channel", "index", "slot")]
     need(place == [channel, index, slot], "the link belongs to another channel or place")
     number(found["count"]), number(found["prev_index"], -1), number(found["time"])
     word(found["prev"] + found["view"], "[0-9a-f]{128}"), word(found["type"], r"[a-z][a-z0-9_.-]*")
     need((view is None) == (view_opening is None), "a view without its opening, or the reverse")
-    found["says"] = None
+    found["says"] = None if view is None else gate(raw(view))
     if view is not None:
-        hidden = commit(b"tearline/view/v1", view_opening, raw(view))
-        need(hidden.hex() == found["view"], "the view is not what was committed to")
-        found["says"] = gate(raw(view))
-        need(isinstance(found["says"], dict), "the view is not an object")
+        hidden = commit(b"tearline/view/v1", view_opening, raw(view)).hex()
+        need(
+            hidden == found["view"] and isinstance(found["says"], dict), "not the view committed to"
+        )
     return found, commitment.hex()
 
 
@@ -214,23 +202,16 @@ def head(value, channel, place, tree):
     included(place, channels, hidden, hashes(path), root)
     found = form(gate(text), "channel", "count", "index", "slot", "last")
     need(found[0] == channel, f"the head is not that of {channel}")
-    (
-        number(found[1]),
-        number(found[2], -1),
-        number(found[3], -1, 254),
-        word(found[4], "[0-9a-f]{64}"),
-    )
+    number(found[1]), number(found[2], -1), number(found[3], -1, 254), word(found[4], HEX)
     return tuple(found[1:]), when
 
 
 # 25: the file
-
-
 class File:
     def __init__(self, charter, now_ms):
         self.pinned, self.latest, self.kind = charter, now_ms + 300_000, None
-        self.places, self.tree, self.page = [MISSION], None, None
-        self.tips, self.heads, self.times, self.complete = {}, {}, {}, {}
+        self.places, self.tree, self.page, self.orders, self.swept = [MISSION], None, None, {}, 0
+        self.tips, self.heads, self.times, self.complete, self.holes = {}, {}, {}, {}, []
         self.count, self.erased, self.proven, self.log_keys = {}, 0, [], {}
 
     def take(self, data):
@@ -267,8 +248,8 @@ class File:
         identity, told, body = said(charter)
         need(identity == self.pinned, "the charter is not the one that you know")
         need(told["type"] == "mission.charter" and body, "no charter with its body")
-        need(number(v) == 1 and kind in ("history", "receipt"), "an unknown kind of file")
-        need(mission == told["mission"], "the charter of another mission")
+        known = number(v) == 1 and kind in ("history", "receipt") and mission == told["mission"]
+        need(known, "an unknown kind of file, or the charter of another mission")
         self.nation, self.size, self.kind = word(nation, "[A-Z]{3}"), number(size), kind
         for text in body["log_keys"]:
             name, _, material = text.split("+", 2)
@@ -276,6 +257,7 @@ class File:
             need(key[0] == 1, "the log's key is not Ed25519")
             self.log_keys[name, sha(name.encode(), b"\n", key)[:4]] = key[1:]
         self.places += [nation["code"] for nation in body["nations"]]
+        self.floor = body.get("retention_floor")
 
     def close(self):
         """25.4 to 25.8: the page whose lines have all come."""
@@ -292,12 +274,14 @@ class File:
             if kind == "statement":  # 25.8: it is the one that the entry above names
                 identity, told_, body = said(value)
                 names = {"statement": identity, **{k: told_[k] for k in ("nation", "seq", "type")}}
-                view = found.get("says") or {}
-                need(all(view.get(k) == v for k, v in names.items()), "not what the entry names")
+                need(names.items() <= (found.get("says") or {}).items(), "not what the entry names")
                 ours = told_["scope"] == "mission" or told_["nation"] == self.nation
                 need(body is not None or not ours, "a body is left out that its reader may see")
                 if told_["type"] == "nation.admit" and told is not None:
                     self.places.append(body["nation"]["code"])
+                if told_["type"] == "retention.set":
+                    order = (identity, found["index"], found["time"] // 1000, body["views"])
+                    self.orders.setdefault(told_["nation"], []).append(order)
                 continue
             index = value.get("index") if isinstance(value, dict) else None
             where = f"entry {self.tips.get(channel, FIRST)[0]} of {channel}, at index {index}"
@@ -312,35 +296,52 @@ class File:
                     if before and count >= before[0][0]:
                         need(count > before[0][0] or tip == before[0], "not after the head before")
                         need(found["index"] >= before[1], "it was not there when all were shown")
-                    in_time = self.times.get(channel, 0) <= found["time"] <= latest
-                    need(in_time, "its time is out of order")
+                    need(self.times.get(channel, 0) <= found["time"] <= latest, "time out of order")
                     self.times[channel] = found["time"]
                     self.tips[channel] = (count + 1, found["index"], found["slot"], commitment)
+                self.erasure(channel, found)
             except RefusedError as error:
                 raise RefusedError(f"{where}: {error}") from None
             self.count[channel] = self.count.get(channel, 0) + 1
             self.erased += found["says"] is None
             self.proven.append((found["index"], channel, found["type"]))
-            if told is not None and (found["says"] or {}).get("type") == "nation.admit":
-                follows = channel != MISSION or "statement" in dict(lines[at + 1 : at + 2])
-                need(follows, f"{where}: the admission is not shown")
-        if told is not None:
-            self.ends(channel, ends, before, shown)
-        where = f"entry {self.tips.get(channel, FIRST)[0]} of {channel}"
-        need(shown == entries, f"{where}: {shown} shown, {entries} announced")
-
-    def ends(self, channel, ends, before, entries):
-        """16.4: the page ends at the head, or before it with something new."""
+            needed = channel == MISSION and told and (found["says"] or {}).get("type") in NEEDED
+            shows = "statement" in dict(lines[at + 1 : at + 2])
+            need(shows or not needed, f"{where}: its statement is not shown")
         tip, where = self.tips.get(channel, FIRST), f"of {channel}"
-        if tip[0] > ends[0] or (tip[0] < ends[0] and not entries):
-            first = min(tip[0], ends[0])
-            raise RefusedError(f"entry {first} {where}: {tip[0]} shown, {ends[0]} exist")
-        if tip[0] == ends[0]:
-            need(tip == ends, f"entry {tip[0] - 1} {where}: not the newest")
-        if before and tip[0] == before[0][0]:
-            need(tip == before[0], f"entry {tip[0] - 1} {where}: not the one seen before")
-        self.heads[channel] = (ends, self.tree[0])
-        self.complete[channel] = self.tree[0] if tip[0] == ends[0] else 0
+        if told is not None:  # 16.4: the page ends at the head, or before it with something new
+            first = f"entry {min(tip[0], ends[0])} {where}: {tip[0]} shown, {ends[0]} exist"
+            need(tip[0] == ends[0] or (tip[0] < ends[0] and shown), first)
+            need(tip[0] < ends[0] or tip == ends, f"entry {tip[0] - 1} {where}: not the newest")
+            same = not before or tip[0] != before[0][0] or tip == before[0]
+            need(same, f"entry {tip[0] - 1} {where}: not the one seen before")
+            self.heads[channel] = (ends, self.tree[0])
+            self.complete[channel] = self.tree[0] if tip[0] == ends[0] else 0
+        need(shown == entries, f"entry {tip[0]} {where}: {shown} shown, {entries} announced")
+
+    def erasure(self, channel, found):
+        """27: what is missing was erased later, by an order of its nation that was in force."""
+        says, now, ours = found["says"], found["time"] // 1000, channel != MISSION
+        if says is None:
+            need(ours and found["type"] != SWEEP, "its view is withheld: it is never erased")
+            where = f"entry {found['count']} of {channel}, at index {found['index']}"
+            self.holes.append((found["count"], found["time"], f"{where}: its view is withheld"))
+        if says is None or found["type"] != SWEEP:
+            return
+        names = ("nation", "order", "before") + (("first", "until") if ours else ())
+        nation, order, before, first, until = [*form(says, *names), 0, 0][:5]
+        need(nation == channel or not ours, "it erases another nation's views")
+        need(number(first) <= number(until) <= found["count"], "it erases what comes after it")
+        known = [one for one in self.orders.get(nation, ()) if one[1] < found["index"]]
+        ripe = [i for i, o in enumerate(known) if self.floor and o[2] + self.floor * DAY <= now]
+        need(ripe and known[ripe[-1]][0] == order, "it erases without an order in force")
+        days = [one[3] for one in known[ripe[-1] :]]
+        limit = -1 if None in days else (now // DAY - max(days)) * DAY
+        need(number(before) <= limit, "it erases what was to be kept longer")
+        if ours:
+            need(self.kind == "receipt" or first == self.swept, f"not from {self.swept} on")
+            gone, self.swept = range(first, until), until
+            self.holes = [h for h in self.holes if h[0] not in gone or h[1] >= before * 1000]
 
     def end(self):
         self.close()
@@ -353,6 +354,7 @@ class File:
                 need(self.complete.get(channel), missing)
             need(self.complete.get(self.nation) == self.size, f"more of {self.nation} is missing")
         need(self.kind == "history" or self.proven, "a receipt of nothing")
+        need(not self.holes, self.holes and self.holes[0][2])
         told = {"kind": self.kind, "nation": self.nation, "size": self.size}
         told |= {"root": self.tree[1].hex(), "entries": self.count, "erased": self.erased}
         return told | ({"proven": self.proven} if self.kind == "receipt" else {})
@@ -367,10 +369,9 @@ def said(value):
     names = ("v", "mission", "nation", "seq", "prev", "type", "scope", "issued", "body")
     told = dict(zip(names, form(gate(signed[10:]), *names), strict=True))
     if body is not None:
-        body = raw(body)
-        digest = sha(b"tearline/statement-body\0", body).hex()
+        digest = sha(b"tearline/statement-body\0", raw(body)).hex()
         need(digest == told["body"], "the body is not the one that was signed")
-        body = gate(body)
+        body = gate(raw(body))
     return sha(signed).hex(), told, body
 
 
@@ -381,6 +382,8 @@ def verify(lines, charter, now_ms):
             at += 1
             file.take(line)
         return file.end()
+    except InvalidSignature:
+        raise RefusedError(f"line {at}: the log's signature is wrong") from None
     except RefusedError as error:
         raise RefusedError(f"line {at}: {error}") from None
 

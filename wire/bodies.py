@@ -18,6 +18,7 @@ Lines = Annotated[
 """Policy text, one string a line: the JSON gate lets no line breaks into strings."""
 Words = Annotated[str, StringConstraints(max_length=200)]
 Count = Annotated[int, Field(ge=1, le=64)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 RuleName = Annotated[
     str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{1,31}/[a-z0-9][a-z0-9/._-]{0,63}\z")
 ]
@@ -47,7 +48,11 @@ class CharterNation(Strict):
 
 
 class MissionCharter(Salted):
-    """What every client pins: who founds the mission, its words, its log and its floor."""
+    """What every client pins: who founds the mission, its words, its log and its floor.
+
+    `retention_floor` is how long every nation's views are kept at least, in days; without one,
+    nothing is erased in this mission.
+    """
 
     name: Words
     exercise: bool
@@ -62,6 +67,7 @@ class MissionCharter(Salted):
     admission_quorum: Count
     floor: Lines
     carry: Lines
+    retention_floor: Days | None = None
 
 
 class RegistryPublish(Salted):
@@ -154,6 +160,15 @@ class GuaranteePublish(Salted):
 
     version: Annotated[int, Field(ge=1)]
     guarantees: Lines
+
+
+class RetentionSet(Salted):
+    """How long the broker keeps what is a nation's own, in days; null is for ever: the views of its
+    channel of the journal, and the payloads, wraps and attachments of its reports.
+    """
+
+    views: Days | None
+    payloads: Days | None
 
 
 class ReportRelease(Salted):
@@ -259,6 +274,7 @@ RULES: Final[dict[str, Rule]] = {
     "epoch.grant": Rule("epoch", EpochGrant, ("nation",)),
     "policy.publish": Rule("policy", PolicyPublish, ("nation",)),
     "guarantee.publish": Rule("guarantee", GuaranteePublish, ("nation",)),
+    "retention.set": Rule("root", RetentionSet, ("mission",)),
     "report.release": Rule("release", ReportRelease, ("parties",)),
     "report.withdraw": Rule("release", ReportWithdraw, ("parties",)),
     "report.recall": Rule("release", ReportRecall, ("parties",)),

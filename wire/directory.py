@@ -37,6 +37,11 @@ class Directory:
         return (MISSION, *self.order)
 
     @property
+    def standing(self) -> tuple[str, ...]:
+        """The nations that were not expelled, in order of admission."""
+        return tuple(code for code in self.order if self.nations[code].expelled is None)
+
+    @property
     def founded(self) -> MissionCharter:
         """The charter. Raises `Conflict` if the mission is not founded yet."""
         if self.charter is None:

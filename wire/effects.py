@@ -14,6 +14,7 @@ from wire.errors import Conflict, Malformed, NotAllowed
 from wire.founding import Step, key_bytes
 from wire.keys import GRANT, WRAP, check_seal_key, seal_kid
 from wire.members import Delegation, Epoch, Member
+from wire.retention import Order
 
 ED25519_KEY: Final = 32  # bytes
 APPROVAL_LIFE: Final = 30 * 86_400  # seconds; who still agrees after a month says so again
@@ -131,6 +132,17 @@ def _guarantee(step: Step) -> Directory:
     return step.directory.with_nation(replace(state, guarantees=body))
 
 
+def _retention(step: Step) -> Directory:
+    body, floor = step.statement.body(bodies.RetentionSet), step.directory.founded.retention_floor
+    if floor is None:
+        raise NotAllowed("not-allowed", "the charter names no retention floor: nothing is erased")
+    if body.views is not None and body.views < floor:
+        raise Malformed("bad-statement", f"views are kept for {floor} days at least")
+    order = Order(step.statement.identity, step.position, step.time, body.views, body.payloads)
+    orders = (*step.state.retention, order)
+    return step.directory.with_nation(replace(step.state, retention=orders))
+
+
 def _report_release(step: Step) -> Directory:
     body, directory = step.statement.body(bodies.ReportRelease), step.directory
     level = directory.terms.level(body.level)
@@ -185,6 +197,7 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "epoch.grant": _epoch_grant,
     "policy.publish": _policy,
     "guarantee.publish": _guarantee,
+    "retention.set": _retention,
     "report.release": _report_release,
     "report.withdraw": _nothing,
     "report.recall": _nothing,

@@ -9,8 +9,10 @@
             the tree is over HMAC-SHA256("tearline/head/v1", opening ‖ head), channels in order
     head  = JSON {channel, count, index, slot, last}      of each channel's newest entry
 
-A leaf tells a stranger nothing but k; a channel's own readers open their commitment to the link,
-follow `prev` from link to link, and compare the end with the head. Times are Unix milliseconds.
+A leaf tells a stranger nothing but k, and not even how many channels there are where some of its
+commitments are decoys, which nothing opens. A channel's own readers open their commitment to the
+link, follow `prev` from link to link, and compare the end with the head. Times are Unix
+milliseconds.
 Openings of links and heads come from the journal's secret, so they need no storage; openings of
 views are random and stored beside the view: erase both, and nothing is left that could be guessed.
 """
@@ -70,12 +72,17 @@ class Event:
 
     type: str
     views: Mapping[str, Mapping[str, Any]]
+    places: int = 0
+    """How many commitments its leaf has, if more than channels: then they stand anywhere among
+    decoys, and neither their number nor their order is to be seen."""
     bodies: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.type) > TYPE_CHARACTERS or not _TYPE.match(self.type):
             raise Malformed("bad-fields", "the type of an event is dotted lower-case words")
-        if not 0 < len(self.views) <= MAX_VIEWS or not all(map(_CHANNEL.fullmatch, self.views)):
+        count = len(self.views)
+        fits = 0 < count <= (self.places or count) <= MAX_VIEWS
+        if not fits or not all(map(_CHANNEL.fullmatch, self.views)):
             raise Malformed("bad-fields", "an event concerns 1 to 255 channels")
         bodies = {channel: strict_json.dump(dict(view)) for channel, view in self.views.items()}
         object.__setattr__(self, "bodies", bodies)
@@ -171,9 +178,11 @@ def seal_event(
     """The entry of one event at `index`, following the tips of the channels it concerns."""
     openings = random(OPENING_BYTES * len(event.bodies))
     links, views, moved = {}, {}, {}
-    for slot, (channel, body) in enumerate(event.bodies.items()):
-        tip = tips.get(channel) or Tip()
-        view_opening = openings[slot * OPENING_BYTES : (slot + 1) * OPENING_BYTES]
+    slots = _slots(event, index, secret)
+    leaf = [decoy(secret, index, slot) for slot in range(event.places)] or [b""] * len(slots)
+    for number, (channel, body) in enumerate(event.bodies.items()):
+        tip, slot = tips.get(channel) or Tip(), slots[number]
+        view_opening = openings[number * OPENING_BYTES : (number + 1) * OPENING_BYTES]
         view = mac.digest(VIEW_KEY, view_opening + body).hex()
         # Every part has a checked form, so this is JSON without a serialiser's cost.
         link = (
@@ -185,8 +194,25 @@ def seal_event(
         links[channel] = LinkRow(tip.count, slot, link, commitment)
         views[channel] = (view_opening, body)
         moved[channel] = Tip(tip.count + 1, index, slot, commitment)
-    commitments = b"".join(row.commitment for row in links.values())
-    return SealedEntry(index, bytes((ENTRY, len(links))) + commitments, links, views, moved)
+        leaf[slot] = commitment
+    body = bytes((ENTRY, len(leaf))) + b"".join(leaf)
+    return SealedEntry(index, body, links, views, moved)
+
+
+def _slots(event: Event, index: int, secret: bytes) -> Sequence[int]:
+    """Which commitment of the leaf belongs to which channel, in their order."""
+    if not event.places:
+        return range(len(event.bodies))
+    drawn = sorted(
+        range(event.places),
+        key=lambda slot: mac.digest(secret, b"place" + struct.pack(">QB", index, slot)),
+    )
+    return drawn[: len(event.bodies)]
+
+
+def decoy(secret: bytes, index: int, slot: int) -> bytes:
+    """What stands in leaf `index` at a slot that belongs to nobody."""
+    return mac.digest(secret, b"decoy" + struct.pack(">QB", index, slot))
 
 
 def heads_leaf(

@@ -11,16 +11,20 @@ from typing import Final
 
 from wire import evidence_lines, links, prove
 from wire.base64_strict import decode
-from wire.bodies import MissionCharter, NationAdmit
+from wire.bodies import MissionCharter, NationAdmit, RetentionSet
 from wire.entries import MISSION
+from wire.erasures import Erasures, Orders
 from wire.errors import Malformed, TearlineError
 from wire.evidence import Evidence, HeadEvidenceModel, Segment
 from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.prove import Trust, VerifiedEntry
+from wire.retention import Order
 
 CLOCK_SLACK_MS: Final = 300_000
 """How far a broker's clock may be ahead of the verifier's."""
+NEEDED: Final = {"nation.admit": "admission", "retention.set": "order"}
+"""Statements without which a history cannot be verified."""
 
 
 @dataclass
@@ -88,6 +92,8 @@ class _Reading:
         self._entries: list[VerifiedEntry] = []
         self._said: dict[str, Said] = {}
         self._trees: dict[int, bytes] = {}
+        self._ordered: dict[str, list[Order]] = {}
+        self._erasures: dict[str, Erasures] = {}
 
     def take(self, line: Line) -> None:
         """The next line, in the only order that lines may have."""
@@ -126,6 +132,8 @@ class _Reading:
                 raise Malformed("broken-chain", detail)
         elif not self._entries:
             raise Malformed("bad-fields", "a receipt of nothing")
+        for erasures in self._erasures.values():
+            erasures.settle()
         return Proven(
             header,
             self._charter,
@@ -195,6 +203,10 @@ class _Reading:
             detail = f"{len(found)} entries where the page says {page.line.entries}"
             raise Malformed("broken-chain", f"{self._next(channel)}: {detail}")
         self._take_statements(page, found)
+        whole = 0 if self._is_history else None
+        erasures = self._erasures.setdefault(channel, Erasures(channel, whole))
+        for entry in found:
+            erasures.take(entry, Orders(self._charter.retention_floor, self._ordered))
         self._entries += found
 
     def _followed(
@@ -250,7 +262,7 @@ class _Reading:
         self._times[channel] = time
 
     def _take_statements(self, page: _Open, found: tuple[VerifiedEntry, ...]) -> None:
-        """Statements are those that their entries name; an admission gives a nation its place."""
+        """Statements are those that their entries name, and those that are needed are there."""
         for number, said in page.said.items():
             view = found[number].view if number >= 0 else None
             head, _ = said.opened()
@@ -262,13 +274,25 @@ class _Reading:
                 raise Malformed("bad-statement", "a body is left out that its reader may see")
             self._said[said.identity] = said
         for number, entry in enumerate(found):
-            admits = entry.view is not None and entry.view.get("type") == "nation.admit"
-            if admits and entry.channel == MISSION and page.line.head is not None:
-                if number not in page.said:
-                    where = f"entry {entry.count} of {MISSION}, at index {entry.index}"
-                    raise Malformed("broken-chain", f"{where}: the admission is not shown")
-                admitted = page.said[number].read("nation.admit", NationAdmit)
-                self._places.append(admitted.nation.code)
+            kind = (entry.view or {}).get("type") if entry.channel == MISSION else None
+            if kind not in NEEDED:
+                continue
+            if number in page.said:
+                self._learn(entry, page.said[number])
+            elif self._is_history:
+                where = f"entry {entry.count} of {MISSION}, at index {entry.index}"
+                raise Malformed("broken-chain", f"{where}: the {NEEDED[kind]} is not shown")
+
+    def _learn(self, entry: VerifiedEntry, said: Said) -> None:
+        """An admission gives a nation its place; an order says how long views are kept."""
+        head, _ = said.opened()
+        if head.type == "nation.admit" and self._is_history:
+            self._places.append(said.read(head.type, NationAdmit).nation.code)
+        if head.type == "retention.set":
+            body = said.read(head.type, RetentionSet)
+            place = (said.identity, entry.index, entry.time // 1000)
+            order = Order(*place, body.views, body.payloads)
+            self._ordered.setdefault(head.nation, []).append(order)
 
     @property
     def _nation(self) -> str:

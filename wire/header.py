@@ -1,10 +1,13 @@
-"""The two JSON texts of a sealed report: its signed header, and the label of each portion."""
+"""The JSON texts of a sealed report: its signed header, and of each portion the label and what the
+label only commits to, its protected sources.
+"""
 
 from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from wire.labels import Label
+from wire.errors import Malformed
+from wire.labels import SOURCES_LIMIT, Consents, Label, Sources
 from wire.model import Hex16B, Hex32B, NationCode, Seconds, Strict, Token, Version1
 
 PORTIONS: Final = (1, 2, 4, 8, 16)  # how many commitments a header may hold
@@ -42,9 +45,39 @@ class Attachment(Sealed):
     id: Hex16B
 
 
+class Protected(Strict):
+    """Sources that readers are not told of, and consents for any source; the label commits to it.
+
+    Every portion has one, so that nothing shows whether there is anything in it. It travels with
+    the submission and ends at the broker.
+    """
+
+    salt: Hex32B
+    """Random, and used once: without it the commitment says nothing, whatever is guessed."""
+    derived_from: Sources
+    consents: Consents
+
+
 class PortionLabel(Label):
-    """The label JSON of one portion: salt, label, payload and attachments."""
+    """The label JSON of one portion, as its readers get it: `derived_from` and `consents` are what
+    they may know of them.
+    """
 
     salt: Hex16B
+    protected: Hex32B
+    """The commitment to its `Protected` (`wire.report.protected_commitment`)."""
     payload: Sealed
     attachments: Annotated[tuple[Attachment, ...], Field(max_length=ATTACHMENTS)]
+
+    def whole(self, protected: Protected) -> Label:
+        """The label with everything that it draws on.
+
+        Raises `Malformed` ("label-lineage") if something stands in both, or there is too much.
+        """
+        fields = {name: getattr(self, name) for name in Label.model_fields}
+        for name in ("derived_from", "consents"):
+            shown, hidden = getattr(self, name), getattr(protected, name)
+            if not set(shown).isdisjoint(hidden) or len(shown) + len(hidden) > SOURCES_LIMIT:
+                raise Malformed("label-lineage", f"{name}: shown and protected, or too many")
+            fields[name] = tuple(sorted((*shown, *hidden)))
+        return Label.model_construct(**fields)

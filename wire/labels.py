@@ -56,6 +56,8 @@ class Source(Strict):
 
 
 Terms = Annotated[tuple[Token, ...], SortedSet, Field(max_length=TERMS_LIMIT)]
+Sources = Annotated[tuple[Source, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]
+Consents = Annotated[tuple[Hex32B, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]
 
 
 class Label(Strict):
@@ -89,8 +91,8 @@ class Label(Strict):
     onward: Onward
     derive: Literal["consent", "within_release"]
     """Whether the originator keeps control of what is derived from it ("consent": ORCON)."""
-    derived_from: Annotated[tuple[Source, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]
-    consents: Annotated[tuple[Hex32B, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]
+    derived_from: Sources
+    consents: Consents
     """The `report.release` statements that let it go further than its sources were released."""
     supersedes: Hex32B | None = None
     """The report that it replaces."""

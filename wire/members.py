@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from wire.bodies import SIGNING_KINDS, GuaranteePublish, Kind, PolicyPublish
 from wire.composite import VerifyKey
 from wire.made import OnlyByMaker
+from wire.retention import Order
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class NationState:
     policy: PolicyPublish | None = None
     policy_identity: str | None = None
     guarantees: GuaranteePublish | None = None
+    retention: tuple[Order, ...] = ()
     admitted_root: str | None = None
     expelled: int | None = None
 

@@ -3,14 +3,15 @@
     report    := head | signature | portion+
     head      := "TLR1" | suite u8 | flags u8 = 0 | header_len u32 | header JSON
     signature := len u16 | composite signature over head, context "tearline/report"
-    portion   := index u8 | descriptor_len u32 | descriptor
+    portion   := index u8 | descriptor_len u32 | descriptor | protected_len u32 | protected JSON
                | wrap_count u16 | (record_index u16 | wrap_len u16 | wrap)*
                | payload_len u64 | payload
     descriptor:= label_len u32 | label JSON | n u16 | record*    n records, ascending by nation
     record    := nation[3] | level u8 | epoch u32 | kid[16] | SHA-256(wrap)[32]
 
 Integers are big-endian. commitment = SHA-256("tearline/portion" ‖ NUL ‖ descriptor); the signature
-covers the commitments, so any subset of portions still verifies. Identity = SHA-256(head).
+covers the commitments, so any subset of portions still verifies. In the same way the label covers
+the protected JSON, which is cut off for readers (length 0). Identity = SHA-256(head).
 
 This module only takes bytes apart and puts them together. What its JSON says is in `wire.header`,
 what binds its keys in `wire.binding`; `wire.verify` decides.
@@ -19,7 +20,7 @@ what binds its keys in `wire.binding`; `wire.verify` decides.
 import hashlib
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -33,6 +34,7 @@ from wire.header import (
     Attachment,
     Header,
     PortionLabel,
+    Protected,
     Sealed,
 )
 from wire.keys import SUITE, WRAP
@@ -42,12 +44,14 @@ __all__ = [  # with the names of `wire.header` and `wire.binding`: one format, o
     "ATTACHMENT_MAX",
     "PAYLOAD_MAX",
     "PORTIONS",
+    "PROTECTED_MAX",
     "REPORT_MAX",
     "Attachment",
     "Frame",
     "Header",
     "PortionFrame",
     "PortionLabel",
+    "Protected",
     "Record",
     "Sealed",
     "attachment_context",
@@ -59,6 +63,7 @@ __all__ = [  # with the names of `wire.header` and `wire.binding`: one format, o
     "parse_head",
     "payload_context",
     "portion_context",
+    "protected_commitment",
     "signature_block",
     "wrap_info",
 ]
@@ -69,6 +74,7 @@ RECORD: Final = struct.Struct(">3sBI16s32s")
 WRAP_HEAD: Final = struct.Struct(">HH")
 HEADER_MAX: Final = 65_536  # the limit of the JSON gate
 RECORDS_MAX: Final = 64  # nations of a mission
+PROTECTED_MAX: Final = 65_536  # as the header
 PAYLOAD_MAX: Final = 8 * 1024 * 1024  # larger things travel as attachments
 DESCRIPTOR_MAX: Final = 4 + HEADER_MAX + 2 + RECORDS_MAX * RECORD.size
 REPORT_MAX: Final = 16 * 1024 * 1024  # one request body
@@ -98,6 +104,8 @@ class PortionFrame:
     descriptor: bytes
     label_bytes: bytes
     records: tuple[Record, ...]
+    protected: bytes
+    """The JSON of its protected sources; empty where it was cut off."""
     wraps: Mapping[int, bytes]
     payload: bytes
 
@@ -107,13 +115,14 @@ class PortionFrame:
         return commitment(self.descriptor)
 
     def encode(self, nation: str | None = None) -> bytes:
-        """The portion's bytes; with `nation`, only that nation's wrap stays."""
-        wraps = {
-            i: wrap
-            for i, wrap in self.wraps.items()
-            if nation is None or self.records[i].nation == nation
-        }
-        return encode_portion(self.index, self.descriptor, wraps, self.payload)
+        """The portion's bytes; with `nation`, as its readers get it: only that nation's wrap stays,
+        and nothing of protected sources.
+        """
+        protected, wraps = self.protected, self.wraps
+        if nation is not None:
+            protected = b""
+            wraps = {i: wrap for i, wrap in wraps.items() if self.records[i].nation == nation}
+        return encode_portion(self.index, self.descriptor, protected, wraps, self.payload)
 
 
 @dataclass(frozen=True)
@@ -137,12 +146,18 @@ class Frame:
         assert kept, "a reader gets at least one portion"
         return b"".join((self.head, signature_block(self.signature), *kept))
 
+    def shared(self) -> bytes:
+        """The whole report without what only the broker is told: what its author may hand on."""
+        kept = [replace(p, protected=b"").encode() for p in self.portions]
+        return b"".join((self.head, signature_block(self.signature), *kept))
+
     def stripped(self, gone: Collection[int]) -> bytes:
-        """The report without wraps and payload of some portions: descriptors and signature stay, so
-        that it still proves what was said of them, and nobody can read them any more.
+        """The report without wraps and payload of some portions: descriptors, what they draw on and
+        the signature stay, so that it still proves what was said of them, and nobody can read them
+        any more.
         """
         left = [
-            encode_portion(p.index, p.descriptor, {}, b"") if p.index in gone else p.encode()
+            replace(p, wraps={}, payload=b"").encode() if p.index in gone else p.encode()
             for p in self.portions
         ]
         return b"".join((self.head, signature_block(self.signature), *left))
@@ -154,6 +169,11 @@ class Frame:
 def commitment(descriptor: bytes) -> str:
     """SHA-256("tearline/portion" ‖ NUL ‖ descriptor), hex."""
     return hashlib.sha256(b"tearline/portion\0" + descriptor).hexdigest()
+
+
+def protected_commitment(protected: bytes) -> str:
+    """SHA-256("tearline/protected" ‖ NUL ‖ protected JSON), hex."""
+    return hashlib.sha256(b"tearline/protected\0" + protected).hexdigest()
 
 
 def encode_head(header: bytes) -> bytes:
@@ -173,10 +193,11 @@ def encode_descriptor(label: bytes, records: Sequence[Record]) -> bytes:
 
 
 def encode_portion(
-    index: int, descriptor: bytes, wraps: Mapping[int, bytes], payload: bytes
+    index: int, descriptor: bytes, protected: bytes, wraps: Mapping[int, bytes], payload: bytes
 ) -> bytes:
-    """One portion: descriptor, wraps by the index of their record, payload."""
-    parts = [struct.pack(">BI", index, len(descriptor)), descriptor, struct.pack(">H", len(wraps))]
+    """One portion: descriptor, protected JSON, wraps by the index of their record, payload."""
+    parts = [struct.pack(">BI", index, len(descriptor)), descriptor]
+    parts += [struct.pack(">I", len(protected)), protected, struct.pack(">H", len(wraps))]
     for i in sorted(wraps):
         parts += [WRAP_HEAD.pack(i, len(wraps[i])), wraps[i]]
     return b"".join((*parts, struct.pack(">Q", len(payload)), payload))
@@ -255,6 +276,8 @@ def _portion(reader: _Reader) -> PortionFrame:
     index = reader.number(1, "a portion")
     descriptor = reader.take(reader.number(4, "a portion"), DESCRIPTOR_MAX, "a descriptor")
     label, records = _descriptor(descriptor)
+    length = reader.number(4, "protected sources")
+    protected = reader.take(length, PROTECTED_MAX, "protected sources")
     wraps: dict[int, bytes] = {}
     last = -1
     for _ in range(reader.number(2, "the wraps")):
@@ -264,7 +287,7 @@ def _portion(reader: _Reader) -> PortionFrame:
         wraps[number] = reader.take(length, WRAP, "a wrap")
         last = number
     payload = reader.take(reader.number(8, "the payload"), PAYLOAD_MAX, "the payload")
-    return PortionFrame(index, descriptor, label, records, wraps, payload)
+    return PortionFrame(index, descriptor, label, records, protected, wraps, payload)
 
 
 def _descriptor(raw: bytes) -> tuple[bytes, tuple[Record, ...]]:

@@ -5,7 +5,7 @@ order, and neither trusts the other.
 
     (1) bounds and layout        (4) commitments               (7) wraps
     (2) the signer, valid here   (5) labels, strictly          (8) payload, attachments
-    (3) the signature over head  (6) recipients = the label's
+    (3) the signature over head  (6) recipients = the label's  (9) protected sources
 """
 
 import hashlib
@@ -15,9 +15,19 @@ from typing import Final
 from wire import composite, labels, strict_json
 from wire.directory import Directory
 from wire.errors import Conflict, Malformed, NotAllowed
+from wire.labels import Label
 from wire.made import OnlyByMaker
 from wire.members import Member
-from wire.report import PORTIONS, Frame, Header, PortionFrame, PortionLabel, parse
+from wire.report import (
+    PORTIONS,
+    Frame,
+    Header,
+    PortionFrame,
+    PortionLabel,
+    Protected,
+    parse,
+    protected_commitment,
+)
 
 CREATED_AHEAD: Final = 300  # seconds an originator's clock may run ahead of the journal's
 
@@ -29,6 +39,14 @@ class VerifiedPortion(metaclass=OnlyByMaker):
     frame: PortionFrame
     label: PortionLabel
     level: int
+    protected: Protected | None
+    """What it draws on and its readers are not told: in a submission and nowhere else."""
+
+    @property
+    def whole(self) -> Label:
+        """The label of a submitted portion with everything that it draws on."""
+        assert self.protected is not None, "a delivery does not say it"
+        return self.label.whole(self.protected)
 
     @property
     def index(self) -> int:
@@ -61,19 +79,57 @@ class VerifiedReport(metaclass=OnlyByMaker):
         return self.header.originator
 
 
+@dataclass(frozen=True)
+class Claim(metaclass=OnlyByMaker):
+    """What a report says of itself, and the one who is to have signed it: nothing is proven yet."""
+
+    frame: Frame
+    header: Header
+    signer: Member
+
+    def check(self) -> None:
+        """Step 3. Raises `Malformed` ("bad-signature")."""
+        self.signer.verify_key.verify(self.frame.signature, self.frame.head, composite.REPORT)
+
+
 def verify_submission(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
     """Verify what a partner system posts: every portion, with every wrap, under today's terms.
 
     `position` is where the report will stand in the journal, `time` is now, in seconds.
     Raises `Malformed`, `NotAllowed` or `Conflict` with the slug of the first step that failed.
     """
-    report = _verified(raw, directory, position, time)
+    claim = read_claim(raw, directory, position, time)
+    claim.check()
+    return check_submission(claim, directory, time)
+
+
+def read_claim(raw: bytes, directory: Directory, position: int, time: int) -> Claim:
+    """Steps 1 and 2, for who checks signatures elsewhere. Raises like `verify_submission`."""
+    frame = parse(raw)  # (1)
+    header = strict_json.load(frame.header_bytes, Header)
+    if header.mission != directory.mission or len(header.portions) not in PORTIONS:
+        raise Malformed("bad-envelope", "another mission's report, or a wrong number of portions")
+    if len(set(header.portions)) != len(header.portions):
+        raise Malformed("bad-envelope", "a commitment stands twice")
+    signer = _signer(header, directory, position, time)  # (2)
+    return Claim._make(frame=frame, header=header, signer=signer)
+
+
+def check_submission(claim: Claim, directory: Directory, time: int) -> VerifiedReport:
+    """Steps 4 to 8 of a submission whose signature was checked. Raises like `verify_submission`."""
+    report = _verified(claim, directory)
     if report.header.created > time + CREATED_AHEAD:
         raise Malformed("bad-envelope", "it was created in the future")
+    salts = set[str]()
     for portion in report.portions:
         if len(portion.frame.wraps) != len(portion.frame.records):
             raise Malformed("label-recipients", "a recipient has no key wrap")
-        labels.check(portion.label, report.originator, directory.terms)
+        if portion.protected is None:
+            raise Malformed("label-lineage", "a portion does not say what it draws on")
+        if portion.protected.salt in salts:  # equal commitments would tell of equal sources
+            raise Malformed("label-lineage", "a salt of protected sources stands twice")
+        salts.add(portion.protected.salt)
+        labels.check(portion.whole, report.originator, directory.terms)
         labels.check_in_force(portion.label, time)
         for nation in sorted(portion.recipients):
             if directory.nations[nation].expelled is not None:
@@ -101,25 +157,22 @@ def verify_delivery(
     `position` and `time` are those at which the journal proves the report was accepted.
     Raises `Malformed`, `NotAllowed` or `Conflict` with the slug of the first step that failed.
     """
-    report = _verified(raw, directory, position, time)
+    claim = read_claim(raw, directory, position, time)
+    claim.check()
+    report = _verified(claim, directory)
     for portion in report.portions:
         records, wraps = portion.frame.records, portion.frame.wraps
         if any(records[i].nation != nation for i in wraps):
             raise Malformed("label-recipients", "a wrap for another nation was delivered")
         if nation in portion.recipients and not wraps:
             raise Malformed("label-recipients", "the nation's own wrap is missing")
+        if portion.protected is not None:
+            raise Malformed("label-lineage", "protected sources were delivered")
     return report
 
 
-def _verified(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
-    frame = parse(raw)  # (1)
-    header = strict_json.load(frame.header_bytes, Header)
-    if header.mission != directory.mission or len(header.portions) not in PORTIONS:
-        raise Malformed("bad-envelope", "another mission's report, or a wrong number of portions")
-    if len(set(header.portions)) != len(header.portions):
-        raise Malformed("bad-envelope", "a commitment stands twice")
-    signer = _signer(header, directory, position, time)  # (2)
-    signer.verify_key.verify(frame.signature, frame.head, composite.REPORT)  # (3)
+def _verified(claim: Claim, directory: Directory) -> VerifiedReport:
+    frame, header, signer = claim.frame, claim.header, claim.signer
     exercise = directory.founded.exercise
     portions = []
     for portion in frame.portions:
@@ -159,7 +212,14 @@ def _portion(
     sealed = label.payload  # (8)
     if len(frame.payload) != sealed.len or _sha256(frame.payload) != sealed.sha256:
         raise Malformed("bad-envelope", "the payload is not the one that was signed")
-    return VerifiedPortion._make(frame=frame, label=label, level=level)
+    protected = _protected(frame.protected, label) if frame.protected else None  # (9)
+    return VerifiedPortion._make(frame=frame, label=label, level=level, protected=protected)
+
+
+def _protected(raw: bytes, label: PortionLabel) -> Protected:
+    if protected_commitment(raw) != label.protected:
+        raise Malformed("bad-envelope", "other protected sources than were signed")
+    return strict_json.load(raw, Protected)
 
 
 def _sha256(data: bytes) -> str:

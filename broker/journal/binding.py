@@ -14,7 +14,7 @@ from wire import mac
 
 _CONTEXT: Final = b"tearline/rows/v1"
 
-BOUND: Final = ("report", "statement", "release", "erasure")
+BOUND: Final = ("report", "statement", "release", "erasure", "sweep")
 """The tables whose rows never change but for `DIGESTED`. Each has the column `idx`, the entry that
 wrote the row.
 """

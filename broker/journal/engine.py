@@ -6,7 +6,6 @@ Memory changes last. Whatever fails on the way stops the journal for good: what 
 then unknown, and the next start finds out (`recovery`).
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from itertools import groupby
@@ -46,7 +45,6 @@ class Journal(Readable):
         super().__init__(store, state, seals)
         self._anchor, self._lock, self._channels = anchor, lock, channels
         self._clock, self._random = clock, random
-        self._writing = asyncio.Lock()
         self._progress: list[Change] = []
         self._closed = False
 

@@ -5,7 +5,7 @@ Everything stays below the newest checkpoint in memory, which is never newer tha
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from broker.journal.nodes import inclusion_proofs, read_nodes
 from broker.journal.schema import SLOTS, place
@@ -26,16 +26,25 @@ TILE_WIDTH: Final = 256
 TILE_LEVEL: Final = 8
 """Tree levels from one level of tiles to the next."""
 
-_CHAIN: Final = """SELECT link.at, link.body, view.opening, view.body, entry.leaf
+_CHAIN: Final = """SELECT link.at, link.body, view.opening, view.body, entry.leaf, erased
     FROM link LEFT JOIN view ON view.at = link.at JOIN entry ON entry.idx = link.at / 256
     WHERE link.channel = ? AND link.count >= ? AND link.at < ? ORDER BY link.count LIMIT ?"""
-_NAMED: Final = """SELECT link.at, link.body, view.opening, view.body, entry.leaf
+_NAMED: Final = """SELECT link.at, link.body, view.opening, view.body, entry.leaf, erased
     FROM json_each(?) AS wanted
     JOIN link ON link.at >= wanted.value * 256 AND link.at < wanted.value * 256 + 256
     LEFT JOIN view ON view.at = link.at JOIN entry ON entry.idx = link.at / 256
     WHERE +link.channel = ? ORDER BY link.at"""
 # The plus keeps SQLite from the channel's own index, where every name would mean the whole chain.
+Shown: TypeAlias = tuple[int, bytes, bytes | None, bytes | None, bytes, int | None]
+"""A row of either: place, link, opening and text of the view, leaf, and which entry erased it."""
+
 _LEAVES: Final = "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+
+
+class AheadError(Exception):
+    """A view was erased by an entry that the checkpoint at hand does not have yet: under it, the
+    view would be missing for no reason.
+    """
 
 
 class FreshEvidence(Mapping[str, Evidence]):
@@ -75,7 +84,7 @@ async def read_segment(
 ) -> Segment:
     """A page of a channel's chain under the newest checkpoint: the entries from number `after` on.
 
-    Raises `NotAllowed` "not-found" for a channel that no heads leaf names yet.
+    Raises `NotAllowed` "not-found" for a channel that no heads leaf names yet, and `AheadError`.
     """
     if channel not in state.channels:
         raise NotAllowed("not-found")
@@ -83,6 +92,7 @@ async def read_segment(
     limit = max(0, min(limit, PAGE_ENTRIES))
     rows = await store.read(_CHAIN, (channel, after, place(size, 0), limit))
     page = _within_bytes(rows)
+    _check_explained(page, size)
     indices = [row[0] // SLOTS for row in page]
     *proofs, last = await inclusion_proofs(store, [*indices, size - 1], size)
     pairs = zip(page, proofs, strict=True)
@@ -98,10 +108,11 @@ async def read_entries(
 ) -> list[Evidence]:
     """Entries of one channel, each proven under the newest checkpoint, in ascending order.
 
-    Raises `NotAllowed` "not-found" if one of them is none of this channel's.
+    Raises `NotAllowed` "not-found" if one of them is none of this channel's, and `AheadError`.
     """
     wanted = sorted(set(indices))
     rows = await store.read(_NAMED, (json.dumps(wanted), channel))
+    _check_explained(rows, state.size)
     if [row[0] // SLOTS for row in rows] != wanted or (wanted and wanted[-1] >= state.size):
         raise NotAllowed("not-found")
     proofs = await inclusion_proofs(store, wanted, state.size)
@@ -109,22 +120,22 @@ async def read_entries(
     return [_opened(row, proof, seals, state.checkpoint) for row, proof in pairs]
 
 
+def _check_explained(rows: Sequence[Shown], size: int) -> None:
+    if any(row[-1] is not None and row[-1] >= size for row in rows):
+        raise AheadError
+
+
 def _opened(
-    row: tuple[int, bytes, bytes | None, bytes | None, bytes],
-    proof: Sequence[bytes],
-    seals: Seals,
-    checkpoint: str | None = None,
+    row: Shown, proof: Sequence[bytes], seals: Seals, checkpoint: str | None = None
 ) -> Evidence:
-    at, link, opening, view, leaf = row
+    at, link, opening, view, leaf, _ = row
     index, slot = divmod(at, SLOTS)
     seal = entries.link_opening(seals.secret, index, slot)
     stored = None if opening is None or view is None else (opening, view)
     return forms.evidence(index, slot, leaf, link, seal, stored, proof, checkpoint)
 
 
-def _within_bytes(
-    rows: list[tuple[int, bytes, bytes | None, bytes | None, bytes]],
-) -> list[tuple[int, bytes, bytes | None, bytes | None, bytes]]:
+def _within_bytes(rows: list[Shown]) -> list[Shown]:
     """The first rows whose views fit a page, at least one so that a reader gets on."""
     total = 0
     for number, row in enumerate(rows):

@@ -32,6 +32,15 @@ QUERIES: Final[dict[str, str]] = {
         WHERE idx > ? ORDER BY idx LIMIT ?""",
     # -> report index, when it was last deleted from
     "erased": "SELECT report_idx, max(idx) FROM erasure GROUP BY report_idx",
+    # channel, number of its entry, how many -> place, number, time (ms) and type of its entries
+    # from there on that have their views
+    "views_from": """SELECT link.at, count, json_extract(CAST(link.body AS TEXT), '$.time'),
+            json_extract(CAST(link.body AS TEXT), '$.type')
+        FROM link JOIN view ON view.at = link.at
+        WHERE channel = ? AND count >= ? AND erased IS NULL ORDER BY count LIMIT ?""",
+    # -> the newest sweep of every channel: until, below, before
+    "sweeps": """SELECT channel, until, below, before FROM sweep
+        WHERE idx IN (SELECT max(idx) FROM sweep GROUP BY channel)""",
     "statements": f"{_STATEMENT} ORDER BY idx",
     # -> statement index, raw, and the link of its entry, which has the time; after, how many
     "statements_dated": """SELECT statement.idx, raw, link.body FROM statement

@@ -3,8 +3,9 @@
 Everything stays below the newest checkpoint in memory, which is never newer than what is durable.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from broker.journal import evidence, nodes
 from broker.journal.queries import QUERIES
@@ -15,6 +16,8 @@ from wire.errors import BrokerFault, NotAllowed
 from wire.evidence import Evidence, Segment
 from wire.merkle import consistency_proof
 
+T = TypeVar("T")
+
 
 class Readable:
     """The reading half of a journal. Raises `BrokerFault` "journal-stopped" once it has stopped."""
@@ -22,6 +25,7 @@ class Readable:
     def __init__(self, store: Store, state: State, seals: Seals) -> None:
         self._store, self._state, self._seals = store, state, seals
         self._stopped = False
+        self._writing = asyncio.Lock()
 
     @property
     def size(self) -> int:
@@ -46,22 +50,31 @@ class Readable:
 
         Raises `NotAllowed` "not-found" for a channel without a batch.
         """
-        self._check_running()
-        with faults():
-            return await evidence.read_segment(
+        return await self._explained(
+            lambda: evidence.read_segment(
                 self._store, self._state, self._seals, channel, after, limit
             )
+        )
 
     async def prove(self, channel: str, indices: Sequence[int]) -> list[Evidence]:
         """Proof of entries of one channel under the newest checkpoint, in ascending order.
 
         Raises `NotAllowed` "not-found" if one of them is none of this channel's.
         """
-        self._check_running()
-        with faults():
-            return await evidence.read_entries(
-                self._store, self._state, self._seals, channel, indices
-            )
+        return await self._explained(
+            lambda: evidence.read_entries(self._store, self._state, self._seals, channel, indices)
+        )
+
+    async def _explained(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read, under a checkpoint that has every entry which erased a view of it."""
+        while True:
+            self._check_running()
+            try:
+                with faults():
+                    return await read()
+            except evidence.AheadError:
+                async with self._writing:  # the entry is on its way from the disk to memory
+                    pass
 
     async def inclusion(self, index: int, size: int) -> list[bytes]:
         """Inclusion proof of an entry in the tree of `size`. Raises `NotAllowed` "not-found"."""

@@ -37,8 +37,11 @@ _FAR: Final = 1 << 54
 _ENTRIES: Final = (
     "SELECT idx, leaf, hashes, rows FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
 )
-_SLOTS: Final = """SELECT link.at, channel, count, link.body, view.at, opening, view.body, erased
+_SLOTS: Final = """SELECT link.at, link.channel, count, link.body,
+        view.at, opening, view.body, erased, count >= first AND count < until,
+        count < (SELECT max(until) FROM sweep AS every WHERE every.channel = link.channel)
     FROM link LEFT JOIN view ON view.at = link.at
+    LEFT JOIN sweep ON sweep.idx = erased AND sweep.channel = link.channel
     WHERE link.at >= ? AND link.at < ? ORDER BY link.at"""
 _VIEWS: Final = "SELECT count(*) FROM view WHERE at >= ? AND at < ?"
 _HEADS: Final = "SELECT size, note FROM head WHERE size > ? AND size <= ? ORDER BY size"
@@ -156,6 +159,7 @@ async def _read_page(store: Reads, first: int, end: int, upper: int) -> Page:
         await store.read(_SLOTS, slots),
         *(int, str, int, bytes),
         *(int | None, bytes | None, bytes | None, int | None),
+        *(int | None, int | None),
     )
     erased = await _read_erasures(store, lowest, upper)
     rows: dict[int, list[tuple[str, Sequence[Any]]]] = {}

@@ -17,6 +17,7 @@ from broker.journal.schema import SLOTS, place
 from broker.journal.state import Seals
 from wire import entries, links
 from wire.entries import Tip
+from wire.erasures import SPARED
 from wire.errors import BrokerFault, Malformed
 from wire.links import Link
 from wire.merkle import Frontier, leaf_hash
@@ -37,7 +38,11 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class SlotRow:
-    """A row of `link` with its row of `view`; `viewed` is None if there is none."""
+    """A row of `link` with its row of `view`; `viewed` is None if there is none.
+
+    `in_order` says that the sweep which it names erased it, `swept` that some sweep erased all of
+    its channel up to it; both are None without any.
+    """
 
     at: int
     channel: str
@@ -47,6 +52,8 @@ class SlotRow:
     opening: bytes | None
     view: bytes | None
     erased: int | None
+    in_order: int | None
+    swept: int | None
 
 
 @dataclass(frozen=True)
@@ -111,9 +118,7 @@ class Replay:
         if self.frontier.append(leaf_hash(row.leaf)) != row.hashes:
             raise damaged(row.index, "the stored hashes are not those of the stored leaf")
         if row.leaf[:1] == bytes([ENTRY_LEAF]):
-            if note is not None or [slot.at % SLOTS for slot in slots] != list(
-                range(_slots_of(row))
-            ):
+            if note is not None or not self._has_links(row, [slot.at % SLOTS for slot in slots]):
                 raise damaged(row.index, "links are missing or out of place")
             for slot in slots:
                 self._follow_chain(row, slot)
@@ -121,6 +126,20 @@ class Replay:
             raise damaged(row.index, "a heads leaf has a checkpoint and no links")
         else:
             self._follow_heads(row, note)
+
+    def _has_links(self, row: EntryRow, slots: Sequence[int]) -> bool:
+        """Whether every commitment of the leaf has its link, or is a decoy."""
+        there, count = set(slots), _slots_of(row)
+        return (
+            bool(there)
+            and there <= set(range(count))
+            and all(
+                row.leaf[2 + 32 * slot : 34 + 32 * slot]
+                == entries.decoy(self._secret, row.index, slot)
+                for slot in range(count)
+                if slot not in there
+            )
+        )
 
     def _follow_chain(self, row: EntryRow, slot: SlotRow) -> None:
         number = slot.at % SLOTS
@@ -154,7 +173,9 @@ def damaged(index: int, what: str) -> BrokerFault:
 def _check_view(index: int, link: Link, slot: SlotRow) -> None:
     if slot.opening is not None and slot.view is not None:
         links.open_view(link, slot.opening, slot.view)
-    elif slot.erased is None or slot.erased <= index:
+        if slot.swept and link.type not in SPARED:
+            raise damaged(index, "a view is there that an entry erased")
+    elif slot.erased is None or slot.erased <= index or not slot.in_order or link.type in SPARED:
         raise damaged(index, "a view is missing that no later entry erased")
 
 

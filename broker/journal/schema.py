@@ -42,13 +42,20 @@ DDL: Final = (
         seq INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",
     """CREATE TABLE release(
         report_idx INTEGER NOT NULL, nation TEXT NOT NULL, portion INTEGER NOT NULL,
-        idx INTEGER NOT NULL, PRIMARY KEY(report_idx, nation, portion)) STRICT, WITHOUT ROWID""",
+        idx INTEGER NOT NULL,
+        PRIMARY KEY(report_idx, nation, portion, idx)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX release_by_entry ON release(idx)",
     # digests of a report's stored bytes before and after an entry deleted parts of them
     """CREATE TABLE erasure(
         report_idx INTEGER NOT NULL, idx INTEGER NOT NULL, before BLOB NOT NULL,
         after BLOB NOT NULL, PRIMARY KEY(report_idx, idx)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX erasure_by_entry ON erasure(idx)",
+    # by order of its nation, a channel's views were erased: those numbered from first to until - 1,
+    # of entries below the index `below` and before `before` (seconds); some kinds stay (`SPARED`)
+    """CREATE TABLE sweep(
+        idx INTEGER PRIMARY KEY, channel TEXT NOT NULL, first INTEGER NOT NULL,
+        until INTEGER NOT NULL, below INTEGER NOT NULL, before INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX sweep_by_channel ON sweep(channel, until)",
     """CREATE TABLE attachment(
         identity TEXT NOT NULL, portion INTEGER NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL,
         length INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -78,6 +85,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     "statement": ("idx", "identity", "nation", "seq", "raw"),
     "release": ("report_idx", "nation", "portion", "idx"),
     "erasure": ("report_idx", "idx", "before", "after"),
+    "sweep": ("idx", "channel", "first", "until", "below", "before"),
     "attachment": ("identity", "portion", "id", "sha256", "length", "received"),
 }
 """Tables that a record may add rows to, with their columns. Rows are new or it is an error."""
@@ -87,6 +95,7 @@ INSERTS: Final[dict[str, str]] = {
     "statement": "INSERT INTO statement VALUES(?,?,?,?,?)",
     "release": "INSERT INTO release VALUES(?,?,?,?)",
     "erasure": "INSERT INTO erasure VALUES(?,?,?,?)",
+    "sweep": "INSERT INTO sweep VALUES(?,?,?,?,?,?)",
     "attachment": "INSERT INTO attachment VALUES(?,?,?,?,?,?)",
 }
 

@@ -26,7 +26,13 @@ Supersedes = Annotated[
 ]
 DerivedFrom = Annotated[
     Many,
-    typer.Option("--derived-from", help="A source: REPORT:PORTION, as `fetch --json` names them."),
+    typer.Option(
+        "--derived-from",
+        help="A source, hidden from readers: REPORT:PORTION, as `fetch --json` names them.",
+    ),
+]
+Cite = Annotated[
+    Many, typer.Option("--cite", help="A source that every reader is shown: REPORT:PORTION.")
 ]
 Consent = Annotated[
     Many,
@@ -63,6 +69,7 @@ def describes(  # long: one line for each option
         list[Path], typer.Option("--portion", help="TOML: a further portion for other readers.")
     ] = [],
     derived_from: DerivedFrom = [],
+    cite: Cite = [],
     consent: Consent = [],
 ) -> Draft:
     """The draft that the options describe. Raises `Malformed` ("bad-input")."""
@@ -82,6 +89,7 @@ def describes(  # long: one line for each option
         expires=None if expires_hours is None else timedelta(hours=expires_hours),
         supersedes=supersedes,
         derived_from=[_source(word) for word in split(derived_from)],
+        cites=[_source(word) for word in split(cite)],
         consents=split(consent),
     )
     return Draft(
@@ -154,6 +162,7 @@ def _portion(path: Path, first: Label) -> Portion:
         "expires": first.expires,
         "supersedes": first.supersedes,
         "derived_from": first.derived_from,
+        "cites": first.cites,
         "consents": first.consents,
     }
     return Portion(label=Label(**{**shared, **label}), body=text, attachments=attach, **content)

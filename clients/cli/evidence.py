@@ -23,8 +23,10 @@ from clients.evidence.status import Status, status_of
 from clients.evidence.store import EvidenceStore
 from clients.identity import Identity, read_public
 from clients.witness import attend
+from wire.erasures import erased_by
 from wire.errors import Malformed
 from wire.evidence_file import Proven
+from wire.prove import VerifiedEntry
 from wire.witness import ConfirmedCheckpoint
 
 COSIGNED_FRESH_S: Final = 600  # seconds: cosignatures that are older are called so
@@ -146,9 +148,20 @@ def show_status(found: Status) -> None:
     output.say(f"  newest      {moment(found.newest_ms)}, checkpoint {age(found.age_s)} old")
     output.say(f"  confirmed   {_confirmed(found)}")
     output.say(f"  erased      {found.erased} views; their proofs hold")
+    for one in found.erased_by:
+        order = f"by order {one.order[:SHOWN]} of {found.nation}"
+        output.say(f"              {one.views} from before {moment(one.before * 1000)}, {order}")
+    for coming in found.ordered:
+        order = f"views {_days(coming.views)}, payloads {_days(coming.payloads)}"
+        start = f"[yellow]counts from {moment(coming.counts_from * 1000)}[/yellow]"
+        output.say(f"  ordered     {order}; {start}: pull before")
     output.say(f"  pulls       {found.trees} trees, each proven to extend the one before")
     for finding in found.findings:
         output.say(f"  [red]finding[/red]     {output.clean_line(finding)}")
+
+
+def _days(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"
 
 
 def _confirmed(found: Status) -> str:
@@ -236,10 +249,21 @@ def show_file(proven: Proven) -> None:
         for entry in proven.entries:
             where = f"entry {entry.index} of {entry.channel}, {moment(entry.time)}"
             output.say(f"\n  [bold]{entry.type}[/bold]  {where}")
-            for name, value in (entry.view or {"erased": "its proof holds"}).items():
+            for name, value in (entry.view or _erased(proven, entry)).items():
                 output.say(f"    {name:14} {output.clean_line(words(value))}")
         output.say("")
     output.say(f"  journal of {tree.size} entries, root {tree.root.hex()}")
+
+
+def _erased(proven: Proven, entry: VerifiedEntry) -> Mapping[str, Any]:
+    """Why an entry says nothing any more."""
+    by = erased_by(entry, proven.entries)
+    told = {} if by is None else dict(by.view or {})
+    return {
+        "erased": "its proof holds",
+        "by": f"entry {0 if by is None else by.index}, {moment(None if by is None else by.time)}",
+        "by order": f"{words(told.get('order'))} of {told.get('nation')}",
+    }
 
 
 def words(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import ledger, output
+from clients.cli import ledger, output, retention
 from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
@@ -30,6 +30,7 @@ epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
 
 nation.command("expel")(ledger.nation_expel)
 nation.command("ledger")(ledger.nation_ledger)
+nation.command("retention")(retention.nation_retention)
 member.command("ledger")(ledger.member_ledger)
 
 

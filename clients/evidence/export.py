@@ -31,6 +31,7 @@ CLASSES: Final[Mapping[str, tuple[int, int]]] = {
     "report.refused": (API, CREATE),
     "release": (API, READ),
     "report.expired": (API, DELETE),
+    "report.erased": (API, DELETE),
     "subscription.set": (API, UPDATE),
     "subscription.deleted": (API, DELETE),
     "statement": (ENTITY, CREATE),

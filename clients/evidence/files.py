@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from clients.evidence import erased
 from clients.evidence.store import EvidenceStore
 from wire import evidence_file, strict_json
 from wire.entries import MISSION
@@ -20,6 +21,7 @@ SHOWN: Final = frozenset(
     {
         "nation.admit",
         "nation.expel",
+        "retention.set",
         "policy.publish",
         "report.release",
         "report.recall",
@@ -27,7 +29,9 @@ SHOWN: Final = frozenset(
         "approval",
     }
 )
-"""Statements that go into a file: who is where, and what was permitted. Keys stay in the chains."""
+"""Statements that go into a file: who is where, what was permitted, what was to be erased. Keys
+stay in the chains.
+"""
 
 
 def read(path: Path, charter: str, *, now_ms: int) -> Proven:
@@ -76,9 +80,9 @@ def receipt(
     store: EvidenceStore, mission: str, nation: str, charter: str, index: int
 ) -> list[bytes]:
     """The lines that prove one entry, with what it rests on: the acceptance that a release names,
-    and the policies that were in force.
+    the policies that were in force, and by whose order what is missing was erased.
     """
-    entries = _grounds(store, nation, index)
+    entries = erased.explained(store, _grounds(store, nation, index))
     sizes = {entry["page"]: _size(store, entry["page"]) for entry in entries}
     lines = [_header(store, "receipt", mission, nation, charter, max(sizes.values()))]
     last = 0

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.auditor import Auditor, ViewPage
+from clients.evidence import erased
 from clients.evidence.store import EvidenceStore, Tree
 from clients.follower import StatementPage
 from wire import base64_strict, merkle, prove, strict_json
 from wire.entries import MISSION
+from wire.erasures import Erasures
 from wire.errors import Malformed
 from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Strict
@@ -54,7 +56,8 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
     nation, before = auditor.identity.nation, check(auditor, store)
     await auditor.follower.sync()
     for channel in (MISSION, nation):
-        while not await _page(auditor, store, channel, progress):
+        erasures = erased.followed(store, channel)
+        while not await _page(auditor, store, channel, erasures, progress):
             pass
         anchor(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
@@ -106,7 +109,11 @@ def _counts(store: EvidenceStore, nation: str) -> dict[str, int]:
 
 
 async def _page(
-    auditor: Auditor, store: EvidenceStore, channel: str, progress: Progress | None
+    auditor: Auditor,
+    store: EvidenceStore,
+    channel: str,
+    erasures: Erasures,
+    progress: Progress | None,
 ) -> bool:
     """One page of a channel; says whether it was the last."""
     trust, newest = store.trust(channel), store.newest()
@@ -115,6 +122,7 @@ async def _page(
     _check_extends(newest, opened, proof)
     place = auditor.directory.channels.index(channel)  # once given, a nation's place is for ever
     trust, found, complete = prove.follow(trust, segment, opened, channel, place, None)
+    await auditor.check_erased(erasures, found, complete=complete)
     store.append(opened, proof, segment, found, trust, complete=complete)
     if progress and trust.head:
         progress(channel, trust.tip.count, trust.head.count)

@@ -312,12 +312,23 @@ QUESTIONS: Final = (
         "erased",
         "What was erased, and by whose order?",
         f"""
-        SELECT e.time, e.channel, e.type, e.report, e.author AS by_order_of, e.idx AS "index"
-        FROM entry e WHERE (e.erased OR e.spoke IN ('report.recall', 'recall.confirm')
-          OR e.type IN ('report.expired', 'operator.erase')) AND {ANYTIME} ORDER BY e.idx
+        WITH told AS (SELECT e.*, json_extract(e.view, '$.order') AS named,
+            json_extract(e.view, '$.first') AS first, json_extract(e.view, '$.until') AS until
+          FROM entry e WHERE (e.type IN ('view.erased', 'report.expired', 'report.erased')
+            OR e.spoke IN ('report.recall', 'recall.confirm')) AND {ANYTIME}
+            AND (:report IS NULL OR e.report GLOB :report || '*')
+            AND (e.channel = :nation OR NOT EXISTS (SELECT 1 FROM entry o
+              WHERE o.channel = :nation AND o.idx = e.idx)))
+        SELECT t.time, coalesce(t.spoke, t.type) AS what, t.report,
+          coalesce(s.nation, t.author, t.channel) AS by_order_of,
+          coalesce(t.named, t.statement) AS "order",
+          json_extract(t.view, '$.before') * 1000 AS before_time, t.first, t.until,
+          (SELECT count(*) FROM entry g WHERE g.channel = t.channel AND g.erased
+            AND g.count >= t.first AND g.count < t.until) AS missing, t.idx AS "index"
+        FROM told t LEFT JOIN statement s ON s.identity = t.named ORDER BY t.idx
         """,
-        limits="Views that are gone, and what the journal says of deletions: recalls, and reports "
-        "whose time is over.",
+        limits="Numbers from first to before until, in your own channel; missing are those that "
+        "your evidence does not have from before. Of other nations: up to when.",
     ),
     Question(
         22,

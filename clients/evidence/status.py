@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from clients.evidence.erased import ByOrder, Coming, by_order, coming
 from clients.evidence.store import EvidenceStore
 from wire import links, strict_json
 from wire.base64_strict import decode
@@ -52,6 +53,8 @@ class Status:
     confirmed: bool = False
     confirmed_size: int = 0
     cosigned_age_s: int | None = None
+    erased_by: tuple[ByOrder, ...] = ()
+    ordered: tuple[Coming, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -102,6 +105,8 @@ def status_of(
         confirmed=confirmed is not None and confirmed.covers(_last(store, nation)),
         confirmed_size=0 if confirmed is None else confirmed.checkpoint.size,
         cosigned_age_s=None if confirmed is None else max(0, now_ms // 1000 - confirmed.time),
+        erased_by=by_order(store, nation),
+        ordered=coming(store, nation, now_ms // 1000),
     )
 
 

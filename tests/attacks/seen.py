@@ -28,11 +28,13 @@ MASK: Mapping[str, Mapping[str, str]] = {
     },
     # The link in it: number, slot, time and type are the nation's own, and are compared.
     "link": {"index": ANY, "prev_index": ANY, "prev": LENGTH, "view": LENGTH},
+    # A release: the place of its link among decoys is drawn for each index of the log.
+    "release": {"slot": ANY},
     # The end of the nation's chain; how many entries it has is compared.
     "heads": {"leaf": LENGTH, "opening": LENGTH, "path": LENGTH, "proof": ANY},
-    "head": {"index": ANY, "last": LENGTH},
+    "head": {"index": ANY, "slot": ANY, "last": LENGTH},
     # What a view says of places in the log, and of statements of others, by their digests.
-    "view": {"accepted": ANY, "statement": LENGTH, "policies": LENGTH},
+    "view": {"accepted": ANY, "statement": LENGTH, "policies": LENGTH, "order": LENGTH},
     # Another nation's statement: its chain, and the salted digest of a body that is withheld.
     "statement": {"prev": LENGTH, "body": LENGTH},
     # Answers.
@@ -115,6 +117,8 @@ def _evidence(value: Mapping[str, Any], nation: str) -> dict[str, Any]:
         kept = {"statement": view["statement"]} if ours and "statement" in view else {}
         view = {**_masked("view", view), **kept}
     note = value["checkpoint"]
+    if link["type"] == "release":
+        value, link = _masked("release", value), _masked("release", link)
     return {
         **_masked("evidence", value),
         "link": _masked("link", link),

@@ -21,7 +21,7 @@ from broker.explaining import told
 from broker.matching import Filter
 from tests.broker.house import House
 from tests.coalition import Portion
-from tests.people import Person
+from tests.people import Person, random_of
 from wire import report
 from wire.entries import MISSION
 from wire.errors import NotAllowed
@@ -354,6 +354,7 @@ async def test_75_a_stream_does_not_depend_on_reports_that_its_reader_may_not_se
     for busy in (False, True):
         folder = tmp_path / str(busy)
         async with House.of("KEN", "GBR", "FRA", folder=folder, drain_seconds=0.1) as house:
+            house.world.random = random_of("busy", busy)
             junior = await enlisted(house, "GBR", "junior", clearance="RESTRICTED")
             if not raws:
                 for precedence in PRECEDENCES:

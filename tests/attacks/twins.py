@@ -98,6 +98,7 @@ class Twins:
                 place = folder / str(number)
                 house = House.of("KEN", BRITAIN, "FRA", folder=place, drain_seconds=0.1)
                 made = await stack.enter_async_context(house)
+                made.world.random = random_of("side", number)
                 sides.append(Side(made, wrap(made, create_app(made.broker)), number))
             twins = cls((sides[0], sides[1]), random.Random(f"{seed}"))
             await twins.say("KEN", "policy.publish", lambda s: s.policy("KEN", 2))

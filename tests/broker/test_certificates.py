@@ -265,7 +265,10 @@ def drafted(nation: Nation, day: Day, report: str) -> statements.Statement:
     return nation.drafts("recall.confirm", body, by=[nation.system.keys.sign])
 
 
-async def test_derived_reports_are_listed_for_whom_they_draw_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protected", [False, True])
+async def test_derived_reports_are_listed_for_whom_they_draw_on(
+    tmp_path: Path, *, protected: bool
+) -> None:
     """Also when another report stands in between; and to nobody else."""
     async with House.of(*NATIONS, folder=tmp_path) as house:
         kenya, britain, france = (house[code] for code in ("KEN", "GBR", "FRA"))
@@ -275,10 +278,10 @@ async def test_derived_reports_are_listed_for_whom_they_draw_on(tmp_path: Path) 
         }
         source = await house.submits(raw := kenya.seals(**everybody))
         await house.fetches(britain.analyst, source.report)
-        second = britain.seals(derived_from=[source_of(raw)], **everybody)
+        second = britain.seals(**drawn_from(raw, protected=protected), **everybody)
         between = await house.submits(second)
         await house.fetches(france.analyst, between.report)
-        third = france.seals(derived_from=[source_of(second)], **everybody)
+        third = france.seals(**drawn_from(second, protected=protected), **everybody)
         last = await house.submits(third)
         await house.fetches(britain.analyst, last.report)
         recall = {"report": source.report, "reason": "wrong"}
@@ -294,6 +297,11 @@ async def test_derived_reports_are_listed_for_whom_they_draw_on(tmp_path: Path) 
             views = [view for kind, view in await house.channel(nation) if kind == "release"]
             named = {report for view in views for report in view.get("sources", ())}
             assert source.report not in named
+
+
+def drawn_from(raw: bytes, *, protected: bool) -> dict[str, Any]:
+    lineage = {"derived_from": [source_of(raw)]}
+    return {"protected": lineage} if protected else lineage
 
 
 def source_of(raw: bytes) -> dict[str, str]:

@@ -340,7 +340,10 @@ async def test_the_sources_of_a_source_keep_their_say(house: House) -> None:
     await house.fetches(france.analyst, receipt.report)
     third = await house.submits(france.seals(release_to="KEN GBR", **derived(house, second)))
     layers = {layer for layer in view(third.evidence)["policies"] if layer.startswith("release/")}
-    assert layers == {"release/KEN", "release/GBR", "release/FRA"}
+    assert layers == {"release/GBR", "release/FRA"}, "of Kenya's part it is not told"
+    await house.files(kenya.adopts(release=NOTHING.replace("XXX", "KEN")))
+    with pytest.raises(NotAllowed, match="withheld"):
+        await house.submits(france.seals(release_to="KEN GBR", **derived(house, second)))
 
 
 async def test_a_report_replaces_only_one_of_the_same_originator(house: House) -> None:

@@ -250,8 +250,9 @@ async def test_an_erased_view_is_gone_and_every_proof_stays_valid(world: World) 
     async with world.journal() as journal:
         told = Event("release", {"GBR": {"about": secret}, "KEN": {"about": "nothing"}})
         await journal.append([Record(told), *records(2, 3)])
-        erasure = Event("erasure", {MISSION: {"index": 0, "channel": "GBR"}})
-        await journal.append([Record(erasure, (), (erase_view(0, 0),))])
+        erasure = Event("view.erased", {"GBR": {"first": 0, "until": 1}})
+        row = Row("sweep", (THIS_INDEX, "GBR", 0, 1, 1, 0))
+        await journal.append([Record(erasure, (row,), (erase_view(0, 0),))])
         _, found = await follow(journal, "GBR")
         assert found[0].view is None
         assert (await follow(journal, "KEN"))[1][0].view == {"about": "nothing"}
@@ -259,6 +260,16 @@ async def test_an_erased_view_is_gone_and_every_proof_stays_valid(world: World) 
     assert secret.encode() not in world.database.read_bytes()
     async with world.journal() as journal:
         await journal.scrub()
+
+
+async def test_a_view_that_no_sweep_covers_was_not_erased(world: World) -> None:
+    """The broker's own mistake is found at the next start like anybody's. Expect refusal."""
+    async with world.journal() as journal:
+        await journal.append(records(1, 2, "GBR"))
+        row = Row("sweep", (THIS_INDEX, "GBR", 0, 1, 1, 0))
+        erasure = Event("view.erased", {"GBR": {"first": 0, "until": 1}})
+        await journal.append([Record(erasure, (row,), (erase_view(0, 0), erase_view(1, 0)))])
+    await world.cannot_open("journal-damaged", "entry 1: a view is missing")
 
 
 async def test_the_writer_runs_with_the_settings_that_durability_needs(world: World) -> None:

@@ -246,7 +246,8 @@ async def test_a_history_swapped_under_a_running_broker_is_found_by_the_scrub(
 async def test_a_damaged_index_is_found_by_the_scrub(world: World) -> None:
     world.edit(
         "PRAGMA writable_schema = ON",
-        """UPDATE sqlite_schema SET sql = 'CREATE INDEX release_by_entry ON release(nation)'
+        """UPDATE sqlite_schema
+            SET sql = 'CREATE INDEX release_by_entry ON release(nation) WHERE idx > 0'
             WHERE name = 'release_by_entry'""",
     )
     async with world.journal() as journal:

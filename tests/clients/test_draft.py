@@ -113,6 +113,13 @@ def test_sources_are_sorted_and_named_once() -> None:
     assert fixed(label(derived_from=[one, two, one])).derived_from == (two, one)
 
 
+def test_a_source_is_protected_or_cited() -> None:
+    one, two = Source(report="b" * 64, portion="0" * 64), Source(report="a" * 64, portion="0" * 64)
+    assert fixed(label(derived_from=[one], cites=[two])).derived_from == (two, one)
+    with pytest.raises(Malformed, match="bad-input"):
+        fixed(label(derived_from=[one, two], cites=[two]))
+
+
 def test_a_draft_is_its_first_portion_and_may_have_more() -> None:
     further = Portion(title="Below the line", body="Less.", label=label())
     draft = Draft(title="Above", body="More.", label=label(), portions=[further])

@@ -1,6 +1,7 @@
 """A consent, from officer to reader; and what an author of something derived is told first."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from clients.offline import open_file
 from tests.pilot import Pilot, draft
 from tests.refusal import refused
 from wire.labels import Source
+from wire.report import parse
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +94,40 @@ async def test_a_consent_for_other_bytes_is_none(pilot: Pilot) -> None:
         how: dict[str, Any] = {"derived_from": {source}, "consents": {consent.identity}}
         with refused("label-lineage", "for no source named"):
             await publisher.seal(draft(release_to={"FRA"}, **how))
+
+
+async def test_readers_are_shown_the_sources_that_are_cited_and_no_others(pilot: Pilot) -> None:
+    """Nor is anybody to whom the author hands the copy that it kept."""
+    hidden = await published(pilot, "KEN", release_to={"GBR"})
+    open_one = await published(pilot, "KEN", release_to={"GBR", "FRA"})
+    async with pilot.publisher("GBR") as publisher, pilot.officer("KEN") as officer:
+        (consent,) = await officer.consent(hidden.report, "FRA", life=3_600, author="GBR")
+        made = draft(
+            release_to={"FRA"},
+            derived_from={hidden},
+            cites={open_one},
+            consents={consent.identity},
+        )
+        receipt = await publisher.publish(made)
+    async with pilot.subscriber("FRA") as france:
+        received = await france.fetch_one(receipt.report)
+    secrets = [hidden.report, hidden.portion, consent.identity]
+    for raw in (receipt.raw, received.raw):
+        assert open_file(france.identity, raw).title == received.title
+        (portion,) = parse(raw).portions
+        assert portion.protected == b""
+        assert not any(secret.encode() in raw for secret in secrets)
+    (shown,) = received.report.portions
+    assert (shown.label.derived_from, shown.label.consents) == ((open_one,), ())
+
+
+async def test_what_the_label_does_not_show_is_asked_all_the_same(pilot: Pilot) -> None:
+    """The broker refuses for itself what the author's client does not check."""
+    source = await published(pilot, "KEN", release_to={"GBR"})
+    async with pilot.publisher("GBR") as publisher:
+        made = draft(release_to={"KEN"}, derived_from={source})
+        sealed = await publisher.seal(made)
+        cut = replace(sealed, raw=parse(sealed.raw).shared())
+        with refused("label-lineage"):
+            await publisher.submit(cut)
+        assert not (await publisher.submit(sealed)).duplicate

@@ -16,7 +16,7 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 
 from broker import adoption
-from broker.holdings import Held, HeldPortion
+from broker.held import Held, HeldPortion
 from broker.matching import Filter
 from broker.policybook import Ruling
 from policies.decide import Outcome

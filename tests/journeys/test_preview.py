@@ -16,7 +16,7 @@ import pytest
 
 from broker.answers import Withheld
 from broker.deciding import Deciding
-from broker.holdings import Held
+from broker.held import Held
 from broker.matching import Filter
 from broker.policybook import FOREVER, Policies
 from broker.preview import LABELS_LIMIT, preview, rulings
@@ -41,7 +41,7 @@ from wire import report
 from wire.directory import Directory
 from wire.errors import NotAllowed
 from wire.labels import Label, Source
-from wire.report import PortionFrame, PortionLabel
+from wire.report import PortionFrame, PortionLabel, Protected
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -115,10 +115,11 @@ def source_label(nation: str) -> Label:
 
 def held_of(state: State, identity: str, nation: str, label: Label, position: int) -> Held:
     """A report as the broker holds it, but for its ciphertext."""
-    frame = PortionFrame(0, identity.encode(), b"", (), {}, b"")
+    nothing = Protected(salt=identity, derived_from=(), consents=())
+    frame = PortionFrame(0, identity.encode(), b"", (), b"", {}, b"")
     full = PortionLabel.model_construct(**dict(label), attachments=())
     terms, now = state.standing.directory.terms, state.now()
-    portion = state.holdings.portion(frame, full, nation, terms)
+    portion = state.holdings.portion(frame, full, nothing, nation, terms)
     return Held(position, now, identity, identity[:32], nation, now, (portion,))
 
 

@@ -38,7 +38,9 @@ def _rule(random: Random, kind: str, name: str) -> str:
         if random.random() < 0.6
     ]
     head = f'@id("{name}") {effect} ({who}, action == Action::"{kind}", {which})'
-    return f"{head} {' '.join(clauses)};\n"
+    text = f"{head} {' '.join(clauses)};\n"
+    # Only release layers may ask whether a report is derived.
+    return text if kind == "release" else text.replace("resource.derived", "principal.exercise")
 
 
 def _resource(random: Random, effect: str) -> str:

@@ -203,6 +203,17 @@ def test_cedars_own_words_are_cut_short_and_printable() -> None:
     assert finding.message.isprintable()
 
 
+@pytest.mark.parametrize("kind", ["handle", "carry", "accept"])
+def test_only_release_layers_ask_whether_a_report_is_derived(kind: str) -> None:
+    """To everybody else the rule's name, or what it lets through, would show a protected source."""
+    for condition in ("resource.derived", "!(principal is Gateway && resource.derived)"):
+        text = permit(condition)
+        assert "derived" not in {f.rule for f in lint(text, "release", "KEN", words())}
+        other = text.replace('Action::"release"', f'Action::"{kind}"')
+        (found,) = [f for f in lint(other, kind, "KEN", words()) if f.severity == "error"]
+        assert (found.rule, found.where) == ("derived", "KEN/g")
+
+
 @pytest.mark.parametrize("kind", ["handle", "release", "carry", "accept"])
 def test_each_layer_has_its_own_action(kind: str) -> None:
     text = permit_all(kind, "KEN")

@@ -25,6 +25,7 @@ from wire.statements import Statement
 
 HERE = Path(__file__).parent
 RANDOM = random_of("vectors")
+SOURCE = {"report": "ab" * 32, "portion": "cd" * 32}
 
 
 def keys() -> dict[str, Any]:
@@ -161,9 +162,15 @@ def sealed(world: Coalition) -> dict[str, Any]:
     raw = world["KEN"].seals(
         "For both nations.",
         release_to="GBR",
+        protected={"derived_from": [SOURCE]},
         portions=[
-            Portion("For Kenya alone.", release_to="KEN"),
-            Portion("Less, for both.", classification="RESTRICTED"),
+            Portion("For Kenya alone.", release_to="KEN", protected=sealing.NO_SOURCES),
+            Portion(
+                "Less, for both.",
+                classification="RESTRICTED",
+                label={"derived_from": [SOURCE]},
+                protected=sealing.NO_SOURCES,
+            ),
         ],
     )
     position, now = world.position, world.clock.now
@@ -179,6 +186,7 @@ def sealed(world: Coalition) -> dict[str, Any]:
                 "index": p.index,
                 "label": p.frame.label_bytes.decode(),
                 "descriptor": p.frame.descriptor.hex(),
+                "protected": p.frame.protected.decode(),
                 "commitment": p.frame.commitment,
                 "recipients": sorted(p.recipients),
             }
@@ -202,8 +210,9 @@ def refused(world: Coalition) -> list[dict[str, Any]]:
     label = kenya.label("SECRET")
     keys_ = kenya.keys_for(label)
 
-    def honest(**fields: Any) -> PortionFrame:
-        return sealing.portion(place, {**label, **fields}, b"text", keys_, world.random)
+    def honest(protected: Mapping[str, Any] | None = None, **fields: Any) -> PortionFrame:
+        changed, random = {**label, **fields}, world.random
+        return sealing.portion(place, changed, b"text", keys_, random, protected=protected)
 
     def signed(*portions: PortionFrame, **header: Any) -> Frame:
         return kenya.signs(place, portions, **header)
@@ -242,6 +251,18 @@ def refused(world: Coalition) -> list[dict[str, Any]]:
             signed(sealing.portion(place, label, b"text", side, world.random))
         ),
         ("a-key-below", "label-recipients"): sealing.encode(signed(below)),
+        ("no-protected-sources", "label-lineage"): sealing.encode(
+            dataclasses.replace(frame, portions=(dataclasses.replace(good, protected=b""),))
+        ),
+        ("other-protected-sources", "bad-envelope"): sealing.encode(
+            dataclasses.replace(
+                frame, portions=(dataclasses.replace(good, protected=honest().protected),)
+            )
+        ),
+        ("a-source-shown-and-protected", "label-lineage"): sealing.encode(
+            signed(honest({"derived_from": [SOURCE]}, derived_from=[SOURCE]))
+        ),
+        ("a-short-salt", "bad-fields"): sealing.encode(signed(honest({"salt": "ab" * 16}))),
     }
     return [
         {"name": name, "slug": slug or None, "raw": encode(case)}

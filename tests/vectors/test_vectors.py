@@ -113,6 +113,9 @@ def test_report(directory: Directory) -> None:
         assert portion.frame.label_bytes.decode() == expected["label"]
         assert portion.frame.descriptor.hex() == expected["descriptor"]
         assert portion.frame.commitment == expected["commitment"]
+        assert portion.frame.protected.decode() == expected["protected"]
+        said = report.protected_commitment(expected["protected"].encode())
+        assert portion.label.protected == said
         assert report.commitment(bytes.fromhex(expected["descriptor"])) == expected["commitment"]
         assert sorted(portion.recipients) == expected["recipients"]
 

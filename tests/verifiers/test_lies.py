@@ -13,13 +13,13 @@ import pytest
 from tests.verifiers.lies import LIES, TRUE, docs, lines
 from tests.verifiers.mutations import mutants
 from tests.verifiers.verifying import HAS_NODE, VERIFIERS, needs_node, node
-from tests.wire.evidence_files import SOON, Pen, admitted, pulled
-from tests.wire.test_evidence_file import receipt
+from tests.wire.evidence_files import SOON, Pen, admitted, erased, pulled, receipt
 
 TRUTHS: dict[str, Pen] = {
     "two pulls": TRUE,
     "a nation that joined later": admitted(),
     "a receipt": receipt(pulled(), [5, 2]),
+    "views that were erased": erased(),
 }
 
 

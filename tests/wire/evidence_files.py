@@ -6,13 +6,15 @@ from typing import Any
 from tests.wire.memory_log import CHANNELS, NOON, ORIGIN, MemoryLog, released
 from wire import statements
 from wire.base64_strict import encode
-from wire.bodies import CharterNation, MissionCharter, NationAdmit
+from wire.bodies import CharterNation, MissionCharter, NationAdmit, RetentionSet
 from wire.entries import MISSION, Event
 from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
 from wire.vocabulary import Level
 
 SOON = NOON + 3_600_000
 """Milliseconds: when these files are verified."""
+FLOOR = 30
+DAY_S = 86_400
 
 
 def said(
@@ -38,7 +40,9 @@ def nation(code: str) -> CharterNation:
     return CharterNation(code=code, name=code.title(), root="ab" * 32, clearance="SECRET")
 
 
-def charter(log: MemoryLog, nations: Sequence[str] = CHANNELS[1:]) -> Said:
+def charter(
+    log: MemoryLog, nations: Sequence[str] = CHANNELS[1:], floor: int | None = FLOOR
+) -> Said:
     """The charter of a mission whose log this is."""
     body = MissionCharter(
         salt="5a" * 16,
@@ -53,6 +57,7 @@ def charter(log: MemoryLog, nations: Sequence[str] = CHANNELS[1:]) -> Said:
         admission_quorum=1,
         floor=(),
         carry=(),
+        retention_floor=floor,
     )
     return said("mission.charter", body)
 
@@ -85,11 +90,17 @@ class Pen:
         self.lines.append(Line(page=page))
         for at, evidence in enumerate(segment.entries, self.shown[channel]):
             self.lines.append(Line(entry=evidence))
-            view = self.log.entries[channel][at].views[channel][1]
-            for identity, known in self.said.items():
-                if channel == MISSION and identity.encode() in view:
-                    self.lines.append(Line(statement=known))
+            self.lines += self.statements(channel, at)
         self.shown[channel] += count
+
+    def statements(self, channel: str, count: int) -> list[Line]:
+        """What an entry of the mission's channel names, if the file is to show it."""
+        view = self.log.entries[channel][count].views[channel][1]
+        return [
+            Line(statement=known)
+            for identity, known in self.said.items()
+            if channel == MISSION and f'"statement":"{identity}"'.encode() in view
+        ]
 
     def pull(self) -> None:
         """Both channels."""
@@ -107,6 +118,19 @@ class Pen:
             charter=self.charter,
         )
         return [line.encode() for line in (Line(evidence=header), *self.lines)]
+
+
+def receipt(pen: Pen, counts: Sequence[int], mission: Sequence[int] = ()) -> Pen:
+    """A receipt of these entries of the mission's channel, with their statements, and of KEN's."""
+    found = Pen(pen.log, kind="receipt")
+    note = pen.log.checkpoint
+    found.lines = [Line(tree=TreeLine(checkpoint=note, consistency=None))]
+    for channel, count in [*((MISSION, c) for c in mission), *(("KEN", c) for c in counts)]:
+        found.lines.append(Line(page=PageLine(channel=channel, entries=1, head=None)))
+        found.lines.append(Line(entry=pen.log.evidence(channel, count)))
+        found.lines += pen.statements(channel, count)
+    found.size = pen.log.tree.size
+    return found
 
 
 def stated(known: Said) -> Event:
@@ -142,5 +166,61 @@ def admitted() -> Pen:
     log.entries["FRA"] = []
     log.append(stated(admission))
     log.append(released("KEN", "FRA"))
+    pen.pull()
+    return pen
+
+
+class Eraser(Pen):
+    """A pen whose nation ordered erasure, forty days ago, of all that is older than thirty."""
+
+    def __init__(self, floor: int | None = FLOOR) -> None:
+        super().__init__(MemoryLog())
+        self.charter = charter(self.log, floor=floor)
+        self.log.time -= 40 * DAY_S * 1000
+        self.log.append(stated(self.charter))
+        self.log.append(*[released("KEN", report=i) for i in range(3)])
+
+    def orders(
+        self,
+        views: int | None = 30,
+        *,
+        payloads: int | None = None,
+        nation: str = "KEN",
+        seq: int = 9,
+    ) -> Said:
+        """The nation's root says how long views and payloads are kept."""
+        body = RetentionSet(salt="5a" * 16, views=views, payloads=payloads)
+        order = said("retention.set", body, nation=nation, seq=seq)
+        self.said[order.identity] = order
+        self.log.append(stated(order))
+        return order
+
+    def waits(self, days: int) -> None:
+        self.log.time += days * DAY_S * 1000
+
+    @property
+    def midnight(self) -> int:
+        """Of the day of the next entry, in seconds."""
+        return (self.log.time + 1_000) // 1000 // DAY_S * DAY_S
+
+    def erases(self, order: str, upto: int, start: int = 0, **otherwise: Any) -> None:
+        """Views go, and an entry says so; `otherwise` is what it says instead."""
+        own = {"nation": "KEN", "order": order, "before": self.midnight - 30 * DAY_S}
+        own |= {"first": start, "until": upto} | otherwise
+        told = {name: own[name] for name in ("nation", "order", "before")}
+        self.log.append(Event("view.erased", {MISSION: told, "KEN": own}))
+        self.log.erased |= {("KEN", count) for count in range(start, upto)}
+
+
+def erased() -> Pen:
+    """A history of which the first three views were erased, on two days."""
+    pen = Eraser()
+    order = pen.orders().identity
+    pen.waits(31)
+    pen.log.append(released("KEN", "GBR", report=4))
+    pen.erases(order, 2)
+    pen.waits(1)
+    pen.erases(order, 3, start=2)
+    pen.log.append(released("KEN", report=5))
     pen.pull()
     return pen

@@ -48,6 +48,8 @@ def body_of(nation: Nation, type_: str) -> dict[str, Any]:
             return nation.policy_body()
         case "guarantee.publish":
             return {"version": 1, "guarantees": []}
+        case "retention.set":
+            return {"views": 30, "payloads": None}
         case "report.release":
             return nation.consent_body(raw, "FRA")
         case "report.withdraw":

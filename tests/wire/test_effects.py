@@ -11,6 +11,7 @@ from tests.people import member_keys, random_of, root_keys
 from tests.refusal import refused
 from wire.base64_strict import encode
 from wire.bodies import RULES, SIGNING_KINDS, Kind
+from wire.erasures import Orders
 from wire.keys import ML_KEM_KEY, SEAL_KEY
 from wire.made import OnlyByMaker
 from wire.members import Member
@@ -374,3 +375,31 @@ def test_guarantees_have_versions_and_officers_of_their_own(kenya: Nation) -> No
         kenya.says("guarantee.publish", {"version": 2, "guarantees": []}, by=by)
     kenya.says("guarantee.publish", {"version": 1, "guarantees": []}, by=by)
     kenya.says("guarantee.publish", {"version": 2, "guarantees": []}, by=by)
+
+
+# -- retention
+
+
+def test_a_root_orders_how_long_what_is_its_nations_own_is_kept() -> None:
+    world = Coalition.of("KEN", "GBR")
+    first = world["KEN"].says("retention.set", {"views": 30, "payloads": 1})
+    second = world["KEN"].says("retention.set", {"views": None, "payloads": None})
+    orders = Orders.of(world.directory)
+    assert orders.floor == 30
+    assert [order.statement for order in orders.by["KEN"]] == [first.identity, second.identity]
+    assert [(order.views, order.payloads) for order in orders.by["KEN"]] == [(30, 1), (None, None)]
+    assert orders.by["GBR"] == ()
+
+
+def test_nobody_keeps_views_for_less_than_the_floor() -> None:
+    """Expect refusal."""
+    kenya = Coalition.of("KEN", "GBR")["KEN"]
+    with refused("bad-statement", "30 days at least"):
+        kenya.says("retention.set", {"views": 29, "payloads": None})
+
+
+def test_where_the_charter_names_no_floor_nothing_is_ordered() -> None:
+    """Expect refusal."""
+    kenya = Coalition.of("KEN", "GBR", retention_floor=None)["KEN"]
+    with refused("not-allowed", "no retention floor"):
+        kenya.says("retention.set", {"views": 4_000, "payloads": None})

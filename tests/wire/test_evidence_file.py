@@ -3,13 +3,13 @@
 import pytest
 
 from tests.refusal import refused
-from tests.wire.evidence_files import SOON, Pen, admitted, pulled
+from tests.wire.evidence_files import SOON, Pen, admitted, erased, pulled, receipt
 from tests.wire.memory_log import MemoryLog, released
 from wire import evidence_file
 from wire.entries import MISSION
 from wire.errors import TearlineError
 from wire.evidence_file import Proven
-from wire.evidence_lines import Line, PageLine, TreeLine, read
+from wire.evidence_lines import Line, read
 
 
 def verified(pen: Pen) -> Proven:
@@ -36,13 +36,9 @@ def test_pages_of_any_length_and_empty_ones_are_one_history() -> None:
 
 
 def test_erased_views_prove_the_rest() -> None:
-    log = MemoryLog()
-    log.append(released("KEN", report=1), released("KEN", report=2))
-    log.erased.add(("KEN", 0))
-    pen = Pen(log)
-    pen.pull()
-    first, second = verified(pen).of("KEN")
-    assert (first.view, second.view) == (None, {"report": 2, "seen_by": "KEN"})
+    ours = verified(erased()).of("KEN")
+    assert [entry.view is None for entry in ours] == [True] * 3 + [False] * 4
+    assert [entry.type for entry in ours[4:6]] == ["view.erased"] * 2
 
 
 def test_a_nation_that_joined_later_has_the_place_that_its_admission_gave() -> None:
@@ -62,17 +58,6 @@ def test_a_nation_that_was_never_admitted_has_no_place() -> None:
     pen.pull()
     with refused("broken-chain", "no nation of the mission"):
         verified(pen)
-
-
-def receipt(pen: Pen, counts: list[int]) -> Pen:
-    found = Pen(pen.log, kind="receipt")
-    note = pen.log.checkpoint
-    found.lines = [Line(tree=TreeLine(checkpoint=note, consistency=None))]
-    for count in counts:
-        found.lines.append(Line(page=PageLine(channel="KEN", entries=1, head=None)))
-        found.lines.append(Line(entry=pen.log.evidence("KEN", count)))
-    found.size = pen.log.tree.size
-    return found
 
 
 def test_a_receipt_proves_its_entries_and_says_nothing_about_others() -> None:

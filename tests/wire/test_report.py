@@ -1,6 +1,7 @@
 """TLR1: the layout of a sealed report, and that any bytes are a report or refused."""
 
 import hashlib
+import json
 import struct
 from dataclasses import replace
 from typing import Any
@@ -54,6 +55,11 @@ def test_the_layout_is_what_the_design_says_byte_for_byte() -> None:
     assert record[:3] == b"KEN"
     assert record[24:] == hashlib.sha256(FIRST.wraps[2]).digest()
     at += 5 + descriptor_len
+    (length,) = struct.unpack_from(">I", RAW, at)
+    assert RAW[at + 4 : at + 4 + length] == FIRST.protected
+    said = hashlib.sha256(b"tearline/protected\0" + FIRST.protected).hexdigest()
+    assert json.loads(FIRST.label_bytes)["protected"] == said
+    at += 4 + length
     assert struct.unpack_from(">HHH", RAW, at) == (3, 0, WRAP)
     at += 2 + 3 * (4 + WRAP)
     (payload_len,) = struct.unpack_from(">Q", RAW, at)
@@ -122,6 +128,7 @@ def portion(
     descriptor: bytes = FIRST.descriptor,
     wraps: bytes | None = None,
     payload: bytes | None = None,
+    protected: bytes = struct.pack(">I", 0),
 ) -> bytes:
     """One portion with pieces put together by hand."""
     if wraps is None:
@@ -129,7 +136,7 @@ def portion(
         wraps = struct.pack(">H", 3) + b"".join(listed)
     if payload is None:
         payload = struct.pack(">Q", len(FIRST.payload)) + FIRST.payload
-    return struct.pack(">BI", index, len(descriptor)) + descriptor + wraps + payload
+    return struct.pack(">BI", index, len(descriptor)) + descriptor + protected + wraps + payload
 
 
 def whole(*portions: bytes) -> bytes:
@@ -168,6 +175,9 @@ LAYOUTS: dict[str, bytes] = {
     "seventeen portions": whole(*(portion(i) for i in range(17))),
     "descriptor too long": whole(struct.pack(">BI", 0, 0xFFFFFFFF)),
     "label too long": described(RECORDS[0], 1, label=bytes(65_537)),
+    "protected sources too long": whole(
+        portion(protected=struct.pack(">I", 65_537) + bytes(65_537))
+    ),
     "no recipient": described(b"", 0),
     "sixty-five recipients": described(b"".join(SIXTY_FIVE), 65),
     "fewer records than said": described(RECORDS[0], 2),

@@ -1,6 +1,7 @@
 """A real little history: three nations, a broker on loopback, and what auditors pull from it."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +45,10 @@ class Desk:
     """An auditor's device and what it keeps."""
 
     identity: Identity
+    clock: Callable[[], float] = time.time
 
     async def pull(self) -> Pulled:
-        async with Auditor(self.identity) as auditor:
+        async with Auditor(self.identity, clock=self.clock) as auditor:
             with EvidenceStore.open(self.identity.state, pull.whose(auditor), new=True) as store:
                 return await pull.pull(auditor, store)
 
@@ -76,7 +78,7 @@ class Desk:
 
 
 def desk(pilot: Pilot, nation: str, **how: Any) -> Desk:
-    return Desk(pilot.device(nation, "auditor", **how))
+    return Desk(pilot.device(nation, "auditor", **how), pilot.clock)
 
 
 @dataclass
