@@ -5,7 +5,7 @@ of one holds, is for the page to find out in the browser.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +13,7 @@ from clients.console import pictures
 from clients.console.desk import Desk
 from clients.evidence import answers
 from clients.evidence.answers import Asked
+from clients.evidence.erased import COVERING
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.status import status_of
 from clients.evidence.store import EvidenceStore
@@ -192,11 +193,18 @@ def _shown(store: EvidenceStore, row: Mapping[str, Any]) -> Answer:
     return {
         "channel": row["channel"],
         "facts": facts,
+        "erased_by": [covering["idx"] for covering in _covering(store, row)],
         "evidence": strict_json.parse(row["line"].encode(), limit=1 << 20, prose=True),
         "tree": row["tree"],
         "checkpoint": row["note"],
         "said": None if said is None else said.model_dump(),
     }
+
+
+def _covering(store: EvidenceStore, row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The entries that say by whose order the view of this one was erased."""
+    if row["erased"]:
+        yield from store.rows(COVERING, row["channel"], row["count"], row["count"])
 
 
 _FACTS: Final = (

@@ -50,7 +50,8 @@ SELECT e.time, e.author AS nation, e.spoke AS what, e.statement,
   json_extract(CAST(s.body AS TEXT), '$.version') AS version, e.idx AS "index"
 FROM entry e LEFT JOIN statement s ON s.identity = e.statement
 WHERE e.channel = 'MISSION' AND e.spoke IN (
-  'policy.publish', 'report.recall', 'member.revoke', 'nation.admit', 'nation.expel')
+  'policy.publish', 'report.recall', 'member.revoke', 'nation.admit', 'nation.expel',
+  'retention.set')
   AND (e.spoke <> 'report.recall' OR EXISTS (SELECT 1 FROM entry o
     WHERE o.channel = :nation AND o.idx = e.idx AND o.report IS NOT NULL))
 ORDER BY e.idx DESC LIMIT :most

@@ -36,7 +36,8 @@ function part(told, shown, { steps, found, good }) {
       found.view === undefined ? h("p", { class: "empty" }, "Nothing of it is proven.") : [
         h("dl", { class: "pairs" }, h("dt", {}, "type"), h("dd", {}, link.type), h("dt", {}, "time"), h("dd", {}, moment(link.time)),
           h("dt", {}, "number"), h("dd", {}, `${link.count} of ${link.channel}`), found.view === null ? [] : pairs(found.view)),
-        found.view === null && h("p", { class: "empty" }, "Its view was erased; its proof holds.")].filter(Boolean))),
+        found.view === null && h("p", { class: "empty" }, "Its view was erased; its proof holds. By whose order: ",
+          shown.erased_by.length ? shown.erased_by.map((index, i) => [i ? ", " : "entry ", entryLink(index)]) : "nothing says so.")].filter(Boolean))),
     section("Proof", "Each step was computed by this page, from the bytes below it.", panel(list(steps))),
     found.said?.body ? section("The statement", `SHA-256 ${found.said.identity.slice(0, 16)}…, which the entry names.`, panel(h("details", {}, h("summary", {}, `${found.said.head.type} of ${found.said.head.nation}`), tree(found.said.body)))) : null,
     section("The bytes", null, panel(h("details", {}, h("summary", {}, "Evidence as it was pulled, and the signed checkpoint"),

@@ -1,13 +1,15 @@
 // Green or red, how old, confirmed by whom, and what contradicts itself.
 
 import { ask } from "../api.js";
-import { address, age, entryLink, h, moment, panel, plural, section, table, verdict } from "../dom.js";
+import { address, age, entryLink, h, moment, panel, plural, section, short, table, verdict, when } from "../dom.js";
 
 // "entry 97 releases …": the number leads to the entry.
 function linked(words) {
   const match = /^(.*?\bat index |entry )(\d+)(.*)$/s.exec(words);
   return match ? [match[1], entryLink(match[2]), match[3]] : [words];
 }
+
+const days = (n) => (n === null ? "for ever" : plural(n, "day"));
 
 const fact = (name, ...value) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, ...value));
 
@@ -41,6 +43,12 @@ export async function show() {
         { title: "Entries", number: true, cell: (r) => String(r.entries) },
         { title: "Newest", number: true, cell: (r) => entryLink(r.index) },
       ], s.types))),
+      section("What was erased, and by whose order", null, panel(table("Erased by order", [
+        { title: "Order", cell: (r) => h("a", { href: "#/question/erased" }, short(r.order)) },
+        { title: "Up to", cell: (r) => when(r.before * 1000) },
+        { title: "Views missing here", number: true, cell: (r) => String(r.views) },
+      ], s.erased_by, "Nothing."), s.ordered.map((r) => h("p", { class: "note" }, "Ordered: views are kept ", days(r.views), ", payloads ", days(r.payloads),
+        ". It counts from ", when(r.counts_from * 1000), "; what you pull before, you keep. Order ", short(r.order), ".")))),
       section("What all of it rests on", null, panel(h("dl", { class: "pairs" },
         h("dt", {}, "Mission"), h("dd", {}, `${s.mission}: ${s.name}${s.exercise ? " (exercise)" : ""}`),
         h("dt", {}, "Charter"), h("dd", {}, h("code", { class: "long" }, s.charter)),

@@ -39,6 +39,7 @@ const KINDS = {
   "report.accepted": ["accepted", "good", (e) => `The broker accepted it from ${e.originator}, signed by ${e.actor?.slice(0, 16) ?? "a member"}.`],
   release: ["released", "accent", (e) => `${e.detail === "display" ? "Shown to" : "Released to"} ${e.recipient}${e.actor ? `, reader ${e.actor.slice(0, 16)}` : ""}.`],
   "report.expired": ["expired", "warn", () => "Its time was over: payload and keys were deleted."],
+  "report.erased": ["erased", "warn", () => "Payload and keys were erased, by order of its nation."],
   "report.refused": ["refused", "bad", (e) => `Refused: ${e.slug}.`],
   "report.recall": ["recalled", "warn", (e) => `${e.author} took it back.`],
   "recall.confirm": ["confirmed", "good", (e) => `${e.author} says what became of its copies.`],

@@ -16,6 +16,7 @@ export const MARKS = {
   "policy.publish": ["policy", "accent"],
   "report.recall": ["recall", "warn"],
   "member.revoke": ["revoked", "bad"],
+  "retention.set": ["retention", "warn"],
   "nation.admit": ["admitted", "good"],
   "nation.expel": ["expelled", "bad"],
 };
@@ -78,7 +79,7 @@ export async function show() {
         onclick: (p) => p.componentType === "markLine" ? `#/entry/${p.data.index}` : p.seriesName === KINDS.refused[0] ? "#/denials"
           : span(p.data[2], kinds[p.seriesIndex]),
       }))),
-      section("What changed", "Policies of all nations, recalls that concern you, revoked members, who came and went.", panel(table("Changes", [
+      section("What changed", "Policies of all nations, recalls that concern you, revoked members, orders to erase, who came and went.", panel(table("Changes", [
         { title: "Time", cell: (m) => when(m.time) },
         { title: "What", cell: (m) => tag(MARKS[m.what][0], MARKS[m.what][1]) },
         { title: "Nation", cell: (m) => m.nation },
