@@ -55,6 +55,17 @@ def answer(desk: Desk, path: str, query: Query) -> Answer:
 # -- the whole
 
 
+def whose(desk: Desk, *_: object) -> Answer:
+    """Whose evidence it is, of which mission."""
+    charter = desk.charter
+    return {
+        "mission": desk.mission,
+        "name": charter.name,
+        "exercise": charter.exercise,
+        "nation": desk.nation,
+    }
+
+
 def status(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     """Whole or not, how old, confirmed by whom, what contradicts itself."""
     confirmed = desk.auditor.last_confirmed()
@@ -63,11 +74,10 @@ def status(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     counts = store.rows(pictures.TYPES, nation=desk.nation)
     return {
         **found,
+        **whose(desk),
         "good": found["good"] and not desk.recheck,
         "recheck": desk.recheck,
-        "mission": desk.mission,
-        "name": charter.name,
-        "exercise": charter.exercise,
+        "findings": found["findings"][:MOST],
         "nations": [nation.code for nation in charter.nations],
         "charter": desk.auditor.identity.charter,
         "witnesses": len({key.partition("+")[0] for key in charter.witnesses}),
@@ -248,6 +258,7 @@ def _number(query: Query, name: str) -> int | None:
 
 
 PLAIN: Final[Mapping[str, Ask]] = {
+    "whose": whose,
     "status": status,
     "sharing": sharing,
     "timeline": timeline,

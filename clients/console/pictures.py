@@ -15,11 +15,12 @@ GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 RELEASED: Final = """
-SELECT e.report, e.originator, e.recipient, max(e.idx) AS "index",
-  (SELECT group_concat(DISTINCT json_extract(m.value, '$.precedence'))
-    FROM json_each(e.view, '$.marked') m) AS precedence
-FROM entry e WHERE e.channel = :nation AND e.type = 'release' AND e.originator IS NOT NULL
-GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT :most
+SELECT g.*, (SELECT group_concat(DISTINCT json_extract(m.value, '$.precedence'))
+    FROM entry e, json_each(e.view, '$.marked') m
+    WHERE e.channel = :nation AND e.idx = g."index") AS precedence
+FROM (SELECT e.report, e.originator, e.recipient, max(e.idx) AS "index"
+  FROM entry e WHERE e.channel = :nation AND e.type = 'release' AND e.originator IS NOT NULL
+  GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT :most) g ORDER BY 4 DESC
 """
 
 SPAN: Final = """

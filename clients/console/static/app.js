@@ -78,7 +78,7 @@ function inside(view) {
       link.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else link.removeAttribute("aria-current");
   if (!document.getElementById("whose").textContent)
-    ask("status").then(({ mission, nation, exercise }) => {
+    ask("whose").then(({ mission, nation, exercise }) => {
       document.getElementById("whose").textContent = `${mission} · ${nation}'s auditor${exercise ? " · EXERCISE" : ""}`;
     }, () => {});
 }

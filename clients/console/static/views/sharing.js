@@ -88,7 +88,7 @@ const follow = ({ source, target }) => address("entries", {
 const NONE = () => h("td", { class: "none" }, h("span", { "aria-hidden": "true" }, "·"), h("span", { class: "unseen" }, "none"));
 
 export async function show(_, words) {
-  const [{ pairs, flows: all, names, most }, { nation }] = await Promise.all([ask("sharing"), ask("status")]);
+  const [{ pairs, flows: all, names, most }, { nation }] = await Promise.all([ask("sharing"), ask("whose")]);
   const by = BY[words.by] ? words.by : all.some((f) => f.label) ? "region" : "precedence";
   const tabs = h("div", { class: "choices", role: "group", "aria-label": "Flows by" }, Object.entries(BY).map(([name, [title]]) =>
     h("a", { href: address("sharing", { by: name }), "aria-current": name === by ? "true" : null }, title)));
