@@ -3,12 +3,14 @@
 import json
 import re
 import sqlite3
+import webbrowser
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from clients.cli import console
 from tests.browser.looking import Seen, Window, windows
 from tests.browser.week import Lived
 from tests.clients.console.serving import Served, desk_of, serving
@@ -40,6 +42,17 @@ def test_a_link_signs_in_once_and_leaves_no_code_behind(browser: Browser, kenya:
     assert late.locator("nav").is_hidden()
     other.close()
     context.close()
+
+
+def test_the_file_that_the_command_opens_leads_to_the_console(
+    browser: Browser, kenya: Served, week: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, opened = browser.new_page(), list[str]()
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    with console._opened(week.auditors["KEN"], kenya.link(), wanted=True):
+        page.goto(opened[0], wait_until="commit")
+        page.wait_for_selector("h1:text-is('Overview')")
+    page.close()
 
 
 def test_localhost_is_as_good_a_name(browser: Browser, kenya: Served) -> None:

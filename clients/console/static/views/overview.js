@@ -25,7 +25,7 @@ export async function show() {
     parts: [
       verdict(s.good ? "good" : "bad", s.good ? "Complete and unaltered" : findings.length ? "Something is wrong" : "Not up to date",
         h("p", {}, s.recheck ? "The pull was whole; what is stored of it no longer is." : s.good
-          ? `All ${s.entries} entries that concern ${s.nation}, and ${s.mission_entries} of the mission, in one journal of ${s.size}. ${s.recheck === null ? "There is too much of it to prove again at each start." : "Every stored proof was checked again when this console started."}`
+          ? `All ${s.entries} entries that concern ${s.nation}, and ${s.mission_entries} of the mission, in one journal of ${s.size}. ${s.recheck === null ? "There is too much of it to prove again at each start." : "All that is stored was proven again, and compared with what the pictures count, when this console started."}`
           : `${s.verdict[0].toUpperCase()}${s.verdict.slice(1)}.`),
         findings.length ? h("ul", {}, findings.map((words) => h("li", {}, ...linked(words)))) : null),
       h("dl", { class: "facts" },
