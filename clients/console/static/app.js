@@ -35,13 +35,26 @@ const leave = document.getElementById("leave");
 const theme = document.getElementById("theme");
 let turn = 0;
 
-nav.append(h("ul", {}, Object.entries(VIEWS).filter(([, v]) => !v[2]).map(([name, [, title]]) =>
-  h("li", {}, h("a", { href: `#/${name}`, "data-view": name }, title)))));
+nav.append(
+  h(
+    "ul",
+    {},
+    Object.entries(VIEWS)
+      .filter(([, v]) => !v[2])
+      .map(([name, [, title]]) =>
+        h("li", {}, h("a", { href: `#/${name}`, "data-view": name }, title)),
+      ),
+  ),
+);
 
 function place() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, ...rest] = path.split("/").map(decodeURIComponent);
-  return { view: view || "overview", name: rest.join("/"), words: Object.fromEntries(new URLSearchParams(query ?? "")) };
+  return {
+    view: view || "overview",
+    name: rest.join("/"),
+    words: Object.fromEntries(new URLSearchParams(query ?? "")),
+  };
 }
 
 async function show() {
@@ -78,12 +91,21 @@ function inside(view) {
       link.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else link.removeAttribute("aria-current");
   if (!document.getElementById("whose").textContent)
-    ask("whose").then(({ mission, nation, exercise }) => {
-      document.getElementById("whose").textContent = `${mission} · ${nation}'s auditor${exercise ? " · EXERCISE" : ""}`;
-    }, () => {});
+    ask("whose").then(
+      ({ mission, nation, exercise }) => {
+        document.getElementById("whose").textContent =
+          `${mission} · ${nation}'s auditor${exercise ? " · EXERCISE" : ""}`;
+      },
+      () => {},
+    );
 }
 
-const missing = () => ({ title: "No such page", parts: [h("p", {}, "Nothing has this address. ", h("a", { href: "#/overview" }, "To the overview"))] });
+const missing = () => ({
+  title: "No such page",
+  parts: [
+    h("p", {}, "Nothing has this address. ", h("a", { href: "#/overview" }, "To the overview")),
+  ],
+});
 
 function failed(error, entering) {
   if (error instanceof SignedOut) {
@@ -92,14 +114,26 @@ function failed(error, entering) {
     const why = entering
       ? "This link is not good: it was used already, is older than two minutes, or was not copied whole."
       : "There is no session here. A session ends after a quarter of an hour without a request.";
-    main.replaceChildren(h("h1", { tabindex: "-1" }, "Sign in"),
+    main.replaceChildren(
+      h("h1", { tabindex: "-1" }, "Sign in"),
       h("p", {}, why),
-      h("p", {}, "On the machine that holds your evidence, run this, and open the link that it prints:"),
-      h("pre", { tabindex: "0" }, h("code", {}, "tearline audit console --as DIR")));
+      h(
+        "p",
+        {},
+        "On the machine that holds your evidence, run this, and open the link that it prints:",
+      ),
+      h("pre", { tabindex: "0" }, h("code", {}, "tearline audit console --as DIR")),
+    );
     document.title = "Sign in · Tearline audit";
   } else {
-    const words = error instanceof Refused ? [error.message, error.advice] : ["this page failed", String(error)];
-    main.replaceChildren(h("h1", { tabindex: "-1" }, "That did not work"), verdict("bad", words[0], h("p", {}, words[1] ?? "")));
+    const words =
+      error instanceof Refused
+        ? [error.message, error.advice]
+        : ["this page failed", String(error)];
+    main.replaceChildren(
+      h("h1", { tabindex: "-1" }, "That did not work"),
+      verdict("bad", words[0], h("p", {}, words[1] ?? "")),
+    );
     document.title = "Refused · Tearline audit";
   }
   main.querySelector("h1").focus({ preventScroll: true });
@@ -112,7 +146,9 @@ function themed(name) {
   redraw();
 }
 
-theme.addEventListener("click", () => themed(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]));
+theme.addEventListener("click", () =>
+  themed(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]),
+);
 themed(THEMES.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "system");
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 leave.addEventListener("click", async () => {
