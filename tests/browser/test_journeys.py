@@ -55,6 +55,16 @@ def test_the_file_that_the_command_opens_leads_to_the_console(
     page.close()
 
 
+def test_a_browser_that_keeps_no_cookie_is_told_why(browser: Browser, kenya: Served) -> None:
+    page = browser.new_page()
+    said = {"content-type": "application/json"}
+    page.route("**/console/session", lambda route: route.fulfill(body='{"page":"x"}', headers=said))
+    page.goto(kenya.link())
+    page.wait_for_selector("h1:text-is('Sign in')")
+    assert "did not keep the session's cookie" in page.inner_text("main")
+    page.close()
+
+
 def test_localhost_is_as_good_a_name(browser: Browser, kenya: Served) -> None:
     page = browser.new_page()
     page.goto(kenya.link().replace("127.0.0.1", "localhost"))

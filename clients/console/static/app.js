@@ -60,36 +60,42 @@ function place() {
 async function show() {
   const code = /^#sign-in=([0-9a-f]{64})$/.exec(location.hash)?.[1];
   const mine = ++turn;
+  let why = code ? "link" : "session";
   try {
     if (code) {
       history.replaceState(null, "", "/console#/overview"); // the code leaves the address at once
       await signIn(code);
+      why = "cookie";
     }
     const { view, name, words } = place();
     const [render, title, under] = VIEWS[view] ?? [];
+    current(under ?? view);
     main.setAttribute("aria-busy", "true");
     const page = render ? await render(name, words) : missing();
     if (mine !== turn) return; // another view was asked for meanwhile
     const heading = h("h1", { tabindex: "-1" }, page.title ?? title ?? "No such page");
     main.replaceChildren(heading, ...page.parts);
     document.title = `${heading.textContent} · Tearline audit`;
-    inside(under ?? view);
+    inside();
     heading.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   } catch (error) {
-    if (mine === turn) failed(error, Boolean(code));
+    if (mine === turn) failed(error, why);
   } finally {
     if (mine === turn) main.removeAttribute("aria-busy");
   }
 }
 
-function inside(view) {
-  nav.hidden = leave.hidden = false;
+function current(view) {
   for (const link of nav.querySelectorAll("a"))
     if (link.dataset.view === view) {
       link.setAttribute("aria-current", "page");
       link.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else link.removeAttribute("aria-current");
+}
+
+function inside() {
+  nav.hidden = leave.hidden = false;
   if (!document.getElementById("whose").textContent)
     ask("whose").then(
       ({ mission, nation, exercise }) => {
@@ -107,16 +113,20 @@ const missing = () => ({
   ],
 });
 
-function failed(error, entering) {
+const OUT = {
+  link: "This link is not good: it was used already, is older than two minutes, or was not copied whole.",
+  cookie:
+    "The link was good, but this browser did not keep the session's cookie. Use another browser, or serve the console over TLS with --certificate and --key.",
+  session: "There is no session here. A session ends after a quarter of an hour without a request.",
+};
+
+function failed(error, why) {
   if (error instanceof SignedOut) {
     nav.hidden = leave.hidden = true;
     document.getElementById("whose").textContent = "";
-    const why = entering
-      ? "This link is not good: it was used already, is older than two minutes, or was not copied whole."
-      : "There is no session here. A session ends after a quarter of an hour without a request.";
     main.replaceChildren(
       h("h1", { tabindex: "-1" }, "Sign in"),
-      h("p", {}, why),
+      h("p", {}, OUT[why]),
       h(
         "p",
         {},
@@ -125,6 +135,18 @@ function failed(error, entering) {
       h("pre", { tabindex: "0" }, h("code", {}, "tearline audit console --as DIR")),
     );
     document.title = "Sign in · Tearline audit";
+  } else if (error.slug === "not-found") {
+    inside();
+    main.replaceChildren(
+      h("h1", { tabindex: "-1" }, "Not there"),
+      h(
+        "p",
+        {},
+        "No entry or report that concerns you is called that. ",
+        h("a", { href: "#/overview" }, "To the overview"),
+      ),
+    );
+    document.title = "Not there · Tearline audit";
   } else {
     const words =
       error instanceof Refused
@@ -153,7 +175,7 @@ themed(THEMES.includes(localStorage.getItem("theme")) ? localStorage.getItem("th
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 leave.addEventListener("click", async () => {
   await signOut();
-  failed(new SignedOut(), false);
+  failed(new SignedOut(), "session");
 });
 document.getElementById("skip").addEventListener("click", () => main.focus());
 window.addEventListener("hashchange", show);

@@ -91,7 +91,7 @@ function part(told, shown, { steps, found, good }) {
               h(
                 "dl",
                 { class: "pairs" },
-                h("dt", {}, "type"),
+                h("dt", {}, "entry"),
                 h("dd", {}, link.type),
                 h("dt", {}, "time"),
                 h("dd", {}, moment(link.time)),
