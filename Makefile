@@ -43,9 +43,9 @@ bench: $(READY)  ## speed, as ratios to a limit measured in the same run
 
 lock:            ## renew the lock files (hashes, no index, no host)
 	$(PY) -m pip install --quiet pip-tools
-	for extra in clients policy broker dev; do \
+	for extra in clients policy broker report dev; do \
 	  flags=""; [ $$extra = clients ] || flags="--extra $$extra"; \
-	  [ $$extra = dev ] && flags="--extra dev --extra broker --extra policy"; \
+	  [ $$extra = dev ] && flags="--extra dev --extra broker --extra policy --extra report"; \
 	  CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile -q --generate-hashes --no-strip-extras --allow-unsafe \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options $$flags -o locks/$$extra.txt pyproject.toml; \
 	done

@@ -24,6 +24,7 @@ from benchmarks import (
     latency,
     matching,
     memory,
+    million,
     release,
     replay,
     sealing,
@@ -41,6 +42,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "analyse": analysis.run,
     "match": matching.run,
     "journal": journal.run,
+    "million": million.run,
     "seal": sealing.run,
 }
 
@@ -51,7 +53,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="two rounds of everything, smaller")
-    size.add_argument("--full", action="store_true", help="replay 100,000 reports, not 20,000")
+    size.add_argument(
+        "--full", action="store_true", help="a million entries, and replay 100,000 reports"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, all samples")
     given = parser.parse_args()
     unknown = set(given.names) - BENCHMARKS.keys()

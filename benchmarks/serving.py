@@ -12,7 +12,7 @@ from typing import Final
 
 from broker.settings import ADDRESS_FILE
 
-START_WITHIN: Final = 120.0  # seconds; a long journal takes its time
+START_WITHIN: Final = 600.0  # seconds; a long journal takes its time
 STOP_WITHIN: Final = 20.0
 KIB_A_PAGE: Final = os.sysconf("SC_PAGE_SIZE") // 1024
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from broker.deciding import Visible, use_of
-from broker.held import Held, HeldPortion
+from broker.held import Held, HeldPortion, Origin
 from broker.policybook import Ruling
 from wire.entries import MISSION, Event
 from wire.labels import DISPLAY
@@ -76,10 +76,12 @@ def accepted(
     """A report was accepted.
 
     `labels` are digests and `rulings` the answers for each nation, both by portion. What it was
-    derived from, protected sources too, its own nation finds here.
+    derived from, protected sources too, its own nation finds here; and that their originators'
+    rules were asked. What stands behind a source may be protected, also from who draws on it.
     """
     (channel,) = concerned("report.accepted", {"originator": [held.originator]})
     asked = [ruling for nations in rulings.values() for ruling in nations.values()]
+    named = frozenset[Origin]().union(*(portion.named for portion in held.portions))
     view = {
         "report": held.identity,
         "id": held.id,
@@ -92,8 +94,8 @@ def accepted(
             }
             for index, nations in rulings.items()
         ],
-        **_drawn({report for p in held.portions for _, report in p.named}),
-        "policies": _in_force(asked, sources, _told(channel, held, held.portions)),
+        **_drawn({report for _, report in named}),
+        "policies": _in_force(asked, sources, frozenset({channel, *(owner for owner, _ in named)})),
     }
     return Event("report.accepted", {channel: view})
 
@@ -159,10 +161,11 @@ def released(
     """Portions of a report go to a nation; `reader` is who of it asked first.
 
     `position` is that of the report's acceptance. Only the recipient's own view names the reader,
-    and only the originator's nations that contributed, those of the sources that it named.
-    `display` lists the portions that may only be looked at; what was released to be kept are the
-    others. How it is marked stands in the views of those who have the label; which of its own
-    reports it draws on is told to each contributor. How many there are the leaf does not tell.
+    and none a nation that contributed, but each contributor's itself: a release may be shown to
+    others, so what the originator knows of it stands in the acceptance alone. `display` lists the
+    portions that may only be looked at; what was released to be kept are the others. How it is
+    marked stands in the views of those who have the label; which of its own reports it draws on is
+    told to each contributor. How many there are the leaf does not tell.
     """
     held = visible.held
     contributors = {n for p in visible.portions for n in p.facts.contributors}
@@ -192,7 +195,7 @@ def released(
             **(_marked(portions) if channel in (held.originator, nation) else {}),
             **_drawn(ours),
             "rules": _rules(rulings, channel),
-            "policies": _in_force(rulings, sources, _told(channel, held, portions)),
+            "policies": _in_force(rulings, sources, frozenset({channel, held.originator})),
         }
     places = max(RELEASE_PLACES, 1 << (len(views) - 1).bit_length())
     return Event("release", views, places)
@@ -201,15 +204,6 @@ def released(
 def _drawn(reports: Iterable[str]) -> dict[str, Any]:
     """Reports that it draws on, those that a channel may know of."""
     return {"sources": found} if (found := sorted(reports)) else {}
-
-
-def _told(channel: str, held: Held, portions: Iterable[HeldPortion]) -> frozenset[str]:
-    """The nations whose release layers a channel may know to have been asked: its own and the
-    originator's, and to the originator those of the sources that it named. What stands behind a
-    source may be protected, also from who draws on that.
-    """
-    named = {owner for p in portions for owner, _ in p.named if channel == held.originator}
-    return frozenset({channel, held.originator, *named})
 
 
 def _marked(portions: Iterable[HeldPortion]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Limits(Strict):
     streams_per_member: Annotated[int, _count(1_000_000)] = 64
     """Open streams of one member. Raised, one member can hold more connections."""
     page: Annotated[int, _count(1_000)] = 200
-    """Releases or entries in one answer. Raised, single answers grow."""
+    """Releases or statements in one answer. Raised, single answers grow."""
     answer_bytes: Annotated[int, _count(1 << 30, 1_048_576)] = 16 << 20
     """Bytes after which an answer takes no further release."""
     heartbeat_seconds: Seconds = 15.0

@@ -62,6 +62,7 @@ def serve(folder: Path, port: int | None = None) -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> BrokerFault | None:
     """Serve until told to stop; gives what made it stop unasked."""
     tls, metrics = tls_context(settings), Metrics()
+    gc.disable()  # a start makes millions of objects, and all of them stay
     broker = await Broker.open(settings, clock=time.time, random=os.urandom, signatures=Processes())
     _spare_the_collector()
     try:
@@ -88,6 +89,7 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
+    gc.enable()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,10 +6,10 @@ verified again, because the journal ties their bytes to their entries.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from broker import audit, consequences, retention
 from broker.holdings import Holdings
@@ -20,7 +20,7 @@ from broker.sequencer import Act, BatchClock, Moment
 from broker.settings import Settings
 from broker.standing import Standing
 from broker.state import State
-from wire import links, report, statements, strict_json
+from wire import links, report, statements
 from wire.errors import BrokerFault, TearlineError
 from wire.notes import VKey
 from wire.report import Header, PortionLabel, Protected
@@ -150,16 +150,14 @@ def _folded(
 
 async def _reports(state: State, journal: Journal, effects: Sequence[Filed]) -> None:
     """Hold all reports; what statements did to them happens between them, in journal order."""
-    left, after = list(reversed(effects)), -1
-    while rows := await journal.rows("reports_dated", (after, PAGE)):
+    left = list(reversed(effects))
+    async for rows in _pages(journal, "reports_dated", 0):
         terms = state.standing.directory.terms
         for index, raw, link in rows:
             while left and left[-1][0] < index:
                 position, statement = left.pop()
                 consequences.take_effect(state, statement, position)
             _hold(state.holdings, raw, index, _seconds(link), terms)
-        after = rows[-1][0]
-        await asyncio.sleep(0)
     while left:
         position, statement = left.pop()
         consequences.take_effect(state, statement, position)
@@ -167,7 +165,7 @@ async def _reports(state: State, journal: Journal, effects: Sequence[Filed]) -> 
 
 def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Vocabulary) -> None:
     frame = report.parse(raw)
-    header = strict_json.load(frame.header_bytes, Header)
+    header = Header.model_validate_json(frame.header_bytes)
     said = {
         p.index: (
             PortionLabel.model_validate_json(p.label_bytes),
@@ -179,11 +177,27 @@ def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Voca
 
 
 async def _releases(holdings: Holdings, journal: Journal) -> None:
-    after = -1
-    while rows := await journal.rows("releases_after", (after, PAGE)):
+    async for rows in _pages(journal, "releases_after", -1):
         for position, nation, mask, index in rows:
             holdings.at(position).released[nation, mask] = index
-        after = rows[-1][-1]
+
+
+async def _pages(
+    journal: Journal, query: str, column: int
+) -> AsyncIterator[Sequence[tuple[Any, ...]]]:
+    """The pages of a query; while one is used, the next is read. `column` has what a row is after.
+
+    Close it if it is not read to the end.
+    """
+    loop = asyncio.get_running_loop()
+    reading = loop.create_task(journal.rows(query, (-1, PAGE)))
+    try:
+        while rows := await reading:
+            reading = loop.create_task(journal.rows(query, (rows[-1][column], PAGE)))
+            await asyncio.sleep(0)  # so that it begins
+            yield rows
+    finally:
+        reading.cancel()
 
 
 def _seconds(link: bytes) -> int:

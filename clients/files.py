@@ -26,3 +26,10 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
             file.write(data)
     except OSError as error:
         raise Malformed("bad-input", f"{quoted(path.name)} cannot be written") from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Other bytes in a file's place, whole or not at all. Raises `Malformed` ("bad-input")."""
+    beside = path.with_name(path.name + ".new")
+    write_new(beside, data)
+    beside.replace(path)

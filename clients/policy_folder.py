@@ -69,11 +69,18 @@ class World:
             guarantees[nation] = texts.get(bundle.GUARANTEES, "")
         return cls(known, tuple(layers), guarantees)
 
-    def book(self) -> PolicyBook:
-        """The layers as a book that decides. Raises `Malformed` ("policy-refused")."""
+    def book(self, taking: Iterable[str] = ()) -> PolicyBook:
+        """The layers as a book that decides. Raises `Malformed` ("policy-refused").
+
+        `taking` are nations whose intake nobody here knows: without a folder of their own they are
+        held to take in what is released to them, and they release nothing.
+        """
         book = PolicyBook.empty(self.vocabulary)
         for layer in self.layers:
             book = book.with_layer(layer.kind, layer.owner, layer.text)
+        for nation in sorted(set(taking) - self.guarantees.keys()):
+            _, accept = bundle.starter(nation, ())
+            book = book.with_layer("accept", nation, accept)
         return book
 
 

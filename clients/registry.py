@@ -8,15 +8,15 @@ posts it once there are enough.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from clients import proposal
 from clients.ceremony import Ceremony
 from clients.follower import Follower
 from clients.identity import Identity
 from clients.keys import Random
-from clients.speaker import Signer, cosign, signers
-from wire import fold, statements, strict_json
+from wire import statements, strict_json
 from wire.bodies import RegistryPublish
 from wire.directory import Directory
-from wire.errors import Malformed, NotAllowed
+from wire.errors import Malformed
 from wire.statements import Statement
 from wire.vocabulary import RegistryBody
 
@@ -70,21 +70,7 @@ def draft(
     Raises what the fold raises for a version that cannot follow.
     """
     ceremony = Ceremony(directory, now=now, random=random, whole=False)
-    return ceremony.publish_registry(body, [s for r in roots for s in _signers(directory, r)])
-
-
-def sign(directory: Directory, raw: bytes, roots: Sequence[Identity]) -> bytes:
-    """A proposal with the signatures of these roots added. Raises `Malformed` if it is none."""
-    body_of(raw)
-    for root in roots:
-        for signer in _signers(directory, root):
-            raw = cosign(raw, signer)
-    return raw
-
-
-def check(directory: Directory, raw: bytes, now: int) -> None:
-    """Refuse a proposal that could not be published now, for want of signatures too."""
-    fold.apply(directory, statements.parse(raw), directory.position + 1, now)
+    return ceremony.publish_registry(body, proposal.by(directory, roots))
 
 
 def body_of(raw: bytes) -> RegistryBody:
@@ -93,12 +79,3 @@ def body_of(raw: bytes) -> RegistryBody:
     if statement.head.type != "registry.publish":
         raise Malformed("bad-statement", "it is no version of the registry")
     return statement.body(RegistryPublish).registry
-
-
-def _signers(directory: Directory, root: Identity) -> tuple[Signer, ...]:
-    """As many keys of a root as its nation's threshold asks for, of those in this folder."""
-    state = directory.nation(root.nation)
-    keys = [key for key in root.root.keys if key.public.kid in state.root_keys]
-    if not keys:
-        raise NotAllowed("unknown-signer", f"no key of the root that {root.nation} has now")
-    return signers(*keys[: state.root_threshold])

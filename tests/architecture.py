@@ -37,7 +37,7 @@ ONE_HOME: Mapping[str, set[str]] = {
     "sqlite3": {"broker.journal", "clients.evidence.store", "clients.witness.heads"},
     "cedarpy": {"policies"},
     "z3": {"policies.analyse"},
-    "httpx": {"clients.transport", "clients.witness.remote"},
+    "httpx": {"clients.push.receiver", "clients.transport", "clients.witness.remote"},
     "fastapi": {"broker.api", "broker.app", "clients.gateway"},
     "starlette": {"broker.api", "broker.app", "clients.gateway"},
     "uvicorn": {
@@ -46,6 +46,7 @@ ONE_HOME: Mapping[str, set[str]] = {
     },
     "cryptography.hazmat.primitives.hpke": {"clients.seal", "clients.open", "clients.keys"},
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
+    "reportlab": {"clients.evidence.disclosure_pdf"},
     "pickle": set(),
     "marshal": set(),
     "shelve": set(),

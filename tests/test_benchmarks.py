@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from clients.evidence.questions import QUESTIONS
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT: Final = Path(__file__).parent.parent
@@ -22,6 +24,11 @@ ROWS: Final = {
     "analyse": {"analyse.matrix", "analyse.preview", "analyse.guarantees"},
     "match": {"match.1k", "match.10k", "match.100k"},
     "journal": {"journal.1", "journal.16", "journal.256"},
+    "million": {
+        *("million.open", "million.start", "million.proof", "million.proof.http"),
+        *("million.verify", "million.pull", "million.pull.cpu", "million.pull.memory"),
+        *(f"million.ask.{question.name}" for question in QUESTIONS),
+    },
     "seal": {"seal.1", "seal.3", "seal.5"},
 }
 """The rows of each benchmark; `docs/performance.md` shows them all."""

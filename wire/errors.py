@@ -87,6 +87,7 @@ SLUGS: Final[dict[str, Slug]] = {
     "journal-damaged": Slug(503, "the journal disagrees with its own checkpoint", "do not serve; follow docs/runbook.md"),
     "disk-full": Slug(507, "no room to record it", "tell the operator"),
     "bad-settings": Slug(500, "the settings file is not usable", "correct the named setting"),
+    "undelivered": Slug(503, "a receiver does not take what is pushed", "see the detail; nothing is lost, push again later"),
     "unreachable": Slug(503, "the broker cannot be reached", "check the link and the address"),
     # -- keys and folders of a client
     "bad-identity": Slug(400, "the identity folder is not usable", "check the folder; make a new one with `tearline kit create`"),

@@ -5,6 +5,7 @@ these from what it stores; `wire/prove.py` says what they prove.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
@@ -85,9 +86,13 @@ def evidence(
         opening=encode(opening),
         view=None if view is None else encode(view[1]),
         view_opening=None if view is None else encode(view[0]),
-        proof=tuple(map(encode, proof)),
+        proof=tuple(map(_encoded, proof)),
         checkpoint=checkpoint,
     )
+
+
+_encoded: Final = lru_cache(4_096)(encode)
+"""Most proofs of a page are made of the same hashes of the log, which everybody may see."""
 
 
 def segment(

@@ -5,6 +5,7 @@ value only if it is. Where the leaf itself stands in a signed tree is `wire/prov
 """
 
 import hmac
+import re
 import struct
 from typing import Annotated, Final
 
@@ -31,6 +32,14 @@ OPENING_BYTES: Final = 32
 """Openings have one length, so that no two pairs (opening, text) are the same bytes."""
 TYPE_FORM: Final = r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+){0,3}"
 TYPE_CHARACTERS: Final = 64
+
+_NUMBER: Final = r"(?:0|[1-9][0-9]{0,15})"
+_USUAL_LINK: Final = re.compile(
+    rf'\{{"channel":"[A-Z]{{3,7}}","count":{_NUMBER},"index":{_NUMBER},"slot":{_NUMBER},'
+    rf'"prev_index":(?:-1|{_NUMBER}),"prev":"[0-9a-f]{{64}}","time":{_NUMBER},'
+    rf'"type":"{TYPE_FORM}","view":"[0-9a-f]{{64}}"\}}'.encode()
+)
+"""How brokers write links. There is nothing in such a text that the JSON gate could refuse."""
 
 Milliseconds = Annotated[int, Field(ge=0, lt=1 << 53)]
 """Unix time in milliseconds, UTC."""
@@ -77,7 +86,8 @@ def open_link(leaf: bytes, slot: int, opening: bytes, text: bytes) -> tuple[Link
         raise Malformed("broken-chain", "the leaf has no such commitment")
     commitment = leaf[2 + 32 * slot : 34 + 32 * slot]
     _check_commitment(LINK_KEY, opening, text, commitment, "the link")
-    return strict_json.load(text, Link), commitment
+    is_usual = _USUAL_LINK.fullmatch(text) is not None
+    return strict_json.load(text, Link, is_clean=is_usual), commitment
 
 
 def open_view(link: Link, opening: bytes, text: bytes) -> dict[str, strict_json.Json]:

@@ -196,14 +196,45 @@ def verify_inclusion(
     The length of the proof must be exactly what index and size imply, so an index beyond the tree
     is refused whatever the hashes say. Raises `Malformed` ``bad-proof``.
     """
-    if not 0 <= index < size < MAX_SIZE:
-        raise Malformed("bad-proof", "the index is not in the tree")
-    _check_hashes((leaf, root, *proof))
-    inner = (index ^ (size - 1)).bit_length()
-    if len(proof) != inner + (index >> inner).bit_count():
-        raise Malformed("bad-proof", "the proof has the wrong length")
-    if _climb(leaf, proof, index, inner) != root:
-        raise Malformed("bad-proof", "the entry is not in the tree with this root")
+    Climbing(size, root).verify(index, leaf, proof)
+
+
+class Climbing:
+    """Verifies inclusion of many leaves in one tree; what their ways share is hashed once.
+
+    Where a way meets one that was verified before, with the same hash and the same hashes left to
+    add, the rest leads to the same root: above a node, only the node and the tree's size say where
+    to turn. So nothing is accepted that `verify_inclusion` would refuse.
+    """
+
+    __slots__ = ("_known", "_root", "_size")
+
+    def __init__(self, size: int, root: bytes) -> None:
+        _check_hashes((root,))
+        self._size, self._root = size, root
+        self._known: dict[tuple[int, int], tuple[bytes, Sequence[bytes]]] = {}
+
+    def verify(self, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
+        """The same check as `verify_inclusion`. Raises `Malformed` ``bad-proof``."""
+        if not 0 <= index < self._size < MAX_SIZE:
+            raise Malformed("bad-proof", "the index is not in the tree")
+        inner = (index ^ (self._size - 1)).bit_length()
+        if len(proof) != inner + (index >> inner).bit_count():
+            raise Malformed("bad-proof", "the proof has the wrong length")
+        _check_hashes((leaf,))
+        top, climbed = leaf, []
+        for step, sibling in enumerate(proof):
+            place, here = (step, index >> step), (top, proof[step:])
+            if self._known.get(place) == here:
+                break
+            _check_hashes((sibling,))
+            climbed.append((place, here))
+            is_left = step >= inner or index >> step & 1
+            top = node_hash(sibling, top) if is_left else node_hash(top, sibling)
+        else:
+            if top != self._root:
+                raise Malformed("bad-proof", "the entry is not in the tree with this root")
+        self._known.update(climbed)
 
 
 def verify_consistency(

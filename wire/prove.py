@@ -18,7 +18,7 @@ from wire.evidence import HeadEvidenceModel as HeadEvidenceModel
 from wire.evidence import Segment as Segment
 from wire.links import Link
 from wire.made import OnlyByMaker
-from wire.merkle import EMPTY_ROOT, leaf_hash, verify_consistency, verify_inclusion
+from wire.merkle import EMPTY_ROOT, Climbing, leaf_hash, verify_consistency, verify_inclusion
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 
 
@@ -69,7 +69,7 @@ def verify_entry(
     """
     if checkpoint is None:
         checkpoint = open_checkpoint(evidence.checkpoint or "", log_keys)
-    return _opened(evidence, channel, checkpoint)[0]
+    return _opened(evidence, channel, _Ground(checkpoint))[0]
 
 
 def walk(
@@ -115,10 +115,10 @@ def follow(
     # (2) The tree ends in a heads leaf that says, at the channel's own place, how far it has come.
     head = _opened_head(segment.head, opened, channel, position, channels)
     # (3) Every entry is in the tree, and follows the one before it in the chain and in the tree.
-    tip, found = trust.tip, []
+    tip, found, ground = trust.tip, [], _Ground(opened)
     for evidence in segment.entries:
         try:
-            entry, link, commitment = _opened(evidence, channel, opened)
+            entry, link, commitment = _opened(evidence, channel, ground)
             _check_follows(link, tip, trust)
         except Malformed as error:
             where = f"entry {tip.count} of {channel}, at index {evidence.index}"
@@ -166,12 +166,26 @@ def _opened_head(
     return Tip(head.count, head.index, head.slot, bytes.fromhex(head.last))
 
 
-def _opened(
-    evidence: Evidence, channel: str, opened: OpenedCheckpoint
-) -> tuple[VerifiedEntry, Link, bytes]:
+class _Ground:
+    """The signed tree that entries stand in, and what proofs in it have in common."""
+
+    def __init__(self, opened: OpenedCheckpoint) -> None:
+        self.checkpoint = opened
+        self._climbing = Climbing(opened.checkpoint.size, opened.checkpoint.root)
+        self._decoded: dict[str, bytes] = {}
+
+    def check(self, index: int, leaf: bytes, proof: Sequence[str]) -> None:
+        """That the leaf stands there. Raises `Malformed`."""
+        known = self._decoded
+        for text in proof:
+            if text not in known:
+                known[text] = decode(text)
+        self._climbing.verify(index, leaf_hash(leaf), [known[text] for text in proof])
+
+
+def _opened(evidence: Evidence, channel: str, ground: _Ground) -> tuple[VerifiedEntry, Link, bytes]:
     leaf = decode(evidence.leaf)
-    size, root = opened.checkpoint.size, opened.checkpoint.root
-    verify_inclusion(evidence.index, size, leaf_hash(leaf), _decoded(evidence.proof), root)
+    ground.check(evidence.index, leaf, evidence.proof)
     link, commitment = links.open_link(
         leaf, evidence.slot, decode(evidence.opening), decode(evidence.link)
     )
@@ -190,7 +204,7 @@ def _opened(
         time=link.time,
         type=link.type,
         view=view,
-        checkpoint=opened,
+        checkpoint=ground.checkpoint,
     )
     return entry, link, commitment
 

@@ -1,12 +1,13 @@
 """Views: the caller's own nation's channel, for its auditors and officers."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from broker.api.common import SIGNED, Caller, Served, answer_value, refusals
+from broker.api.common import SIGNED, Caller, Served, answer_json, refusals
 from broker.api.models import ViewPageModel
-from broker.api.statements import Walk, segment_value
+from broker.api.statements import Walk
 from wire.base64_strict import encode
 
 router = APIRouter(tags=["log"])
@@ -24,11 +25,8 @@ async def views(walk: Annotated[Walk, Query()], viewer: Caller, broker: Served) 
     """A page to be verified, with the head that says how many entries there are. Only auditors and
     officers may ask, and that they asked is itself an entry.
     """
-    limit = min(walk.limit, broker.settings.limits.page)
-    page = await broker.views(viewer, walk.after, walk.size, limit)
-    return answer_value(
-        {
-            "segment": segment_value(page.segment),
-            "consistency": [encode(hash_) for hash_ in page.consistency],
-        }
-    )
+    page = await broker.views(viewer, walk.after, walk.size, walk.limit)
+    consistency = json.dumps([encode(hash_) for hash_ in page.consistency])
+    # The model writes its own JSON: by way of plain values it would take three times as long.
+    segment = page.segment.model_dump_json()
+    return answer_json(f'{{"segment":{segment},"consistency":{consistency}}}')

@@ -20,7 +20,6 @@ QUERIES: Final[dict[str, str]] = {
     "reports_at": "SELECT idx, raw FROM report WHERE idx IN (SELECT value FROM json_each(?))",
     "report_by_index": f"{_REPORT} WHERE idx = ?",
     "report_by_identity": f"{_REPORT} WHERE identity = ?",
-    "report_by_id": f"{_REPORT} WHERE id = ?",
     # report index, nation -> portion, index of the release entry
     "releases_of": """SELECT portion, idx FROM release
         WHERE report_idx = ? AND nation = ? ORDER BY portion""",

@@ -14,7 +14,7 @@ from broker.journal.state import Seals, State
 from broker.journal.store import Store, faults
 from wire.errors import BrokerFault, NotAllowed
 from wire.evidence import Evidence, Segment
-from wire.merkle import consistency_proof
+from wire.merkle import consistency_proof, inclusion_proof
 
 T = TypeVar("T")
 
@@ -82,8 +82,9 @@ class Readable:
         if not 0 <= index < size <= self.size:
             raise NotAllowed("not-found")
         with faults():
-            (proof,) = await nodes.inclusion_proofs(self._store, [index], size)
-        return proof
+            return await nodes.with_nodes(
+                self._store, lambda get: inclusion_proof(index, size, get)
+            )
 
     async def consistency(self, old: int, new: int) -> list[bytes]:
         """Proof that one tree starts with the other. Raises `NotAllowed` "not-found"."""

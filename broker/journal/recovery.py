@@ -53,12 +53,13 @@ _ERASURES: Final = """SELECT report_idx, idx, before, after FROM erasure
     WHERE report_idx >= ? AND report_idx < ? ORDER BY report_idx, idx"""
 _LAST_HEAD: Final = "SELECT size FROM head ORDER BY size DESC LIMIT 1"
 _CHANNELS: Final = "SELECT position, name, since FROM channel ORDER BY position"
+# Crosswise, so that SQLite takes channel by channel: it would go through all links otherwise.
 _TIPS: Final = """SELECT channel.name, link.count, link.at, entry.leaf
     FROM channel
-    JOIN link ON link.channel = channel.name AND link.count = (
-        SELECT before.count FROM link AS before
+    CROSS JOIN link ON link.at = (
+        SELECT before.at FROM link AS before
         WHERE before.channel = channel.name AND before.at < ? ORDER BY before.count DESC LIMIT 1)
-    JOIN entry ON entry.idx = link.at / 256"""
+    CROSS JOIN entry ON entry.idx = link.at / 256"""
 
 
 async def recover(

@@ -129,16 +129,10 @@ class Replay:
 
     def _has_links(self, row: EntryRow, slots: Sequence[int]) -> bool:
         """Whether every commitment of the leaf has its link, or is a decoy."""
-        there, count = set(slots), _slots_of(row)
-        return (
-            bool(there)
-            and there <= set(range(count))
-            and all(
-                row.leaf[2 + 32 * slot : 34 + 32 * slot]
-                == entries.decoy(self._secret, row.index, slot)
-                for slot in range(count)
-                if slot not in there
-            )
+        return all(
+            slot in slots
+            or row.leaf[2 + 32 * slot :][:32] == entries.decoy(self._secret, row.index, slot)
+            for slot in range(_slots_of(row))
         )
 
     def _follow_chain(self, row: EntryRow, slot: SlotRow) -> None:

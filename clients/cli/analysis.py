@@ -28,6 +28,7 @@ Html = Annotated[Path | None, typer.Option("--html", help="Also write a page to 
 @app.command()
 def matrix(
     folder: Folder,
+    others: Others = [],
     mission: Mission = "MINUSX",
     registry: Registry = None,
     html: Html = None,
@@ -35,9 +36,12 @@ def matrix(
 ) -> None:
     """Show the highest level that can go from each nation to each other one.
 
-    Example: tearline policy matrix policies/examples --html matrix.html
+    What nations named with --with would take in is not known here: they take in everything, and
+    send nothing. Example: tearline policy matrix policies/examples --html matrix.html
     """
-    world = Analysed.of(policy_folder.World.read(folder, mission, registry).book())
+    known = split(others)
+    read = policy_folder.World.read(folder, mission, registry, known)
+    world = Analysed.of(read.book(taking=known))
     found = release_matrix(world)
     if html is not None:
         html.write_text(page.matrix_page(world, found), encoding="utf-8")

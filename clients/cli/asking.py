@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +11,20 @@ import typer
 from clients.cli import output
 from clients.cli.common import As, Json, load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
-from clients.evidence import answers, disclosure, export, files
+from clients.evidence import answers, disclosure, files
 from clients.evidence.answers import Answer, Asked
+from clients.evidence.disclosure import Account
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
+from clients.export.lines import lines as export_to
 from clients.identity import Identity
 from wire.errors import Malformed, quoted
+
+ROWS = 1_000  # of an answer, unless more are asked for
+PAPER = find_spec("reportlab") is not None
+"""Whether this installation can write PDF: who wants to has the extra."""
+if PAPER:
+    from clients.evidence import disclosure_pdf
 
 Report = Annotated[str | None, typer.Option(help="A report, by the start of its identity.")]
 To = Annotated[str | None, typer.Option(help="A nation.")]
@@ -51,6 +60,7 @@ def ask(
     days: Annotated[int, typer.Option(min=0, help="A silence of so many days.")] = 25,
     hours: Annotated[int, typer.Option(min=0, help="So many hours around.")] = 1,
     partner: Annotated[Path | None, typer.Option("--with", help="A partner's history.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many rows; 0 is all.")] = ROWS,
     json: Json = False,
 ) -> None:
     """Ask your evidence one of the auditor's questions, or filter its entries.
@@ -69,8 +79,9 @@ def ask(
         days=days,
         hours=hours,
         file=partner,
+        limit=limit or None,
     )
-    if question is None and asked == Asked():
+    if question is None and asked == Asked(limit=asked.limit):
         show_questions(json=json)
         return
     known = None if question is None else answers.find(question)
@@ -101,6 +112,8 @@ def show_answer(answer: Answer, *, json: bool) -> None:
     if json:
         for row in answer.rows:
             output.line({"question": answer.number, **row})
+        if answer.more:
+            output.line({"question": answer.number, "more": True})
         return
     if answer.rows:
         columns = [name.removesuffix("_time") for name in answer.rows[0]]
@@ -108,6 +121,8 @@ def show_answer(answer: Answer, *, json: bool) -> None:
         output.table(answer.asks or "Entries", columns, rows)
     else:
         output.say(f"{answer.asks} Nothing.")
+    if answer.more:
+        output.say(f"  [yellow]the first {len(answer.rows)}[/yellow]; narrow it, or ask --limit 0")
     if answer.limits:
         output.say(f"  [dim]{output.clean_line(answer.limits)}[/dim]")
 
@@ -175,14 +190,18 @@ def report(
     identity: As,
     to: Annotated[str, typer.Option("--disclosure", help="The nation that received.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path(),
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="A PDF file to write as well.")] = None,
     since: Annotated[str | None, typer.Option(help="From this date (UTC) on.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this date (UTC).")] = None,
     json: Json = False,
 ) -> None:
     """Write an account of disclosures to one nation, and the evidence file that proves it.
 
+    The page is HTML; with --pdf it is written for paper as well.
     Example: tearline audit report --disclosure GBR --as kit/KEN/auditor
     """
+    if pdf is not None and not PAPER:
+        raise Malformed("bad-input", "a PDF takes an extra: pip install 'tearline[report]'")
     loaded, now = load(identity), now_ms()
     name = f"disclosures-{loaded.nation}-{to}"
     page, proof = out / f"{name}.html", out / f"{name}.tlev"
@@ -193,24 +212,29 @@ def report(
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
         proven = files.write(proof, lines, loaded.charter, now_ms=now)
     tree = proven.newest.checkpoint
-    text = disclosure.page(
-        answer.rows,
-        now_ms=now,
+    account = Account(
         mission=loaded.mission,
         nation=loaded.nation,
         to=to,
+        now_ms=now,
         size=tree.size,
         root=tree.root.hex(),
         charter=loaded.charter,
         file=proof.name,
         digest=_written(proof)["sha256"],
+        lines=disclosure.disclosures(answer.rows),
     )
-    page.write_text(text, encoding="utf-8")
+    page.write_text(disclosure.page(account), encoding="utf-8")
+    if pdf is not None:
+        pdf.write_bytes(disclosure_pdf.document(account))
+    pages = [str(path) for path in (page, pdf) if path is not None]
     if json:
-        output.line({"reports": len(answer.rows), "page": str(page), **_written(proof)})
+        told = {"page": pages[0], "pdf": None if pdf is None else pages[1]}
+        output.line({"reports": len(answer.rows), **told, **_written(proof)})
         return
     output.say(f"{len(answer.rows)} reports of {loaded.nation} went to {output.clean_line(to)}")
-    output.say(f"  {output.clean_line(str(page))}")
+    for path in pages:
+        output.say(f"  {output.clean_line(path)}")
     show_written(proof, loaded)
 
 
@@ -256,7 +280,7 @@ def export_lines(
     as_cef: Annotated[bool, typer.Option("--cef", help="CEF in RFC 5424 lines.")] = False,
     as_file: Annotated[Path | None, typer.Option("--tlev", help="An evidence file.")] = None,
     integrity: Annotated[
-        bool, typer.Option("--record-integrity", help="OCSF 1.9.0-dev with its new profile.")
+        bool, typer.Option("--record-integrity", help="OCSF 1.9.0, its events chained.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -272,7 +296,7 @@ def export_lines(
     with opened(loaded) as store:
         if as_file is None:
             origin = loaded.public.origin
-            for text in export.lines(store, loaded.nation, origin, forms[0], integrity=integrity):
+            for text in export_to(store, loaded.nation, origin, forms[0], integrity=integrity):
                 output.plain(text)
             return
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import Auditor, Verdict
-from clients.cli import asking, evidence, output
+from clients.cli import asking, evidence, output, push
 from clients.cli.common import Json, load, using
 from clients.cli.evidence import Charter, MaybeAs
 from wire.errors import Malformed
@@ -17,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Verify and read your nation's hist
 
 evidence.register(app)
 asking.register(app)
+app.command("push")(push.push)
 
 
 @app.callback()

@@ -1,7 +1,6 @@
-"""`tearline member ledger`, `tearline nation ledger | expel`: what a leaver takes along."""
+"""`tearline member ledger`, `tearline nation ledger`: what a leaver takes along."""
 
 import datetime as dt
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,11 +8,9 @@ import typer
 from clients import kit
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using
-from clients.cli.spoken import show_spoken
+from clients.cli.common import As, Json, load, using
 from clients.identity import Identity
 from clients.ledger import Ledger, Taken
-from clients.officer import Officer
 
 Leaver = Annotated[str, typer.Argument(help="The member's kid, or its identity folder.")]
 Code = Annotated[str, typer.Argument(help="The nation's code, such as FRA.")]
@@ -35,29 +32,6 @@ def nation_ledger(code: Code, identity: As, json: Json = False) -> None:
     Example: tearline nation ledger FRA --as kit/KEN/officer
     """
     show(nation_leaves(load(identity), code), json=json)
-
-
-def nation_expel(
-    code: Code,
-    identity: As,
-    root: Annotated[list[Path], typer.Option("--root", help="Root folder of a nation that signs.")],
-    reason: Annotated[str, typer.Option("--reason", help="Stands in the journal.")],
-    yes: Yes = False,
-    json: Json = False,
-) -> None:
-    """Expel a nation, signed by the roots of as many others as the charter asks for.
-
-    From that entry on it is sent nothing, and nobody can seal to it. Prints its ledger.
-    Example: tearline nation expel FRA --as kit/KEN/officer --root kit/KEN/root --root kit/GBR/root
-    --reason "left the mission"
-    """
-    output.confirm(f"Expel {code}?", yes=yes or json)
-    loaded, roots = load(identity), [load(folder).root for folder in root]
-
-    show_spoken(
-        using(Officer, loaded, lambda officer: officer.expel(code, reason, roots)), json=json
-    )
-    show(nation_leaves(loaded, code), json=json)
 
 
 # -- asking

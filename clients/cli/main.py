@@ -18,8 +18,9 @@ from wire.errors import Malformed, TearlineError
 INTERRUPTED = 130
 USAGE = 2
 """Exit code of a command line that nobody could follow."""
-FULL = find_spec("cedarpy") is not None
-"""An analyst installs no policy engine; who writes policies or runs a mission has the extra."""
+FULL = all(find_spec(name) is not None for name in ("cedarpy", "z3"))
+"""An analyst installs no policy engine; who writes policies or runs a mission has all of the
+extra."""
 
 app = typer.Typer(
     name="tearline",
@@ -121,6 +122,8 @@ def _misused(error: Any, *, json: bool) -> None:
     if not words.strip():
         sys.exit(USAGE)
     where = "" if context is None else f"; see {context.command_path} --help"
+    if not FULL and words.startswith("No such command"):
+        where = ", or the extra is missing: install tearline[policy]"
     refuse(Malformed("bad-input", words.rstrip(".") + where), json=json, code=USAGE)
 
 

@@ -108,6 +108,7 @@ def report_fields(report: OpenedReport, proof: Mapping[str, Any]) -> dict[str, A
                 "banner": p.banner,
                 "classification": p.label.classification,
                 "release_to": list(p.label.release_to),
+                "cites": [f"{s.report}:{s.portion}" for s in p.label.derived_from],
                 "title": p.title,
                 "body": p.body,
                 "media_type": p.media_type,
@@ -133,6 +134,7 @@ def written(report: OpenedReport) -> Text:
             f"[dim]attached: {clean_line(a.name)} ({a.len} bytes sealed)[/dim]"
             for a in portion.attachments
         ]
+        parts += [f"[dim]cites report {s.report[:16]}[/dim]" for s in portion.label.derived_from]
     parts += [f"[dim]one portion did not open: {clean(str(c.reason))}[/dim]" for c in report.closed]
     return Text.from_markup("\n".join(parts), emoji=False)
 

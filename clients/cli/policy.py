@@ -77,17 +77,19 @@ def format_(folder: Folder) -> None:
 def test(
     folder: Folder,
     case_files: Annotated[list[Path], typer.Option("--cases", help="Files of cases.")] = [],
+    others: Others = [],
     mission: Mission = "MINUSX",
     registry: Registry = None,
     json: Json = False,
 ) -> None:
     """Run cases against the policies: outcome, rules and alarms must be as they say.
 
+    What nations named with --with would take in is not known here: they take in everything.
     Example: tearline policy test policies/examples
     --cases policies/cases/KEN.json
     """
-    world = policy_folder.World.read(folder, mission, registry)
-    book = world.book()
+    known = split(others)
+    book = policy_folder.World.read(folder, mission, registry, known).book(taking=known)
     files = case_files or sorted(folder.rglob("*.json"))
     passed = failed = 0
     for case in _cases(files):
@@ -115,6 +117,7 @@ def why(
     viewer: Annotated[
         str, typer.Option("--viewer", help="A nation, or AUDITOR.")
     ] = explain.AUDITOR,
+    others: Others = [],
     mission: Mission = "MINUSX",
     registry: Registry = None,
     json: Json = False,
@@ -123,8 +126,9 @@ def why(
 
     Example: tearline policy why policies/examples --case case.json --viewer KEN
     """
-    world = policy_folder.World.read(folder, mission, registry)
-    book: PolicyBook = world.book()
+    known = split(others)
+    world = policy_folder.World.read(folder, mission, registry, known)
+    book: PolicyBook = world.book(taking=known)
     for case in _cases([case_file]):
         recipient, facts, circumstances = cases.request(case, world.vocabulary)
         decision = book.decide(recipient, facts, circumstances)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from clients import registry
+from clients import proposal, registry
 from clients.cli import output
 from clients.cli.common import As, Json, Yes, load, using
 from clients.cli.spoken import show_spoken
-from clients.files import read, write_new
+from clients.files import read, replace, write_new
 from clients.officer import Officer, Spoken
 from wire import strict_json
 from wire.directory import Directory
@@ -22,7 +22,9 @@ FILE_MAX = 1 << 20  # bytes of a registry, or of a proposal of one
 Roots = Annotated[
     list[Path], typer.Option("--root", help="Folder of root keys that sign; several may.")
 ]
-Proposal = Annotated[Path, typer.Argument(help="A proposal, as `registry draft` wrote it.")]
+Proposal = Annotated[
+    Path, typer.Argument(metavar="PROPOSAL", help="A proposal, as `registry draft` wrote it.")
+]
 
 
 @app.callback()
@@ -88,14 +90,12 @@ def draft(
 
 
 @app.command()
-def sign(
-    proposal: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json = False
-) -> None:
+def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json = False) -> None:
     """Add your root's signatures to a proposal, once you have read what it changes.
 
     Example: tearline registry sign next.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, roots, raw = load(identity), [load(folder) for folder in root], read(proposal, FILE_MAX)
+    loaded, roots, raw = load(identity), [load(folder) for folder in root], read(file, FILE_MAX)
     body = registry.body_of(raw)
 
     async def work(officer: Officer) -> tuple[Directory, list[str]]:
@@ -105,26 +105,23 @@ def sign(
     directory, changes = using(Officer, loaded, work)
     _tell(changes, body.version, json=json)
     output.confirm(f"Sign this for {roots[0].nation}?", yes=yes or json)
-    signed = registry.sign(directory, raw, roots)
-    beside = proposal.with_name(proposal.name + ".new")
-    write_new(beside, signed)
-    beside.replace(proposal)
+    replace(file, proposal.sign(directory, raw, roots))
 
 
 @app.command()
-def publish(proposal: Proposal, identity: As, yes: Yes = False, json: Json = False) -> None:
+def publish(file: Proposal, identity: As, yes: Yes = False, json: Json = False) -> None:
     """Post a proposal that enough nations have signed; it holds from its journal entry on.
 
     Until a nation adopts its policy again, its layers are asked under the old
     version too, and the lower answer counts.
     Example: tearline registry publish next.tlst --as kit/KEN/officer
     """
-    loaded, raw = load(identity), read(proposal, FILE_MAX)
+    loaded, raw = load(identity), read(file, FILE_MAX)
     body = registry.body_of(raw)
 
     async def work(officer: Officer) -> Spoken:
         directory = await officer.follower.sync()
-        registry.check(directory, raw, officer.transport.now())
+        proposal.check(directory, raw, officer.transport.now())
         output.confirm(f"Publish version {body.version}?", yes=yes or json)
         spoken = await officer.post(raw)
         await officer.follower.sync()

@@ -5,9 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clients.evidence.questions import ENTRIES, QUESTIONS, Question
+from clients.evidence.question import Question
+from clients.evidence.questions import ENTRIES, QUESTIONS
 from clients.evidence.store import EvidenceStore
 from wire.errors import Malformed, quoted
+
+ALL: Final = Question(0, "entries", "", ENTRIES)
+"""A filter alone."""
 
 FLAGS: Final = {"index": "--entry", "with": "--with"}
 """Options whose name is not that of the word they set."""
@@ -16,7 +20,7 @@ FLAGS: Final = {"index": "--entry", "with": "--with"}
 @dataclass(frozen=True)
 class Asked:
     """The words that narrow a question. Times are Unix milliseconds; reports, members and
-    statements may be named by their beginning.
+    statements may be named by their beginning. `limit` is how many rows there may be at most.
     """
 
     report: str | None = None
@@ -30,17 +34,19 @@ class Asked:
     days: int = 25
     hours: int = 1
     file: Path | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of an answer, and where it ends."""
+    """The rows of an answer, and where it ends. `more` says that there are further rows."""
 
     number: int
     name: str
     asks: str
     rows: tuple[Mapping[str, Any], ...]
     limits: str
+    more: bool = False
 
 
 def find(name: str) -> Question:
@@ -56,13 +62,17 @@ def ask(store: EvidenceStore, nation: str, question: Question | None, asked: Ask
 
     Raises `Malformed` ("bad-input") if a word is missing that the question needs.
     """
-    words = {**asdict(asked), "nation": nation}
     if question is None:
-        return Answer(0, "entries", "", tuple(store.rows(ENTRIES, **words)), "")
+        question = ALL
+    words = {**asdict(asked), "nation": nation}
     for word in question.needs:
         if words.get("file" if word == "with" else word) is None:
             flag = FLAGS.get(word, f"--{word}")
             raise Malformed("bad-input", f"{question.name} needs {flag}")
     words.pop("file")
-    rows = tuple(store.rows(question.sql, **words))
-    return Answer(question.number, question.name, question.asks, rows, question.limits)
+    # One row more than may be shown tells whether there is one; -1 is SQLite's word for all.
+    words["limit"] = -1 if asked.limit is None else asked.limit + 1
+    rows = tuple(store.rows(f"{question.sql} LIMIT :limit", **words))
+    more = asked.limit is not None and len(rows) > asked.limit
+    shown = rows[: asked.limit] if more else rows
+    return Answer(question.number, question.name, question.asks, shown, question.limits, more)

@@ -4,18 +4,20 @@ Views that this version does not know become an entry without facts: they are th
 counted, and the questions do not guess what they mean.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from wire.prove import VerifiedEntry
 
 View: TypeAlias = Mapping[str, object]
 Row: TypeAlias = tuple[object, ...]
+Texts: TypeAlias = tuple[tuple[str, ...], ...]
 
 FACTS: Final = (
     *("report", "originator", "recipient", "actor", "outcome", "slug", "accepted"),
-    *("statement", "author", "spoke", "detail"),
+    *("statement", "author", "spoke", "detail", "accepted_time", "portions"),
 )
 """The columns of table `fact` that a view fills, after the entry's own."""
 
@@ -33,8 +35,8 @@ DENIAL: Final = (
 
 @dataclass(frozen=True)
 class Facts:
-    """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are our
-    reports that a derived one draws on, `banners` the markings of what was released.
+    """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are the
+    sources of a derived one that we are told of, `banners` the markings of what was released.
     """
 
     fact: Row
@@ -45,32 +47,53 @@ class Facts:
     drawn: tuple[tuple[str], ...] = ()
     banners: tuple[tuple[str], ...] = ()
 
+    @property
+    def shared(self) -> tuple[tuple[str, Texts], ...]:
+        """What many entries have in common, by the table that it is kept in."""
+        return (
+            ("part_rule", self.rules),
+            ("part_policy", self.policies),
+            ("part_banner", self.banners),
+        )
+
+    @property
+    def own(self) -> tuple[tuple[str, Sequence[Row]], ...]:
+        """What the entry has for itself, by table."""
+        return ("portion", self.portions), ("denial", self.denials), ("drawn", self.drawn)
+
 
 def facts(entry: VerifiedEntry) -> Facts:
     """The rows of a verified entry; an erased one leaves the columns empty."""
     view: View = entry.view or {}
-    found = {
+    found = columns(entry.type, entry.channel, view)
+    return Facts(
+        tuple([found[name] for name in FACTS]),
+        tuple([(layer, rule) for layer, rules in _map(view, "rules") for rule in _list(rules)]),
+        tuple([(layer, str(named)) for layer, named in _map(view, "policies")]),
+        tuple(_portions(view)) if entry.type == "report.accepted" else (),
+        tuple(map(_denial, _objects(view, "denials"))) if "denials" in view else (),
+        tuple([(source,) for source in _list(view.get("sources"))]),
+        tuple([(_text(m, "banner") or "",) for m in _objects(view, "marked")]),
+    )
+
+
+def columns(kind: str, channel: str, view: View) -> dict[str, Any]:
+    """What a view says, by the names of `FACTS`: texts and a number, None where it says nothing."""
+    return {
         "report": _text(view, "report"),
-        "originator": _originator(entry, view),
+        "originator": _originator(kind, channel, view),
         "recipient": _text(view, "to"),
         "actor": _text(view, "reader") or _text(view, "signer"),
-        "outcome": OUTCOMES.get(entry.type),
+        "outcome": OUTCOMES.get(kind),
         "slug": _text(view, "slug"),
         "accepted": _number(view, "accepted"),
         "statement": _text(view, "statement"),
-        "author": _text(view, "nation") if entry.type == "statement" else None,
-        "spoke": _text(view, "type") if entry.type == "statement" else None,
+        "author": _text(view, "nation") if kind == "statement" else None,
+        "spoke": _text(view, "type") if kind == "statement" else None,
         "detail": _detail(view),
+        "accepted_time": _number(view, "accepted_time"),
+        "portions": _indices(view) if kind == "release" else None,
     }
-    return Facts(
-        tuple(found[name] for name in FACTS),
-        tuple((layer, rule) for layer, rules in _map(view, "rules") for rule in _list(rules)),
-        tuple((layer, str(named)) for layer, named in _map(view, "policies")),
-        tuple(_portions(view)) if entry.type == "report.accepted" else (),
-        tuple(map(_denial, _objects(view, "denials"))),
-        tuple((source,) for source in _list(view.get("sources"))),
-        tuple((_text(m, "banner") or "",) for m in _objects(view, "marked")),
-    )
 
 
 def _detail(view: View) -> str | None:
@@ -85,10 +108,10 @@ def _denial(view: View) -> Row:
     return (*(_plain(view.get(name)) for name in DENIAL), "; ".join(rules) or None)
 
 
-def _originator(entry: VerifiedEntry, view: View) -> str | None:
+def _originator(kind: str, channel: str, view: View) -> str | None:
     """What was accepted or refused in a nation's own channel came from that nation."""
-    if entry.type in {"report.accepted", "report.refused"}:
-        return entry.channel
+    if kind in {"report.accepted", "report.refused"}:
+        return channel
     return _text(view, "originator")
 
 
@@ -97,6 +120,15 @@ def _portions(view: View) -> Iterator[tuple[int, str, str, str]]:
         index, label = _number(portion, "index"), _text(portion, "label")
         for nation, outcome in _map(portion, "nations"):
             yield (-1 if index is None else index), label or "", nation, str(outcome)
+
+
+def _indices(view: View) -> str | None:
+    """The portions that were released, as JSON."""
+    value = view.get("portions")
+    if not isinstance(value, list):
+        return None
+    # A list of numbers is written alike, and much faster.
+    return str(value) if all(type(each) is int for each in value) else json.dumps(value)
 
 
 def _objects(view: View, name: str) -> list[View]:

@@ -80,7 +80,9 @@ def receipt(
     store: EvidenceStore, mission: str, nation: str, charter: str, index: int
 ) -> list[bytes]:
     """The lines that prove one entry, with what it rests on: the acceptance that a release names,
-    the policies that were in force, and by whose order what is missing was erased.
+    the policies that were in force, and by whose order what is missing was erased. An acceptance
+    that names sources is there only if it is what was asked for: who gets a receipt of a release
+    need not know them.
     """
     entries = erased.explained(store, _grounds(store, nation, index))
     sizes = {entry["page"]: _size(store, entry["page"]) for entry in entries}
@@ -104,7 +106,10 @@ def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
     if entry is None:
         raise Malformed("bad-input", f"no entry that concerns {nation} stands at {index}")
     where = (entry["channel"], entry["count"])
-    sql = "SELECT * FROM entry WHERE channel = ? AND idx = ? AND type = 'report.accepted'"
+    sql = (
+        "SELECT * FROM entry e WHERE channel = ? AND idx = ? AND type = 'report.accepted' AND NOT "
+        "EXISTS (SELECT 1 FROM drawn d WHERE d.channel = e.channel AND d.count = e.count)"
+    )
     accepted = store.rows(sql, nation, entry["accepted"])
     sql = (
         "SELECT * FROM entry WHERE channel = ? AND statement IN "

@@ -5,13 +5,13 @@ facts that stand beside it. Here both are found; `pull.check` finds what was don
 signed a statement is not proven again, for signatures are not kept.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any, Final
 
 from clients.evidence import files
-from clients.evidence.facts import FACTS, Facts, facts
+from clients.evidence.facts import FACTS, facts
 from clients.evidence.store import EvidenceStore
-from wire import evidence_file, strict_json
+from wire import evidence_file
 from wire.entries import MISSION
 from wire.errors import Malformed, TearlineError
 from wire.prove import VerifiedEntry
@@ -25,7 +25,7 @@ BESIDE: Final = {
     "drawn": "drawn",
     "banner": "banners",
 }
-"""The tables beside `entry`, and the rows of `Facts` that belong into each."""
+"""The tables beside `fact`, and the rows of `Facts` that belong into each."""
 
 
 def recheck(
@@ -48,17 +48,23 @@ def recheck(
 
 def _check_facts(store: EvidenceStore, entries: list[VerifiedEntry]) -> None:
     """Every row is the one that its entry makes, and there are no others."""
-    kept = {(row["channel"], row["count"]): row for row in store.rows("SELECT * FROM entry")}
+    kept = {(row["channel"], row["count"]): row for row in store.rows("SELECT * FROM fact")}
     beside = {table: _beside(store, table) for table in BESIDE}
     for entry in entries:
         where, said = (entry.channel, entry.count), facts(entry)
         row = kept.pop(where)
-        if _row(row) != _told(entry, said):
-            raise _differs(entry, "entry")
+        own = (row["idx"], row["time"], row["type"], bool(row["erased"]))
+        if own != (entry.index, entry.time, entry.type, entry.view is None) or said.fact != tuple(
+            row[name] for name in FACTS
+        ):
+            raise _differs(entry, "fact")
         for table, name in BESIDE.items():
-            if beside[table].pop(where, []) != list(getattr(said, name)):
+            told = getattr(said, name)
+            if table == "portion":  # one that is told twice is kept once
+                told = set(told)
+            if beside[table].pop(where, Counter()) != Counter(told):
                 raise _differs(entry, table)
-    left = {"entry": list(kept), **{table: list(rows) for table, rows in beside.items()}}
+    left = {"fact": list(kept), **{table: list(rows) for table, rows in beside.items()}}
     for table, places in left.items():
         for channel, count in places:
             detail = f"entry {count} of {channel}: the index has a {table} that no entry proves"
@@ -76,21 +82,12 @@ def _check_statements(store: EvidenceStore) -> None:
             raise Malformed("broken-chain", f"the statement {row['identity'][:16]} was edited")
 
 
-def _row(row: Any) -> tuple[object, ...]:
-    own = (row["idx"], row["time"], row["type"], bool(row["erased"]), row["view"])
-    return (*own, *(row[name] for name in FACTS))
-
-
-def _told(entry: VerifiedEntry, said: Facts) -> tuple[object, ...]:
-    view = None if entry.view is None else strict_json.dump(dict(entry.view)).decode()
-    return (entry.index, entry.time, entry.type, view is None, view, *said.fact)
-
-
-def _beside(store: EvidenceStore, table: str) -> dict[tuple[str, int], list[tuple[object, ...]]]:
-    found = defaultdict(list)
-    for row in store.rows(f"SELECT * FROM {table} ORDER BY rowid"):
+def _beside(store: EvidenceStore, table: str) -> dict[tuple[str, int], Counter[tuple[Any, ...]]]:
+    """The rows of a table, by the entry that they stand beside."""
+    found: dict[tuple[str, int], Counter[tuple[Any, ...]]] = defaultdict(Counter)
+    for row in store.rows(f"SELECT * FROM {table}"):
         channel, count, *rest = row.values()
-        found[channel, count].append(tuple(rest))
+        found[channel, count][tuple(rest)] += 1
     return found
 
 

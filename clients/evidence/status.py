@@ -14,17 +14,17 @@ from wire.witness import ConfirmedCheckpoint
 STALE_S: Final = 86_400  # seconds: a day without a pull is a day nobody looked
 
 NOT_ACCEPTED: Final = """
-SELECT r.idx FROM entry r WHERE r.channel = :nation AND r.type = 'release'
-  AND r.originator = :nation AND r.view IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM entry a WHERE a.channel = :nation AND a.type = 'report.accepted'
-      AND a.idx = r.accepted AND (a.view IS NULL OR a.report = r.report)
-      AND a.time / 1000 = json_extract(r.view, '$.accepted_time'))
+SELECT r.idx FROM fact r WHERE r.channel = :nation AND r.type = 'release'
+  AND r.originator = :nation AND NOT r.erased AND NOT EXISTS (
+    SELECT 1 FROM fact a WHERE a.channel = :nation AND a.type = 'report.accepted'
+      AND a.idx = r.accepted AND (a.erased OR a.report = r.report)
+      AND a.time / 1000 = r.accepted_time)
 """
 NOT_NAMED: Final = """
-SELECT r.idx, a.idx AS accepted FROM entry r JOIN entry a ON a.channel = :nation
-  AND a.idx = r.accepted AND a.type = 'report.accepted' AND a.view IS NOT NULL
+SELECT r.idx, a.idx AS accepted FROM fact r JOIN fact a ON a.channel = :nation
+  AND a.idx = r.accepted AND a.type = 'report.accepted' AND NOT a.erased
 WHERE r.channel = :nation AND r.type = 'release' AND r.originator = :nation AND EXISTS (
-  SELECT 1 FROM json_each(r.view, '$.portions') p WHERE NOT EXISTS (
+  SELECT 1 FROM json_each(r.portions) p WHERE NOT EXISTS (
     SELECT 1 FROM portion n WHERE n.channel = a.channel AND n.count = a.count
       AND n.part = p.value AND n.nation = r.recipient))
 """

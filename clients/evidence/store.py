@@ -7,6 +7,8 @@ a short sealed note beside it (`clients.store`) must agree with its end, and wha
 (`wire/evidence_file.py`) is verified again from the proofs themselves.
 """
 
+import itertools
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.facts import DENIAL, FACTS, facts
+from clients.evidence.facts import Texts, facts
+from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kept
 from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
@@ -25,57 +28,10 @@ from wire.merkle import EMPTY_ROOT
 from wire.notes import OpenedCheckpoint
 from wire.prove import Trust, VerifiedEntry
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 FILE: Final = "evidence.sqlite3"
-
-_DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
-SCHEMA: Final = f"""
-CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS tree(
-  size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL, consistency TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS page(
-  number INTEGER PRIMARY KEY, tree INTEGER NOT NULL REFERENCES tree(size), channel TEXT NOT NULL,
-  entries INTEGER NOT NULL, head TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS channel(
-  channel TEXT PRIMARY KEY, size INTEGER NOT NULL, complete INTEGER NOT NULL,
-  count INTEGER NOT NULL, idx INTEGER NOT NULL, slot INTEGER NOT NULL, last BLOB NOT NULL,
-  head_count INTEGER NOT NULL, head_idx INTEGER NOT NULL, head_slot INTEGER NOT NULL,
-  head_last BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS entry(
-  channel TEXT NOT NULL, count INTEGER NOT NULL, idx INTEGER NOT NULL, page INTEGER NOT NULL,
-  time INTEGER NOT NULL, type TEXT NOT NULL, erased INTEGER NOT NULL, line TEXT NOT NULL,
-  view TEXT, {", ".join(FACTS)}, PRIMARY KEY (channel, count)
-);
-CREATE TABLE IF NOT EXISTS rule(channel TEXT, count INTEGER, layer TEXT, rule TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS policy(channel TEXT, count INTEGER, layer TEXT, statement TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS portion(
-  channel TEXT, count INTEGER, part INTEGER, label TEXT, nation TEXT, outcome TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS denial(channel, count, {_DENIAL}, rules);
-CREATE TABLE IF NOT EXISTS drawn(channel TEXT, count INTEGER, source TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS banner(channel TEXT, count INTEGER, banner TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS statement(
-  identity TEXT PRIMARY KEY, nation TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL,
-  issued INTEGER NOT NULL, head BLOB NOT NULL, body BLOB, signers TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS entry_idx ON entry(idx);
-CREATE INDEX IF NOT EXISTS entry_page ON entry(page, count);
-CREATE INDEX IF NOT EXISTS entry_type ON entry(type, time);
-CREATE INDEX IF NOT EXISTS entry_report ON entry(report) WHERE report IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entry_actor ON entry(actor, time) WHERE actor IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entry_statement ON entry(statement) WHERE statement IS NOT NULL;
-CREATE INDEX IF NOT EXISTS rule_entry ON rule(channel, count);
-CREATE INDEX IF NOT EXISTS policy_entry ON policy(channel, count);
-CREATE INDEX IF NOT EXISTS policy_statement ON policy(statement);
-CREATE INDEX IF NOT EXISTS denial_entry ON denial(channel, count);
-CREATE INDEX IF NOT EXISTS denial_report ON denial(report);
-CREATE INDEX IF NOT EXISTS drawn_entry ON drawn(channel, count);
-CREATE INDEX IF NOT EXISTS banner_entry ON banner(channel, count);
-CREATE INDEX IF NOT EXISTS portion_entry ON portion(channel, count);
-"""
+PARTS: Final = 65_536
+"""Parts whose numbers are remembered."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +49,7 @@ class EvidenceStore:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self._parts: dict[tuple[str, Texts], int] = {}
 
     @classmethod
     @contextmanager
@@ -108,8 +65,10 @@ class EvidenceStore:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.create_function("evidence_line", 8, evidence_line, deterministic=True)
             try:
-                database.execute("PRAGMA synchronous = FULL")
+                for pragma in PRAGMAS:
+                    database.execute(pragma)
                 database.executescript(SCHEMA)
                 store = cls(database)
                 store._check_owner({"version": VERSION, **whose})
@@ -201,36 +160,67 @@ class EvidenceStore:
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
                 (tree.size, segment.channel, len(entries), head),
             ).lastrowid
-            for entry, evidence in zip(entries, segment.entries, strict=True):
-                self._keep(entry, evidence, page)
+            self._keep(entries, segment.entries, page)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (segment.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
             )
         except BaseException:
+            self._parts.clear()
             database.execute("ROLLBACK")
             raise
         database.execute("COMMIT")
 
-    def _keep(self, entry: VerifiedEntry, evidence: Evidence, page: int | None) -> None:
-        found, where = facts(entry), (entry.channel, entry.count)
-        line = evidence.model_copy(update={"checkpoint": None}).model_dump_json()
-        view = None if entry.view is None else strict_json.dump(dict(entry.view)).decode()
-        own = (*where, entry.index, page, entry.time, entry.type, view is None, line, view)
-        marks = ", ".join("?" * (len(own) + len(FACTS)))
-        self._database.execute(f"INSERT INTO entry VALUES({marks})", (*own, *found.fact))
-        for table, parts in (
-            ("rule", found.rules),
-            ("policy", found.policies),
-            ("portion", found.portions),
-            ("denial", found.denials),
-            ("drawn", found.drawn),
-            ("banner", found.banners),
-        ):
-            for part in parts:
-                marks = ", ".join("?" * (2 + len(part)))
-                self._database.execute(f"INSERT INTO {table} VALUES({marks})", (*where, *part))
+    def _keep(
+        self, entries: Sequence[VerifiedEntry], evidence: Sequence[Evidence], page: int | None
+    ) -> None:
+        """The entries of a page: one statement for each table."""
+        last = self.one("SELECT max(number) AS number FROM line")
+        assert last is not None, "an aggregate always has a row"
+        rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in INSERTS}
+        numbers = itertools.count((last["number"] or 0) + 1)
+        for entry, proof, number in zip(entries, evidence, numbers, strict=False):
+            found, where = facts(entry), (entry.channel, entry.count)
+            own = (*where, entry.index, page, entry.time, entry.type, proof.view is None)
+            parts = (self._part(table, texts) for table, texts in found.shared)
+            rows["fact"].append((*own, *found.fact, *parts, number))
+            rows["line"].append((number, *kept(proof)))
+            for table, each in found.own:
+                rows[table] += [(*where, *part) for part in each]
+        for table, sql in INSERTS.items():
+            self._database.executemany(sql, rows[table])
+
+    def _part(self, table: str, texts: Texts) -> int | None:
+        """The number of what many entries share; it is written when it comes first."""
+        if not texts:
+            return None
+        number = self._parts.get((table, texts))
+        if number is None:
+            database, name = self._database, json.dumps((table, texts))
+            row = self.one("SELECT number FROM part WHERE text = ?", name)
+            if row is None:
+                number = database.execute("INSERT INTO part VALUES(NULL, ?)", (name,)).lastrowid
+                assert number is not None, "a row was inserted"
+                marks = ", ".join("?" * (1 + len(texts[0])))
+                sql = f"INSERT INTO {table} VALUES({marks})"
+                database.executemany(sql, [(number, *text) for text in texts])
+            else:
+                number = row["number"]
+            if len(self._parts) < PARTS:
+                self._parts[table, texts] = number
+        return number
+
+    def change(self, *steps: tuple[str, Sequence[object]]) -> None:
+        """Run statements on the tables of a push: all of them, or none; durable at the end."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, params in steps:
+                self._database.execute(sql, params)
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
 
     def settle(self) -> None:
         """Let SQLite look at what there is: without, it takes indexes that find too much."""

@@ -7,6 +7,7 @@ what the public log may show it; whatever else differs is a leak. The last tests
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,24 @@ async def different_members(twins: Twins) -> None:
     await twins.say("FRA", "member.add", lambda w: people[w.side.number][1])
 
 
+async def different_sources(twins: Twins) -> None:
+    """A report that Britain has draws on Kenya's, on France's own or on none: it is not told."""
+    sources = []
+    for nation, to in (("KEN", "FRA GBR"), ("FRA", BRITAIN)):
+        raw = twins.write(nation, release_to=to, classification=LOW)
+        await twins.show(raw)
+        frame = report.parse(raw)
+        sources.append({"report": frame.identity, "portion": frame.portions[0].commitment})
+    for side in twins.sides:
+        await side.house.pulls(side.member("FRA", "analyst"))
+    protected = [[sources[0]], twins.chance.choice([[], [sources[1]]])]
+    twins.chance.shuffle(protected)
+    said = [{"derived_from": found} for found in protected]
+    await twins.show_alike("FRA", *said, classification=LOW)
+
+
 PAIRED: tuple[Callable[[Twins], Awaitable[None]], ...] = (
+    different_sources,
     different_approvals,
     different_recalls,
     different_consents,
@@ -217,10 +235,17 @@ async def _reads(twins: Twins, hidden: list[bytes]) -> None:
             who="system",
             content_range="bytes */100",
         )
+    for pair in twins.alike:
+        await twins.compare("a report with protected sources", partial(_named, pair))
     await twins.britain(f"GET /v1/reports/{UNKNOWN}")
     await twins.britain("GET /v1/reports/x")
     await twins.britain(f"GET /v1/reports/{UNKNOWN}", who=None)
     await twins.stream()
+
+
+async def _named(pair: tuple[bytes, bytes], side: Side) -> Answer:
+    identity = report.parse(pair[side.number]).identity
+    return await side.caller(side.analyst).ask(f"GET /v1/reports/{identity}")
 
 
 async def _page(twins: Twins, side: Side, cursors: dict[int, str]) -> Answer:
@@ -337,6 +362,7 @@ async def test_britain_cannot_tell_two_worlds_apart(tmp_path: Path) -> None:
         await a_report_of_others(twins, twins.sides[0])
         await a_denial(twins, twins.sides[1])
         await a_report_that_waits_for_officers(twins, twins.sides[1])
+        await different_sources(twins)
         await asks_everything(twins)
         document = json.loads((await twins.britain("GET /openapi.json", who=None))[0].body)
     there = {

@@ -5,11 +5,13 @@ know happens in one of them only, or otherwise in each. A statement's head is fo
 so where one side says something, the other says something else of the same type.
 """
 
+import dataclasses
 import itertools
 import random
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from broker.app import create_app
 from broker.problems import Asgi
 from tests import sealing
 from tests.attacks.asking import Answer, Caller
-from tests.attacks.seen import seen
+from tests.attacks.seen import Seen, seen
 from tests.broker.house import Following, House
 from tests.coalition import Portion
 from tests.people import Person, Random, random_of
+from wire import report
 from wire.errors import NotAllowed
 from wire.labels import PRECEDENCES
+from wire.report import Frame
 
 BRITAIN = "GBR"
 LOW, HIGH = "RESTRICTED", "SECRET"
@@ -82,6 +86,8 @@ class Twins:
     chance: random.Random
     shown: list[bytes] = field(default_factory=list)
     """Reports that Britain has."""
+    alike: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Reports that Britain has, one in each world, and that differ in what it is not told."""
     count: "itertools.count[int]" = field(default_factory=itertools.count)
     asked: set[str] = field(default_factory=set)
     """Every operation that Britain has used."""
@@ -124,6 +130,41 @@ class Twins:
         for side in self.sides:
             await side.house.submits(raw)
         self.shown.append(raw)
+
+    async def show_alike(self, nation: str, *protected: dict[str, Any], **how: Any) -> None:
+        """A report for Britain that draws on something else in each world, in secret."""
+        unique = {"report_id": self.chance.randbytes(16).hex(), "precedence": "ROUTINE", **how}
+        text, author = "x" * self.chance.randrange(9_000), self.sides[0].house[nation]
+        while True:  # a signature has a byte more or less by chance
+            raws = [
+                author.seals(text, release_to=BRITAIN, protected=p, **unique) for p in protected
+            ]
+            left, right = raws
+            if len(report.parse(left).signature) == len(report.parse(right).signature):
+                break
+        for side, raw in zip(self.sides, raws, strict=True):
+            await side.house.submits(raw)
+        self.alike.append((left, right))
+        shapes = [_shape(report.parse(_delivered(raw))) for raw in raws]
+        if shapes[0] != shapes[1]:
+            raise LeakError(f"a delivery: {_difference(str(shapes[0]), str(shapes[1]))}")
+
+    def _seen(self, side: Side, answer: Answer) -> Seen:
+        """What Britain may compare of an answer; reports that are alike have one name."""
+        plain = replace(answer, pieces=[self._as_one(side, piece) for piece in answer.pieces])
+        status, headers, pieces = seen(plain, BRITAIN)
+        named = (self._as_one(side, piece.encode()).decode() for piece in pieces)  # in views, too
+        return status, headers, tuple(named)
+
+    def _as_one(self, side: Side, text: bytes) -> bytes:
+        """An answer in which the hashes of reports that are alike are the same in both worlds."""
+        for number, pair in enumerate(self.alike):
+            sealed = b64encode(_delivered(pair[side.number]))
+            text = text.replace(sealed, b"A" * len(sealed))
+            text = text.replace(
+                report.parse(pair[side.number]).identity.encode(), b"%064d" % number
+            )
+        return text
 
     def write(self, nation: str, side: int = 0, **how: Any) -> bytes:
         """A report with a text of any length."""
@@ -170,7 +211,7 @@ class Twins:
     ) -> tuple[Answer, Answer]:
         """Ask each side in its own way, and compare the answers."""
         left, right = [await ask(side) for side in self.sides]
-        one, other = seen(left, BRITAIN), seen(right, BRITAIN)
+        one, other = self._seen(self.sides[0], left), self._seen(self.sides[1], right)
         if one != other:
             at = next(
                 i for i, pair in enumerate(zip(one, other, strict=True)) if len(set(pair)) > 1
@@ -234,6 +275,23 @@ def preview(**label: Any) -> bytes:
 def hidden_part(to: str = "FRA") -> Portion:
     """A portion that is not for Britain."""
     return Portion("z" * 3_000, classification=LOW, release_to=to)
+
+
+def _delivered(raw: bytes) -> bytes:
+    """What Britain gets of a report that has one portion."""
+    return report.parse(raw).redacted([0], BRITAIN)
+
+
+def _shape(frame: Frame) -> object:
+    """All that can be seen of a delivery, but for what is a hash, a signature or random."""
+    (portion,) = frame.portions
+    label, header = sealing.fields(portion.label_bytes), sealing.fields(frame.header_bytes)
+    label |= {"salt": "", "protected": len(label["protected"])}
+    label["payload"]["sha256"] = ""
+    header["portions"] = len(header["portions"])
+    records = [dataclasses.replace(record, wrap_sha256=b"") for record in portion.records]
+    sizes = len(portion.payload), {i: len(wrap) for i, wrap in portion.wraps.items()}
+    return header, label, records, sizes, portion.protected
 
 
 def _difference(one: str, other: str) -> str:

@@ -106,9 +106,9 @@ class World:
 # -- things to record
 
 
-def event(number: int, *channels: str) -> Event:
+def event(number: int, *channels: str, places: int = 0) -> Event:
     views = {c: {"number": number, "to": c} for c in channels or ("KEN", "GBR")}
-    return Event("release", views)
+    return Event("release", views, places)
 
 
 def records(first: int, count: int, *channels: str) -> list[Record]:
@@ -129,7 +129,7 @@ def statement(number: int, nation: str = "KEN") -> Record:
 
 def release(report_index: int, nation: str, portions: int = 1) -> Record:
     row = Row("release", (report_index, nation, portions, THIS_INDEX))
-    return Record(event(report_index, "KEN", nation), (row,))
+    return Record(event(report_index, "KEN", nation, places=4), (row,))
 
 
 def subscribe(member: str, name: str, body: bytes) -> Record:

@@ -55,6 +55,10 @@ LIES = {
     "no entry": "DELETE FROM entry WHERE idx = 5",
     "no newest entry": "DELETE FROM entry WHERE idx = (SELECT max(idx) FROM entry)",
     "no link": "DELETE FROM link WHERE at = 1280",
+    "no link among decoys": "DELETE FROM link WHERE at / 256 = 9",
+    "one link less among decoys": """DELETE FROM link WHERE at = (SELECT max(at) FROM link
+        WHERE at / 256 = 9)""",
+    "a link beside the decoys": "UPDATE link SET at = at + 4 WHERE at / 256 = 9",
     "no view": "DELETE FROM view WHERE at = 1280",
     "no checkpoint": "DELETE FROM head WHERE size = 4",
     "no newest checkpoint": "DELETE FROM head WHERE size = (SELECT max(size) FROM head)",
@@ -215,6 +219,11 @@ async def test_the_fault_names_the_first_bad_entry(world: World) -> None:
 async def test_the_fault_names_the_entry_that_is_missing(world: World) -> None:
     world.edit(LIES["no entry"])
     await world.cannot_open("journal-damaged", "entry 5: missing")
+
+
+async def test_the_fault_names_the_entry_whose_link_is_missing_among_decoys(world: World) -> None:
+    world.edit(LIES["one link less among decoys"])
+    await world.cannot_open("journal-damaged", "entry 9: links are missing")
 
 
 async def test_a_chain_that_the_writer_broke_is_refused(world: World) -> None:

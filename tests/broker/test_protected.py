@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from broker import lineage
 from tests import sealing
 from tests.broker.house import House
 from tests.coalition import Portion
@@ -128,8 +129,7 @@ async def test_who_draws_on_it_is_not_told_what_stands_behind(house: House) -> N
             *await told(house, "FRA", "report.accepted", second),
             *await told(house, "FRA", "release", second),
         ]
-        assert len(views) == 2
-        assert all("release/GBR" in view["policies"] for view in views)
+        assert ["release/GBR" in view["policies"] for view in views] == [True, False]
         said[protected is None] = [sorted(view["policies"]) for view in views]
     assert said[True] == said[False]
     assert (await told(house, "KEN", "release", second))[0]["sources"] == [identity(source)]
@@ -214,6 +214,20 @@ async def test_the_rules_of_a_protected_sources_originator_are_asked(house: Hous
     with refused("withheld"):
         await sent(house, "GBR", "SEN", protected=drawn(source))
     await house.fetches(house["SEN"].analyst, identity(source))
+
+
+async def test_a_report_draws_on_no_more_than_can_be_asked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over all portions, and with what stands behind: what is told of it has to fit one view."""
+    sources = [await sent(house, "KEN", "GBR SEN", "GBR") for _ in range(2)]
+    second = await sent(house, "GBR", "SEN", protected=drawn(sources[0]))
+    more = [Portion("More.", protected=drawn(sources[1], second))]
+    monkeypatch.setattr(lineage, "ANCESTORS_LIMIT", 3)
+    await sent(house, "GBR", "SEN", protected=drawn(sources[0]), portions=more)
+    monkeypatch.setattr(lineage, "ANCESTORS_LIMIT", 2)
+    with refused("bad-lineage", "more than 2 portions"):
+        await sent(house, "GBR", "SEN", protected=drawn(sources[0]), portions=more)
 
 
 # -- who lies. Expect refusal

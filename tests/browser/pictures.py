@@ -4,16 +4,14 @@ A week is lived, and its views are taken at both widths, in both themes; one ent
 disk first, so that there is one to see in red.
 """
 
-import json
 import sys
 import tempfile
-from base64 import b64encode
 from pathlib import Path
 
 import anyio
 
 from tests.browser.looking import NARROW, WIDE, Scheme, Window, chromium, views, windows
-from tests.browser.test_journeys import read_line, write_line
+from tests.browser.test_journeys import read_view, write_view
 from tests.browser.week import Clock, lived, piloted
 from tests.clients.console.serving import desk_of, serving
 
@@ -58,11 +56,10 @@ def main(folder: Path) -> None:
                         continue
                     index = int(known["entry"].partition("/")[2])
                     file = week.auditors["KEN"].state / "evidence.sqlite3"
-                    line = read_line(file, index)
-                    view = b64encode(b'{"report":"00","to":"FRA"}').decode()
-                    write_line(file, index, json.dumps({**json.loads(line), "view": view}))
+                    view = read_view(file, index)
+                    write_view(file, index, '{"report":"00","to":"FRA"}')
                     take(window, known["entry"], path, height)
-                    write_line(file, index, line)
+                    write_view(file, index, view)
 
 
 if __name__ == "__main__":

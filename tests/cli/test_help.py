@@ -1,6 +1,8 @@
 """Every command says what it does, and shows how."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from typer.main import get_command
 
 from clients.cli import main
 from tests.cli.terminal import here
+from tests.pilot import ROOT
 
 
 def commands() -> set[str]:
@@ -34,7 +37,7 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
         *("policy adopt", "audit verify", "officer denials", "policy status"),
         *("audit pull", "audit status", "audit ask", "audit prove", "audit report"),
-        *("audit reconcile", "audit export", "audit console"),
+        *("audit reconcile", "audit export", "audit console", "audit push"),
         *("exercise run", "exercise list", "exercise check"),
         *("registry show", "registry draft", "registry sign", "registry publish"),
     }
@@ -89,3 +92,23 @@ def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], says: str) -> 
     programs = here(*words, "--json")
     assert (programs.code, programs.err) == (2, "")
     assert programs.row["error"] == "bad-input"
+
+
+@pytest.mark.parametrize("missing", ["cedarpy", "z3"])
+def test_without_a_part_of_the_extra_a_line_says_what_to_install(missing: str) -> None:
+    """Whichever it is; what an analyst needs goes on."""
+    start = (
+        f"import sys; sys.modules[{missing!r}] = None; "
+        "from clients.cli.main import run; sys.argv = ['tearline', *sys.argv[1:]]; run()"
+    )
+
+    def said(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", start, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+    refused = said("policy", "lint", "policies/examples")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("refused: ")
+    assert "install tearline[policy]" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert said("fetch", "--help").returncode == 0

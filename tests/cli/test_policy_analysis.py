@@ -1,7 +1,9 @@
 """`tearline policy matrix|preview`, as an officer uses them."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.cli.terminal import here
 from wire import strict_json
 
 DEAD = ["GBR/kenya", "GBR/explosive-warnings"]
+KENYA = ("KEN/eastern-africa", "KEN/rest-of-the-world")
 EXAMPLES = Path(__file__).parents[2] / "policies" / "examples"
 
 
@@ -122,3 +125,41 @@ def test_one_nations_folder_is_checked_among_nations_that_it_does_not_hold(tmp_p
     assert "keep the release profile" in here("policy", "lint", tmp_path, *others).done().out
     preview = here("policy", "preview", tmp_path, "--nation", "KEN", *others).done().out
     assert "gain: withheld → released" in preview
+    cases = EXAMPLES.parent / "cases" / "KEN.json"
+    unknown = here("policy", "test", tmp_path, "--cases", cases)
+    assert unknown.code == 1
+    rows = here("policy", "matrix", tmp_path, *others, "--json").done().rows
+    levels = {(row["from"], row["to"]): row["officers"] for row in rows}
+    whole = here("policy", "matrix", EXAMPLES, "--json").done().rows
+    assert {to: levels["KEN", to] for to in ("GBR", "FRA", "SEN", "BGD")} == {
+        row["to"]: row["officers"] for row in whole if row["from"] == "KEN"
+    }
+    assert levels["GBR", "KEN"] == "-", "what they would send is not known"
+
+
+def test_a_candidate_is_tried_on_cases_before_partners_have_folders(tmp_path: Path) -> None:
+    """Their intake is taken to be open, and they release nothing."""
+    shutil.copytree(EXAMPLES / "KEN", tmp_path / "KEN")
+    case: dict[str, Any] = {
+        "name": "a mine in Kenya",
+        "recipient": {"nation": "GBR", "kind": "Analyst", "clearance": "SECRET"},
+        "report": {
+            "originator": "KEN",
+            "classification": "CONFIDENTIAL",
+            "release_to": ["GBR", "KEN"],
+            "regions": ["KE"],
+            "threats": ["explosive.mine"],
+        },
+        "circumstances": {"purpose": "FORCE PROTECTION"},
+        "outcome": "RELEASE",
+        "rules": ["COALITION/named-in-the-label", "GBR/own-members", *KENYA, "MINUSX/ceiling"],
+    }
+    back: dict[str, Any] = {"report": {**case["report"], "originator": "GBR"}}
+    back["recipient"] = {**case["recipient"], "nation": "KEN"}
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps({"cases": [case, {**case, **back}]}))
+    others = ("--with", "GBR,FRA,SEN,BGD", "--json")
+    rows = here("policy", "test", tmp_path, "--cases", path, *others).rows
+    assert [row["passed"] for row in rows] == [True, False], rows
+    rows = here("policy", "why", tmp_path, "--case", path, *others).done().rows
+    assert [row["outcome"] for row in rows] == ["RELEASE", "WITHHOLD"]

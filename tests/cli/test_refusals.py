@@ -100,6 +100,7 @@ def is_refused(house: House, words: Words, slug: str, says: str) -> None:
 
 # -- reports that are not published
 
+SOURCE = f"{'a' * 64}:{'b' * 64}"
 DRAFTS: list[tuple[str, Callable[[House], Words], str, str]] = [
     ("region", lambda h: h.publish(region="QQ"), "unknown-term", "the place `QQ`"),
     ("region-name", lambda h: h.publish(region="Kenya"), "unknown-term", "did you mean KE"),
@@ -111,6 +112,13 @@ DRAFTS: list[tuple[str, Callable[[House], Words], str, str]] = [
     ("nation", lambda h: h.publish(release_to="GBR,USA"), "unknown-term", "USA"),
     ("nation-twice", lambda h: h.publish(display_to="GBR"), "label-display-to", "display"),
     ("precedence", lambda h: h.publish(precedence="URGENT"), "bad-input", "FLASH"),
+    (
+        "protected-and-cited",
+        lambda h: h.publish(derived_from=SOURCE, cite=SOURCE),
+        "bad-input",
+        f"{'a' * 12} is to be protected, and to be cited",
+    ),
+    ("source", lambda h: h.publish(cite="abc"), "bad-input", "REPORT:PORTION"),
     ("both", lambda h: h.publish("--file", h.file("a.txt")), "bad-input", "one of them"),
     (
         "neither",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -134,3 +135,27 @@ def test_the_command_line_expels_and_prints_the_ledger(
     assert [one["report"] for one in last["ledger"]["taken"]] == [report]
     shown = here("nation", "ledger", "FRA", *officer).done().out
     assert "nothing was released to it after" in shown
+
+
+def test_roots_that_are_never_in_one_place_expel_a_nation_one_after_the_other(
+    pilot: Pilot, tmp_path: Path
+) -> None:
+    """Expect refusal while too few have signed, and of a file that expels nobody."""
+    file, who = tmp_path / "expel.tlst", ("--as", pilot.device("KEN", "officer").folder)
+
+    def root(nation: str) -> tuple[str, Path]:
+        return "--root", pilot.folder / nation / "root"
+
+    words = ("nation", "expel", "FRA", *who, *root("KEN"), "--reason", "left", "--out", file)
+    assert here(*words, "--json").done().row["code"] == "FRA"
+    assert "written" in here(*words, "--yes").err
+    early = here("nation", "publish", file, *who, "--yes")
+    assert (early.code, "1 of 3 nations signed" in early.err) == (1, True), early.err
+    for nation in ("GBR", "SEN"):
+        by = ("--as", pilot.device(nation, "officer").folder, *root(nation))
+        assert "expels FRA: left" in here("nation", "sign", file, *by, "--yes").done().out
+    first, last = here("nation", "publish", file, *who, "--json").done().rows
+    assert (first["type"], last["ledger"]["closed"]) == ("nation.expel", True)
+    other = tmp_path / "other.tlst"
+    other.write_bytes((pilot.folder / "broker" / "genesis" / "000.tlst").read_bytes())
+    assert "it expels no nation" in here("nation", "sign", other, *who, *root("KEN"), "--yes").err

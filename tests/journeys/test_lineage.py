@@ -2,7 +2,8 @@
 
 Random graphs, six reports deep, while their originators recall, consent and take consents back in
 between. What every nation may pull is compared with a plain model after every step; so is whether
-the broker takes the next report. The policies permit all that labels permit.
+the broker takes the next report. Any of the sources may be protected: the model does not know of
+that, and no reader is told. The policies permit all that labels permit.
 """
 
 import asyncio
@@ -34,9 +35,14 @@ SOME = st.frozensets(st.sampled_from(NATIONS))
 
 Step = tuple[Any, ...]
 DERIVE = st.tuples(
-    st.just("derive"), NUMBERS, NUMBERS, SOME, SOME, st.sampled_from([True, True, True, False])
+    st.just("derive"),
+    *(NUMBERS, NUMBERS, SOME, SOME),
+    st.sampled_from([True, True, True, False]),
+    st.integers(0, 15),
 )
-"""By whom, from which, for whom; and whether it is cut down to what its sources let through."""
+"""By whom, from which, for whom; whether it is cut down to what its sources let through; which of
+them are protected, and whether consents are, as bits.
+"""
 STEPS = st.lists(
     st.one_of(
         *[DERIVE] * 6,
@@ -48,17 +54,17 @@ STEPS = st.lists(
 )
 ALL, NOBODY = frozenset(NATIONS), frozenset[str]()
 CHAIN: list[Step] = [
-    *(("derive", number, 1, ALL, NOBODY, True) for number in (1, 2, 4, 5, 6)),
+    *(("derive", number, 1, ALL, NOBODY, True, 9) for number in (1, 2, 4, 5, 6)),
     *(("consent", number, 0) for number in (0, 2, 3, 4, 5, 6)),
-    ("derive", 1, 1, ALL, NOBODY, False),
+    ("derive", 1, 1, ALL, NOBODY, False, 9),
     ("withdraw", 1),
-    ("derive", 2, 1, ALL, NOBODY, True),
+    ("derive", 2, 1, ALL, NOBODY, True, 0),
     ("wait", 0),
     ("wait", 0),
     ("recall", 3),
-    ("derive", 0, 1, ALL, NOBODY, True),
+    ("derive", 0, 1, ALL, NOBODY, True, 9),
 ]
-"""Six deep, widened link by link, and then cut in the middle."""
+"""Six deep and in secret, widened link by link, and then cut in the middle."""
 
 
 @dataclass
@@ -80,7 +86,7 @@ class Played:
 
     async def takes(self, step: Step) -> None:
         match step:
-            case ("derive", number, which, released, shown, modest):
+            case ("derive", number, which, released, shown, modest, hidden):
                 author = NATIONS[number % len(NATIONS)]
                 got = [m for m in reversed(self.made) if author in audience(m, self.now)]
                 fits = [m for m in got if m.depth < DEPTH]
@@ -88,7 +94,8 @@ class Played:
                 wanted = frozenset(NATIONS)
                 for source in picked[:3] if modest else ():
                     wanted &= source.released | added(source, self.now)
-                await self.derives(author, tuple(picked[:3]), released & wanted, shown & wanted)
+                lists = (released & wanted, shown & wanted)
+                await self.derives(author, tuple(picked[:3]), *lists, hidden)
             case ("consent", number, which):
                 await self.consents(self.made[number % len(self.made)], which)
             case ("recall", number):
@@ -104,6 +111,7 @@ class Played:
         sources: tuple[Made, ...],
         released: frozenset[str],
         shown: frozenset[str],
+        hidden: int = 0,
     ) -> None:
         """Let a nation write; the broker takes it just if the model does."""
         for nation in NATIONS:  # whoever may have the sources, has got them
@@ -112,12 +120,21 @@ class Played:
         shown -= released
         made = Made(len(self.made), author, released, shown, sources)
         leaned = [s for source in sources for s in self._leaned_on(source, made)]
+        lineages: list[dict[str, Any]] = [
+            {
+                "derived_from": self._named(
+                    s for i, s in enumerate(sources) if hidden >> i & 1 == p
+                ),
+                "consents": sorted({s.identity for s in leaned if hidden >> 3 == p}),
+            }
+            for p in (0, 1)
+        ]
         raw = self.house[author].seals(
             str(made.number),
             release_to=sorted(released),
             display_to=sorted(shown),
-            derived_from=sorted(self._named(sources), key=lambda s: (s["report"], s["portion"])),
-            consents=sorted({s.identity for s in leaned}),
+            **lineages[0],
+            protected=lineages[1],
         )
         wanted = released | shown
         allowed = (
@@ -136,7 +153,8 @@ class Played:
 
     def _named(self, sources: Iterable[Made]) -> list[dict[str, str]]:
         frames = (report.parse(self.raws[source.number]) for source in sources)
-        return [{"report": f.identity, "portion": f.portions[0].commitment} for f in frames]
+        named = [{"report": f.identity, "portion": f.portions[0].commitment} for f in frames]
+        return sorted(named, key=lambda source: source["report"])
 
     def _leaned_on(self, source: Made, made: Made) -> list[Statement]:
         """The consents of a direct source that are needed, and in force."""

@@ -64,6 +64,32 @@ def test_an_entry_is_what_the_design_says_byte_for_byte() -> None:
     assert entry.index == 1234
 
 
+def test_a_leaf_with_more_places_than_channels_shows_neither_number_nor_order() -> None:
+    """Each place is a link's or a decoy's, and only who has the secret can tell which."""
+    where = set()
+    for index in range(40):
+        event = Event("release", {"KEN": {"to": "GBR"}, "GBR": {"from": "KEN"}}, 4)
+        entry = entries.seal_event(event, index, NOON, {}, SECRET, draw)
+        assert (entry.leaf[:2], len(entry.leaf)) == (b"\x01\x04", 2 + 4 * 32)
+        taken = {row.slot: row.commitment for row in entry.links.values()}
+        for slot in range(4):
+            decoy = entries.decoy(SECRET, index, slot)
+            assert entry.leaf[2 + 32 * slot :][:32] == taken.get(slot, decoy)
+            assert entries.decoy(b"another" * 5, index, slot) != decoy
+        for channel, row in entry.links.items():
+            opening = entries.link_opening(SECRET, index, row.slot)
+            assert links.open_link(entry.leaf, row.slot, opening, row.link)[0].channel == channel
+            assert entry.tips[channel].slot == row.slot
+        where.add(tuple(row.slot for row in entry.links.values()))
+    assert len(where) == 4 * 3, "any pair of places, in any order"
+
+
+@pytest.mark.parametrize("places", [-1, 1, 256])
+def test_a_leaf_has_places_for_all_channels(places: int) -> None:
+    with pytest.raises(Malformed, match="1 to 255 channels"):
+        Event("release", {"KEN": {}, "GBR": {}}, places)
+
+
 def test_a_heads_leaf_is_what_the_design_says_byte_for_byte() -> None:
     tips = {"KEN": Tip(3, 77, 1, b"k" * 32)}
     evidence = [

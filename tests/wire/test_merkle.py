@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wire import merkle
 from wire.errors import Malformed
-from wire.merkle import Edge, Frontier, Node
+from wire.merkle import Climbing, Edge, Frontier, Node
 
 LEAVES = [merkle.leaf_hash(b"%d" % i) for i in range(300)]
 
@@ -203,6 +203,38 @@ def test_a_mutated_inclusion_proof_is_refused(size: int, data: st.DataObject) ->
         with pytest.raises(Malformed) as caught:
             merkle.verify_inclusion(*attempt)
         assert caught.value.slug == "bad-proof", name
+
+
+@given(st.integers(2, 64), st.data())
+def test_many_leaves_of_one_tree_are_judged_like_each_alone(size: int, data: st.DataObject) -> None:
+    """Whatever was climbed before: a proof passes if it passes by itself, and no other does."""
+    root = mth(LEAVES[:size])
+    climbing, indices = Climbing(size, root), st.integers(0, size - 1)
+    for _ in range(data.draw(st.integers(1, 12))):
+        index, shown = data.draw(indices), data.draw(indices)
+        leaf, proof = LEAVES[index], path(shown, LEAVES[:size])
+        if data.draw(st.booleans()) and proof:
+            at = data.draw(st.integers(0, len(proof) - 1))
+            proof[at] = data.draw(st.sampled_from([flipped(proof[at], 3), proof[at][:-1], root]))
+        try:
+            Climbing(size, root).verify(index, leaf, proof)
+        except Malformed:
+            with pytest.raises(Malformed):
+                climbing.verify(index, leaf, proof)
+        else:
+            assert index == shown
+            climbing.verify(index, leaf, proof)
+
+
+def test_a_way_that_was_climbed_does_not_excuse_a_false_rest() -> None:
+    """Expect refusal: the leaf is right, and what is left of its proof is nobody's."""
+    climbing = Climbing(64, mth(LEAVES[:64]))
+    climbing.verify(4, LEAVES[4], path(4, LEAVES[:64]))
+    for at in range(6):
+        proof = path(5, LEAVES[:64])
+        proof[at] = flipped(proof[at], 0)
+        with pytest.raises(Malformed, match="not in the tree"):
+            climbing.verify(5, LEAVES[5], proof)
 
 
 @given(st.integers(2, 64), st.data())

@@ -199,6 +199,77 @@ def test_a_label_that_breaks_a_rule_is_refused(
         submit(world, honest(label))
 
 
+# -- protected sources
+
+SOURCES = [{"report": f"{n:064x}", "portion": "cd" * 32} for n in range(65)]
+
+
+def test_the_whole_label_has_what_is_shown_and_what_is_protected(world: Coalition) -> None:
+    shown, hidden = (
+        [SOURCES[1]],
+        {"derived_from": [SOURCES[0], SOURCES[2]], "consents": ["ab" * 32]},
+    )
+    (portion,) = submit(world, honest({"derived_from": shown}, protected=hidden)).portions
+    assert [s.report for s in portion.label.derived_from] == [SOURCES[1]["report"]]
+    assert [s.report for s in portion.whole.derived_from] == [s["report"] for s in SOURCES[:3]]
+    assert portion.whole.consents == ("ab" * 32,)
+    assert (
+        portion.whole.model_dump().items()
+        >= {"classification": "SECRET", "regions": ("KE",)}.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "protected"),
+    [
+        ({"derived_from": SOURCES[:1]}, {"derived_from": SOURCES[:1]}),
+        ({"derived_from": SOURCES[:33]}, {"derived_from": SOURCES[33:]}),
+        (
+            {"derived_from": SOURCES[:1], "consents": ["ab" * 32]},
+            {"consents": ["ab" * 32]},
+        ),
+        ({}, {"consents": ["ab" * 32]}),
+    ],
+    ids=["twice", "too many", "consent twice", "consent for nothing"],
+)
+def test_what_does_not_fit_together_is_refused(
+    world: Coalition, label: dict[str, Any], protected: dict[str, Any]
+) -> None:
+    with refused("label-lineage"):
+        submit(world, honest(label, protected=protected))
+
+
+def test_every_portion_says_what_it_draws_on_with_a_salt_of_its_own(world: Coalition) -> None:
+    place = dataclasses.replace(PLACE, index=1)
+    keys = SHARED["KEN"].keys_for(LABEL)
+    salt = {"salt": "5a" * 32}
+    first = honest(protected=salt)
+    for other in (salt, {"salt": "5b" * 32}):
+        second = sealing.portion(place, LABEL, b"x", keys, SHARED.random, protected=other)
+        if other is salt:
+            with refused("label-lineage", "stands twice"):
+                submit(world, first, second)
+        else:
+            submit(world, first, second)
+            with refused("label-lineage", "does not say"):
+                submit(world, first, dataclasses.replace(second, protected=b""))
+
+
+def test_what_is_said_of_protected_sources_is_what_the_label_commits_to(world: Coalition) -> None:
+    for other in (honest().protected, PORTION.protected + b" ", b"{}"):
+        with refused("bad-envelope", "other protected sources"):
+            submit(world, dataclasses.replace(PORTION, protected=other))
+
+
+def test_a_delivery_says_nothing_of_them(world: Coalition) -> None:
+    raw = world["KEN"].seals(release_to="GBR")
+    (portion,) = report.parse(raw).portions
+    frame = report.parse(world.deliver(raw, to="GBR"))
+    leaky = dataclasses.replace(frame.portions[0], protected=portion.protected)
+    with refused("label-lineage", "were delivered"):
+        world.reads(sealing.encode(dataclasses.replace(frame, portions=(leaky,))), "GBR")
+
+
 def test_a_label_whose_time_is_over_is_refused(world: Coalition) -> None:
     portion = honest({"expires": world.clock.now + 60})
     submit(world, portion)

@@ -273,7 +273,7 @@ export async function prove(told, shown) {
     });
     await run("link", async () => {
       Object.assign(found, await opened(shown.evidence, shown.channel));
-      return `number ${found.link.count} of ${shown.channel}; the entry concerns ${found.slots === 1 ? "one channel" : `${found.slots} channels`}; follows index ${found.link.prev_index}`;
+      return `number ${found.link.count} of ${shown.channel}; its leaf has ${found.slots === 1 ? "one place" : `${found.slots} places`}; follows index ${found.link.prev_index}`;
     });
     await run("view", async () => {
       found.view = await view(shown.evidence, found.link);

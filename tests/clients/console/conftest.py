@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.console.serving import Served, desk_of, serving
-from tests.clients.evidence.conftest import told as told
 from tests.clients.evidence.little_history import Told
 
 

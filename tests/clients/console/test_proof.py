@@ -198,12 +198,11 @@ def test_what_is_edited_on_the_disk_is_found_by_the_page(told: Told) -> None:
         row = store.one(sql)
         assert row is not None
     with sqlite3.connect(identity.state / "evidence.sqlite3") as database:
-        where = "WHERE channel = 'KEN' AND count = ?"
-        (line,) = database.execute(f"SELECT line FROM entry {where}", (row["count"],)).fetchone()
-        view = base64.b64encode(b'{"report":"nothing of the kind"}').decode()
-        old = line.split('"view":"')[1].split('"')[0]
-        change = f"UPDATE entry SET line = ? {where}"
-        database.execute(change, (line.replace(old, view), row["count"]))
+        number = "(SELECT line FROM fact WHERE channel = 'KEN' AND count = ?)"
+        sql = f"SELECT view FROM line WHERE number = {number}"
+        (view,) = database.execute(sql, (row["count"],)).fetchone()
+        change = f"UPDATE line SET view = ? WHERE number = {number}"
+        database.execute(change, ('{"report":"nothing of the kind"}', row["count"]))
         database.commit()
         try:
             (verdict,) = proved([api.answer(desk, f"entry/{row['idx']}", {})])
@@ -212,6 +211,6 @@ def test_what_is_edited_on_the_disk_is_found_by_the_page(told: Told) -> None:
             assert f"at index {row['idx']}" in str(again.recheck)
             assert api.answer(again, "status", {})["good"] is False
         finally:
-            database.execute(change, (line, row["count"]))
+            database.execute(change, (view, row["count"]))
             database.commit()
     database.close()

@@ -1,17 +1,15 @@
-"""What an auditor hands on: receipts, accounts of disclosures, comparisons and exports."""
+"""What an auditor hands on: receipts, accounts of disclosures and comparisons."""
 
-import hashlib
 import json
 import random
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from clients.evidence import export, files
+from clients.evidence import files
 from clients.evidence.reconcile import reconcile
 from tests.cli.terminal import Said, here
 from tests.clients.evidence.little_history import LATER, Told
@@ -19,8 +17,6 @@ from tests.refusal import refused
 from tests.verifiers.mutations import mutants
 from tests.verifiers.verifying import HAS_NODE, PYTHON, node, ours, script
 from wire import evidence_file
-from wire.base64_strict import decode
-from wire.merkle import leaf_hash
 
 
 def tearline(told: Told, nation: str, *words: str | Path) -> Said:
@@ -54,6 +50,29 @@ def test_a_receipt_proves_a_release_and_what_permitted_it(told: Told) -> None:
     ours_ = release.view["policies"]["release/KEN"]  # type: ignore[index, call-overload]
     _, body = proven.said[str(ours_)].opened()
     assert json.loads(body or b"")["version"] == 1
+
+
+def test_a_receipt_of_a_release_does_not_name_the_sources(told: Told) -> None:
+    """Who gets it would learn them by a slip; who asks for the acceptance means to show them."""
+    desk, index = told.desks["KEN"], index_of(told, told.shared[0], "FRA")
+    identity = desk.identity
+    with desk.store() as store:
+        sql = "SELECT accepted FROM entry WHERE channel = 'KEN' AND idx = ?"
+        row = store.one(sql, index)
+        assert row is not None
+        accepted = int(row["accepted"])
+        store._database.execute("BEGIN")
+        add = "INSERT INTO drawn SELECT channel, count, 'ab' FROM entry WHERE idx = ?"
+        store._database.execute(add, (accepted,))
+        where = (store, identity.mission, identity.nation, identity.charter)
+        receipts = [files.receipt(*where, at) for at in (index, accepted)]
+        store._database.execute("ROLLBACK")
+    shown = []
+    for lines in receipts:
+        proven = evidence_file.verify(lines, identity.charter, now_ms=LATER)
+        shown.append([entry.type for entry in proven.entries if entry.channel == "KEN"])
+        assert script(lines, identity.charter, LATER) is None
+    assert shown == [["release"], ["report.accepted"]]
 
 
 def test_a_receipt_is_accepted_by_all_three_verifiers(told: Told) -> None:
@@ -168,6 +187,12 @@ def test_the_questions_in_a_terminal(told: Told) -> None:
     assert len(here("audit", "ask", "--json").done().rows) == 24
     rows = tearline(told, "KEN", "audit", "ask", "3", "--to", "GBR", "--json").done().rows
     assert {row["report"] for row in rows} == {*told.shared, told.recalled}
+    cut = tearline(
+        told, "KEN", "audit", "ask", "--type", "release", "--limit", "2", "--json"
+    ).done()
+    assert cut.rows[2:] == [{"question": 0, "more": True}]
+    people = tearline(told, "KEN", "audit", "ask", "received", "--limit", "1").done().out
+    assert "the first 1; narrow it" in people
     people = tearline(told, "KEN", "audit", "ask", "no-purpose").done().out
     assert "Releases do not record" in people or "releases do not record" in people
     assert "Nothing." in tearline(told, "FRA", "audit", "ask", "bulk").done().out
@@ -199,7 +224,7 @@ def test_an_orphan_is_found_by_the_partner(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        store._database.execute("DELETE FROM entry WHERE idx = ?", (index,))
+        store._database.execute("DELETE FROM fact WHERE idx = ?", (index,))
         found = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
         (difference,) = found
@@ -217,7 +242,7 @@ def test_two_stories_of_one_release_and_a_fork_are_found(told: Told) -> None:
     index = index_of(told, told.shared[1], "GBR")
     with kenya.store() as store:
         store._database.execute("BEGIN")
-        sql = "UPDATE entry SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
+        sql = "UPDATE fact SET report = 'ffff' WHERE channel = 'KEN' AND idx = ?"
         store._database.execute(sql, (index,))
         (difference,) = reconcile(store, "KEN", theirs).differences
         store._database.execute("ROLLBACK")
@@ -234,93 +259,3 @@ def test_only_another_nations_history_can_be_compared(told: Told) -> None:
     own = evidence_file.verify(kenya.history(), kenya.identity.charter, now_ms=LATER)
     with kenya.store() as store, refused("bad-input", "another nation's history"):
         reconcile(store, "KEN", own)
-
-
-# -- exports
-
-
-def exported(told: Told, form: str, **how: Any) -> list[str]:
-    with told.desks["KEN"].store() as store:
-        return list(export.lines(store, "KEN", "tearline.example/log", form, **how))
-
-
-def leaves(told: Told) -> dict[int, str]:
-    with told.desks["KEN"].store() as store:
-        rows = list(store.rows("SELECT channel, count, idx FROM entry"))
-        return {
-            row["idx"]: leaf_hash(decode(store.evidence(row["channel"], row["count"]).leaf)).hex()
-            for row in rows
-        }
-
-
-def test_every_line_can_be_proven_later(told: Told) -> None:
-    """Index and leaf hash stand on each line, once an entry, in the order of the journal."""
-    known = leaves(told)
-    for form in ("ocsf", "ecs"):
-        docs = [json.loads(line) for line in exported(told, form)]
-        own = [doc["unmapped" if form == "ocsf" else "tearline"] for doc in docs]
-        assert [one["index"] for one in own] == sorted(known)
-        assert all(known[one["index"]] == one["leaf_hash"] for one in own)
-    found = [
-        (int(index), digest)
-        for line in exported(told, "cef")
-        for index, digest in re.findall(r"externalId=(\d+) .*fileHash=([0-9a-f]{64})", line)
-    ]
-    assert dict(found) == known
-    assert len(found) == len(known)
-
-
-REQUIRED = {
-    6003: {"actor", "api", "src_endpoint"},
-    3004: {"entity"},
-    1008: set[str](),
-}
-"""What OCSF requires of each class, beside what it requires of every event."""
-EVERY = {
-    *("activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time", "type_uid"),
-}
-
-
-def test_ocsf_events_have_what_their_class_requires(told: Told) -> None:
-    classes = set()
-    for line in exported(told, "ocsf"):
-        event = json.loads(line)
-        kind = event["class_uid"]
-        classes.add(kind)
-        assert event.keys() >= EVERY | REQUIRED[kind]
-        assert event["category_uid"] == kind // 1000
-        assert event["type_uid"] == kind * 100 + event["activity_id"]
-        assert event["metadata"].keys() >= {"product", "version"}
-        assert "attestation_list" not in event
-    assert classes == {6003, 3004, 1008}
-
-
-def test_the_profile_that_is_not_final_stands_behind_a_switch(told: Told) -> None:
-    events = [json.loads(line) for line in exported(told, "ocsf", integrity=True)]
-    assert all(event["metadata"]["version"] == "1.9.0-dev" for event in events)
-    before: Any = None
-    for event in events:
-        (attested,) = event["attestation_list"]
-        assert attested.get("prev_event") == before
-        fingerprint = attested.pop("fingerprint")
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        assert fingerprint["value"] == hashlib.sha256(text.encode()).hexdigest()
-        before = {"uid": event["metadata"]["uid"], "fingerprint": fingerprint}
-
-
-def test_cef_lines_are_well_formed(told: Told) -> None:
-    for line in exported(told, "cef"):
-        assert re.match(
-            r"<10[89]>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ tearline - \d+ - "
-            r"CEF:0\|Tearline\|Tearline\|1\|[a-z.]+\|[a-z.]+\|\d\|externalId=\d+ ",
-            line,
-        ), line
-    assert export._escaped("a=b\\c\nd", "=") == "a\\=b\\\\c\\nd"
-
-
-def test_exports_in_a_terminal(told: Told) -> None:
-    lines = tearline(told, "KEN", "audit", "export", "--ocsf").done().rows
-    assert len(lines) == len(leaves(told))
-    assert tearline(told, "KEN", "audit", "export", "--cef").done().out.startswith("<10")
-    both = tearline(told, "KEN", "audit", "export", "--ecs", "--cef")
-    assert (both.code, "say one of" in both.err) == (1, True)

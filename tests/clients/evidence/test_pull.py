@@ -153,8 +153,8 @@ async def test_evidence_that_was_put_back_or_edited_is_not_believed(
     path.write_bytes(new)
     with sqlite3.connect(path) as database:
         database.execute(
-            "UPDATE entry SET line = replace(line, 'link\":\"e', 'link\":\"f') WHERE count = "
-            "(SELECT max(count) FROM entry WHERE channel = 'KEN')"
+            "UPDATE line SET link = 'f' || substr(link, 2) WHERE number = "
+            "(SELECT line FROM fact WHERE channel = 'KEN' ORDER BY count DESC LIMIT 1)"
         )
     database.close()
     with refused("bad-input", "edited"), auditor.store():

@@ -119,12 +119,12 @@ def test_10_who_got_far_more_than_is_usual(told: Told) -> None:
         columns = "channel, count, idx, page, time, type, erased, line, recipient"
         day = 86_400_000
         made = [
-            ("KEN", 10_000 + i, 1, 1, d * day + i, "release", 0, "{}", f"N{i}")
+            ("KEN", 10_000 + i, 1, 1, d * day + i, "release", 0, 1, f"N{i}")
             for i, d in enumerate([d for d in range(40) for _ in range(2)] + [41] * 90)
         ]
         marks = ", ".join("?" * 9)
-        database.executemany(f"INSERT INTO entry({columns}) VALUES({marks})", made)
-        database.execute("UPDATE entry SET recipient = 'XXX' WHERE count >= 10000")
+        database.executemany(f"INSERT INTO fact({columns}) VALUES({marks})", made)
+        database.execute("UPDATE fact SET recipient = 'XXX' WHERE count >= 10000")
         found = [dict(r) for r in answers.ask(store, "KEN", answers.find("10"), Asked()).rows]
         database.execute("ROLLBACK")
     assert [(row["who"], row["releases"]) for row in found] == [("XXX", 90)]
@@ -160,7 +160,7 @@ def test_16_no_number_is_missing_and_a_hole_is_found(told: Told) -> None:
     assert ask(told, "gaps") == []
     with told.desks["KEN"].store() as store:
         store._database.execute("BEGIN")
-        store._database.execute("DELETE FROM entry WHERE channel = 'KEN' AND count = 3")
+        store._database.execute("DELETE FROM fact WHERE channel = 'KEN' AND count = 3")
         found = answers.ask(store, "KEN", answers.find("16"), Asked()).rows
         store._database.execute("ROLLBACK")
     assert [row["missing"] for row in found] == [3]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clients.evidence.recheck import BESIDE, recheck
+from clients.evidence.recheck import recheck
 from tests.clients.evidence.little_history import LATER, Told
 
 
@@ -33,29 +33,30 @@ def test_what_was_pulled_holds(told: Told) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE entry SET recipient = 'XXX' WHERE {at}",
-        "UPDATE entry SET report = 'ab' WHERE {at}",
-        "UPDATE entry SET time = 1 WHERE {at}",
-        "UPDATE entry SET erased = 1 WHERE {at}",
-        "UPDATE entry SET view = '{{}}' WHERE {at}",
-        "UPDATE rule SET rule = 'KEN/other' WHERE {at}",
-        "DELETE FROM policy WHERE {at}",
-        "UPDATE banner SET banner = 'UNCLASSIFIED' WHERE {at}",
-        "INSERT INTO rule SELECT channel, count, layer, 'KEN/b' FROM rule WHERE {at}",
+        "UPDATE fact SET recipient = 'XXX' WHERE {at}",
+        "UPDATE fact SET report = 'ab' WHERE {at}",
+        "UPDATE fact SET time = 1 WHERE {at}",
+        "UPDATE fact SET erased = 1 WHERE {at}",
+        "UPDATE fact SET portions = NULL WHERE {at}",
+        "UPDATE fact SET policies = NULL WHERE {at}",
+        "UPDATE fact SET banners = NULL WHERE {at}",
+        "UPDATE part_rule SET rule = 'KEN/b' WHERE part = (SELECT rules FROM fact WHERE {at})",
+        "INSERT INTO part_rule SELECT rules, 'release/KEN', 'KEN/b' FROM fact WHERE {at}",
+        "INSERT INTO drawn SELECT channel, count, 'ab' FROM fact WHERE {at}",
     ],
 )
 def test_an_edited_fact_is_found_and_named(
     told: Told, database: sqlite3.Connection, change: str
 ) -> None:
     """Expect a finding: every proof holds, and a question would still be answered falsely."""
-    release = "SELECT count, idx FROM entry WHERE channel = 'KEN' AND type = 'release' LIMIT 1"
-    count, index = database.execute(release).fetchone()
+    sql = "SELECT count, idx FROM fact WHERE channel = 'KEN' AND type = 'release' ORDER BY count"
+    count, index = database.execute(sql).fetchone()
     database.execute(change.format(at=f"channel = 'KEN' AND count = {count}"))
     said = str(found(told))
     assert said.startswith(f"entry {count} of KEN, at index {index}: the index (")
 
 
-@pytest.mark.parametrize("table", ["entry", *BESIDE])
+@pytest.mark.parametrize("table", ["fact", "portion", "denial", "drawn"])
 def test_a_row_that_no_entry_proves_is_found(
     told: Told, database: sqlite3.Connection, table: str
 ) -> None:
@@ -67,9 +68,10 @@ def test_a_row_that_no_entry_proves_is_found(
     assert found(told) not in {"", None}
 
 
-def test_an_edited_proof_is_found_and_named(told: Told, database: sqlite3.Connection) -> None:
-    database.execute("UPDATE entry SET line = replace(line, '\"slot\":0', '\"slot\":1')")
-    assert "index" in str(found(told))
+@pytest.mark.parametrize("change", ["slot = slot + 1", "view = '{}'", "leaf = 'AQE='"])
+def test_an_edited_proof_is_found(told: Told, database: sqlite3.Connection, change: str) -> None:
+    database.execute(f"UPDATE line SET {change} WHERE number = (SELECT max(number) - 3 FROM line)")
+    assert "at index" in str(found(told))
 
 
 @pytest.mark.parametrize("change", ["seq = 99", "nation = 'FRA'", "body = CAST('{}' AS BLOB)"])

@@ -126,11 +126,11 @@ export async function show(name, words) {
           "Nothing, as far as your evidence says.",
         ),
       ),
-      answer.all > answer.rows.length
+      answer.more
         ? h(
             "p",
             { class: "note" },
-            `${answer.rows.length} of ${answer.all} rows; tearline audit ask ${known.name} has all of them.`,
+            `The first ${answer.rows.length} rows; tearline audit ask ${known.name} has all of them.`,
           )
         : null,
       answer.limits ? h("p", { class: "note" }, answer.limits) : null,
