@@ -5,7 +5,7 @@ of one holds, is for the page to find out in the browser.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +13,7 @@ from clients.console import pictures
 from clients.console.desk import Desk
 from clients.evidence import answers
 from clients.evidence.answers import Asked
+from clients.evidence.erased import COVERING
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.status import status_of
 from clients.evidence.store import EvidenceStore
@@ -30,7 +31,6 @@ BARS: Final = 90  # columns of the timeline: as many as can be told apart at 128
 NUMBER_DIGITS: Final = 16
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]*")
-_REPORT: Final = re.compile("[0-9a-f]{64}")
 _WORDS: Final = ("report", "who", "to", "policy", "type")
 _NUMBERS: Final = ("index", "since", "until", "days", "hours")
 
@@ -54,6 +54,17 @@ def answer(desk: Desk, path: str, query: Query) -> Answer:
 # -- the whole
 
 
+def whose(desk: Desk, *_: object) -> Answer:
+    """Whose evidence it is, of which mission."""
+    charter = desk.charter
+    return {
+        "mission": desk.mission,
+        "name": charter.name,
+        "exercise": charter.exercise,
+        "nation": desk.nation,
+    }
+
+
 def status(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     """Whole or not, how old, confirmed by whom, what contradicts itself."""
     confirmed = desk.auditor.last_confirmed()
@@ -62,11 +73,10 @@ def status(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     counts = store.rows(pictures.TYPES, nation=desk.nation)
     return {
         **found,
+        **whose(desk),
         "good": found["good"] and not desk.recheck,
         "recheck": desk.recheck,
-        "mission": desk.mission,
-        "name": charter.name,
-        "exercise": charter.exercise,
+        "findings": found["findings"][:MOST],
         "nations": [nation.code for nation in charter.nations],
         "charter": desk.auditor.identity.charter,
         "witnesses": len({key.partition("+")[0] for key in charter.witnesses}),
@@ -139,8 +149,6 @@ def reports(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
 def report(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
     """One report's life, entry by entry, and what it draws on or is drawn from."""
     identity = query[""]
-    if not _REPORT.fullmatch(identity):
-        raise NotAllowed("not-found")
     words = {"nation": desk.nation, "report": identity}
     life = list(store.rows(pictures.LIFE, **words))
     denied = list(store.rows(pictures.LIFE_DENIED, **words))
@@ -192,11 +200,18 @@ def _shown(store: EvidenceStore, row: Mapping[str, Any]) -> Answer:
     return {
         "channel": row["channel"],
         "facts": facts,
+        "erased_by": [covering["idx"] for covering in _covering(store, row)],
         "evidence": strict_json.parse(row["line"].encode(), limit=1 << 20, prose=True),
         "tree": row["tree"],
         "checkpoint": row["note"],
         "said": None if said is None else said.model_dump(),
     }
+
+
+def _covering(store: EvidenceStore, row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The entries that say by whose order the view of this one was erased."""
+    if row["erased"]:
+        yield from store.rows(COVERING, row["channel"], row["count"], row["count"])
 
 
 _FACTS: Final = (
@@ -225,9 +240,8 @@ def question(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
         raise Malformed("bad-input", "it needs a partner's file: tearline audit reconcile --with")
     words: dict[str, Any] = {name: query[name] for name in _WORDS if query.get(name)}
     words |= {n: _number(query, n) for n in _NUMBERS if query.get(n)}
-    found = answers.ask(store, desk.nation, known, Asked(**words))
-    rows = [dict(row) for row in found.rows[:MOST]]
-    return {**asdict(found), "rows": rows, "needs": list(known.needs), "all": len(found.rows)}
+    found = answers.ask(store, desk.nation, known, Asked(**words, limit=MOST))
+    return {**asdict(found), "rows": [dict(row) for row in found.rows], "needs": list(known.needs)}
 
 
 def _number(query: Query, name: str) -> int | None:
@@ -240,6 +254,7 @@ def _number(query: Query, name: str) -> int | None:
 
 
 PLAIN: Final[Mapping[str, Ask]] = {
+    "whose": whose,
     "status": status,
     "sharing": sharing,
     "timeline": timeline,

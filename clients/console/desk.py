@@ -3,17 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
 
 from clients.auditor import Auditor
 from clients.console.labels import Held
-from clients.evidence import files, pull
+from clients.evidence import pull
+from clients.evidence.recheck import recheck
 from clients.evidence.store import EvidenceStore
-from wire import evidence_file
 from wire.bodies import MissionCharter
-from wire.errors import Malformed, TearlineError
-
-RECHECKED_MAX: Final = 200_000  # entries: about ten seconds of proofs, all of them in memory
+from wire.errors import Malformed
 
 
 @dataclass(frozen=True)
@@ -59,18 +56,7 @@ class Desk:
 
 
 def rechecked(desk: Desk) -> str | None:
-    """Prove the stored evidence anew, every byte of it; gives what does not hold, or an empty text;
-    None where there is too much to do it at each start.
-
-    A store is plain SQLite: somebody who could write it may have changed an entry in the middle.
-    """
-    identity = desk.auditor.identity
+    """What came of proving all that is stored anew; see `clients.evidence.recheck`."""
+    me = desk.auditor.identity
     with desk.opened() as store:
-        if sum(store.trust(c).tip.count for c in ("MISSION", identity.nation)) > RECHECKED_MAX:
-            return None
-        lines = files.history(store, identity.mission, identity.nation, identity.charter)
-        try:
-            evidence_file.verify(lines, identity.charter, now_ms=desk.now_ms())
-        except TearlineError as error:
-            return error.detail
-    return ""
+        return recheck(store, me.mission, me.nation, me.charter, desk.now_ms())

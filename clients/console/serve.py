@@ -111,7 +111,7 @@ class Console:
             found = await anyio.to_thread.run_sync(api.answer, self.desk, name, words)
             return _json(found)
         name = assets.PAGE if path == "/console" else path.removeprefix("/console/static/")
-        file = self.files.get(name) if path != name else None
+        file = self.files.get(name)
         if file is None:
             raise NotAllowed("not-found")
         return Answer(200, file.media, file.body)

@@ -2,11 +2,13 @@
 
 import re
 import sqlite3
+import webbrowser
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from clients.cli import console
 from tests.browser.looking import Seen, Window, windows
 from tests.browser.week import Lived
 from tests.clients.console.serving import Served, desk_of, serving
@@ -38,6 +40,27 @@ def test_a_link_signs_in_once_and_leaves_no_code_behind(browser: Browser, kenya:
     assert late.locator("nav").is_hidden()
     other.close()
     context.close()
+
+
+def test_the_file_that_the_command_opens_leads_to_the_console(
+    browser: Browser, kenya: Served, week: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, opened = browser.new_page(), list[str]()
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    with console._opened(week.auditors["KEN"], kenya.link(), wanted=True):
+        page.goto(opened[0], wait_until="commit")
+        page.wait_for_selector("h1:text-is('Overview')")
+    page.close()
+
+
+def test_a_browser_that_keeps_no_cookie_is_told_why(browser: Browser, kenya: Served) -> None:
+    page = browser.new_page()
+    said = {"content-type": "application/json"}
+    page.route("**/console/session", lambda route: route.fulfill(body='{"page":"x"}', headers=said))
+    page.goto(kenya.link())
+    page.wait_for_selector("h1:text-is('Sign in')")
+    assert "did not keep the session's cookie" in page.inner_text("main")
+    page.close()
 
 
 def test_localhost_is_as_good_a_name(browser: Browser, kenya: Served) -> None:

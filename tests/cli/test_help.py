@@ -37,7 +37,7 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         *("nation init", "policy lint", "policy format", "policy test", "policy why"),
         *("policy adopt", "audit verify", "officer denials", "policy status"),
         *("audit pull", "audit status", "audit ask", "audit prove", "audit report"),
-        *("audit reconcile", "audit export", "audit push"),
+        *("audit reconcile", "audit export", "audit console", "audit push"),
         *("exercise run", "exercise list", "exercise check"),
         *("registry show", "registry draft", "registry sign", "registry publish"),
     }

@@ -13,7 +13,9 @@ export class Refused extends Error {
 }
 
 async function answered(response) {
-  const said = await response.json().catch(() => ({ error: "internal", title: "the console gave no answer" }));
+  const said = await response
+    .json()
+    .catch(() => ({ error: "internal", title: "the console gave no answer" }));
   if (response.ok) return said;
   if (response.status === 403) throw new SignedOut();
   throw new Refused(said);
@@ -21,21 +23,36 @@ async function answered(response) {
 
 async function send(path, options) {
   try {
-    return await fetch(path, { credentials: "same-origin", cache: "no-store", redirect: "error", ...options });
+    return await fetch(path, {
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+      ...options,
+    });
   } catch {
-    throw new Refused({ error: "unreachable", title: "the console is not running", advice: "run tearline audit console again" });
+    throw new Refused({
+      error: "unreachable",
+      title: "the console is not running",
+      advice: "run tearline audit console again",
+    });
   }
 }
 
 export async function ask(path, words = {}) {
-  const query = new URLSearchParams(Object.entries(words).filter(([, value]) => value !== null && value !== undefined && value !== ""));
+  const query = new URLSearchParams(
+    Object.entries(words).filter(
+      ([, value]) => value !== null && value !== undefined && value !== "",
+    ),
+  );
   const headers = { [WORD]: localStorage.getItem(WORD) ?? "" };
   return answered(await send(`/console/api/${path}${query.size ? `?${query}` : ""}`, { headers }));
 }
 
 export async function signIn(code) {
   const headers = { "content-type": "application/json" };
-  const said = await answered(await send("/console/session", { method: "POST", headers, body: JSON.stringify({ code }) }));
+  const said = await answered(
+    await send("/console/session", { method: "POST", headers, body: JSON.stringify({ code }) }),
+  );
   localStorage.setItem(WORD, said.page);
 }
 

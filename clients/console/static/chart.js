@@ -13,7 +13,24 @@ export function colours() {
     probe.className = `unseen ink-${name}`;
     return getComputedStyle(probe).color;
   };
-  const names = ["ink", "muted", "line", "surface", "good", "bad", "warn", "accent", "a", "b", "c", "d", "e", "f", "g", "i"];
+  const names = [
+    "ink",
+    "muted",
+    "line",
+    "surface",
+    "good",
+    "bad",
+    "warn",
+    "accent",
+    "a",
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+    "g",
+    "i",
+  ];
   const found = Object.fromEntries(names.map((name) => [name, of(name)]));
   probe.remove();
   return found;
@@ -23,7 +40,10 @@ const common = (ink) => ({
   animation: false,
   textStyle: { color: ink.ink, fontFamily: "system-ui, sans-serif" },
   tooltip: {
-    renderMode: "richText", confine: true, backgroundColor: ink.surface, borderColor: ink.line,
+    renderMode: "richText",
+    confine: true,
+    backgroundColor: ink.surface,
+    borderColor: ink.line,
     textStyle: { color: ink.ink, fontSize: 12 },
   },
 });
@@ -31,7 +51,12 @@ const common = (ink) => ({
 // {title, about, size: "tall" | "low", option(ink, width), table, onclick(params) -> address}
 export function picture({ title, about, size = "", option, table, onclick }) {
   const plot = h("div", { class: `plot ${size}`, role: "img", "aria-label": `${title}. ${about}` });
-  const figure = h("figure", {}, plot, h("details", { class: "as-table" }, h("summary", {}, "As a table"), table));
+  const figure = h(
+    "figure",
+    {},
+    plot,
+    h("details", { class: "as-table" }, h("summary", {}, "As a table"), table),
+  );
   let chart;
   const draw = () => {
     const ink = colours();

@@ -35,10 +35,17 @@ function joined(...parts) {
   return whole;
 }
 
-const sha = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
+const sha = async (...parts) =>
+  new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
 
 async function committed(name, opening, message) {
-  const key = await crypto.subtle.importKey("raw", bytes(name), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const key = await crypto.subtle.importKey(
+    "raw",
+    bytes(name),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, joined(raw(opening, 32), message)));
 }
 
@@ -50,7 +57,10 @@ const odd = (n) => n % 2 === 1;
 const half = (n) => Math.floor(n / 2);
 
 export async function included(index, size, leaf, proof, root) {
-  need(Number.isSafeInteger(index) && index >= 0 && index < size, `index ${index} is not in a tree of ${size}`);
+  need(
+    Number.isSafeInteger(index) && index >= 0 && index < size,
+    `index ${index} is not in a tree of ${size}`,
+  );
   let [at, last, top] = [index, size - 1, await sha(LEAF, leaf)];
   for (const one of proof) {
     const node = raw(one, 32);
@@ -77,19 +87,27 @@ async function vkey(written) {
 }
 
 async function signedBy(key, signature, message) {
-  const known = await crypto.subtle.importKey("raw", key.public, { name: "Ed25519" }, false, ["verify"]);
+  const known = await crypto.subtle.importKey("raw", key.public, { name: "Ed25519" }, false, [
+    "verify",
+  ]);
   return crypto.subtle.verify({ name: "Ed25519" }, known, signature, message);
 }
 
 function note(written) {
   const cut = written.lastIndexOf("\n\n");
-  need(cut >= 0 && written.endsWith("\n") && !/[\x00-\x09\x0b-\x1f]/.test(written), "the checkpoint is not a note");
-  const lines = written.slice(cut + 2, -1).split("\n").map((line) => {
-    const [, name, material] = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]{8,})$/u.exec(line) ?? [];
-    need(name, "a signature line of the checkpoint is not well formed");
-    const data = raw(material);
-    return { name, id: hex(data.subarray(0, 4)), data: data.subarray(4) };
-  });
+  need(
+    cut >= 0 && written.endsWith("\n") && !/[\x00-\x09\x0b-\x1f]/.test(written),
+    "the checkpoint is not a note",
+  );
+  const lines = written
+    .slice(cut + 2, -1)
+    .split("\n")
+    .map((line) => {
+      const [, name, material] = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]{8,})$/u.exec(line) ?? [];
+      need(name, "a signature line of the checkpoint is not well formed");
+      const data = raw(material);
+      return { name, id: hex(data.subarray(0, 4)), data: data.subarray(4) };
+    });
   const signed = written.slice(0, cut + 1);
   const [origin, size, root] = signed.split("\n");
   need(/^(0|[1-9][0-9]{0,15})$/.test(size ?? ""), "the checkpoint's size is not a number");
@@ -102,7 +120,10 @@ export async function checkpoint(written, keys) {
     need(key.kind === 1 && key.name === tree.origin, "the checkpoint is not of this log");
     const lines = tree.lines.filter((line) => line.name === key.name && line.id === key.id);
     need(lines.length === 1, "the log's key did not sign the checkpoint, or twice");
-    need(await signedBy(key, lines[0].data, tree.signed), "the log's signature under the checkpoint is wrong");
+    need(
+      await signedBy(key, lines[0].data, tree.signed),
+      "the log's signature under the checkpoint is wrong",
+    );
   }
   need(keys.length > 0, "no key of the log is known");
   return tree;
@@ -122,7 +143,10 @@ export async function cosignatures(written, witnesses) {
     }
     const time = new DataView(line.data.buffer, line.data.byteOffset).getBigUint64(0);
     const message = joined(bytes(`cosignature/v1\ntime ${time}\n`), tree.signed);
-    need(await signedBy(key, line.data.subarray(8), message), `the cosignature of ${key.name} is wrong`);
+    need(
+      await signedBy(key, line.data.subarray(8), message),
+      `the cosignature of ${key.name} is wrong`,
+    );
     right.add(key.name);
   }
   return { tree, names: [...right].sort(), skipped: [...skipped].sort() };
@@ -138,7 +162,10 @@ export async function said(statement, named, otherwise) {
   let body = null;
   if (statement.body !== null) {
     const data = raw(statement.body);
-    need(hex(await sha(bytes("tearline/statement-body\0"), data)) === told.body, "the body is not the one that was signed");
+    need(
+      hex(await sha(bytes("tearline/statement-body\0"), data)) === told.body,
+      "the body is not the one that was signed",
+    );
     body = JSON.parse(text(data));
   }
   return { identity: named, head: told, body };
@@ -146,19 +173,29 @@ export async function said(statement, named, otherwise) {
 
 async function opened(evidence, channel) {
   const leaf = raw(evidence.leaf);
-  need(leaf.length > 2 && leaf[0] === 1 && leaf.length === 2 + 32 * leaf[1], "the leaf is not an entry");
+  need(
+    leaf.length > 2 && leaf[0] === 1 && leaf.length === 2 + 32 * leaf[1],
+    "the leaf is not an entry",
+  );
   need(evidence.slot >= 0 && evidence.slot < leaf[1], "the leaf has no such commitment");
   const commitment = leaf.subarray(2 + 32 * evidence.slot, 34 + 32 * evidence.slot);
   const message = raw(evidence.link);
-  need(same(await committed("tearline/link/v1", evidence.opening, message), commitment), "the link is not what the leaf commits to");
+  need(
+    same(await committed("tearline/link/v1", evidence.opening, message), commitment),
+    "the link is not what the leaf commits to",
+  );
   const link = JSON.parse(text(message));
-  const place = link.channel === channel && link.index === evidence.index && link.slot === evidence.slot;
+  const place =
+    link.channel === channel && link.index === evidence.index && link.slot === evidence.slot;
   need(place, `the link belongs to ${link.channel}, index ${link.index}, slot ${link.slot}`);
   return { link, slots: leaf[1], commitment: hex(commitment) };
 }
 
 async function view(evidence, link) {
-  need((evidence.view === null) === (evidence.view_opening === null), "a view without its opening, or the reverse");
+  need(
+    (evidence.view === null) === (evidence.view_opening === null),
+    "a view without its opening, or the reverse",
+  );
   if (evidence.view === null) return null;
   const message = raw(evidence.view);
   const hidden = hex(await committed("tearline/view/v1", evidence.view_opening, message));
@@ -169,15 +206,27 @@ async function view(evidence, link) {
 // What the questions and pictures know of an entry must be what its proven bytes say.
 function agrees(facts, link, says) {
   const told = {
-    count: link.count, time: link.time, type: link.type, erased: says === null ? 1 : 0,
-    report: says?.report, recipient: says?.to, actor: says?.reader || says?.signer, slug: says?.slug,
-    accepted: says?.accepted, statement: says?.statement,
+    count: link.count,
+    time: link.time,
+    type: link.type,
+    erased: says === null ? 1 : 0,
+    report: says?.report,
+    recipient: says?.to,
+    actor: says?.reader || says?.signer,
+    slug: says?.slug,
+    accepted: says?.accepted,
+    statement: says?.statement,
     author: link.type === "statement" ? says?.nation : null,
     spoke: link.type === "statement" ? says?.type : null,
-    originator: ["report.accepted", "report.refused"].includes(link.type) ? link.channel : says?.originator,
+    originator: ["report.accepted", "report.refused"].includes(link.type)
+      ? link.channel
+      : says?.originator,
   };
   for (const [name, value] of Object.entries(told))
-    need((facts[name] ?? null) === (value ?? null), `the index says ${name} ${JSON.stringify(facts[name] ?? null)}, the proven entry says ${JSON.stringify(value ?? null)}`);
+    need(
+      (facts[name] ?? null) === (value ?? null),
+      `the index says ${name} ${JSON.stringify(facts[name] ?? null)}, the proven entry says ${JSON.stringify(value ?? null)}`,
+    );
 }
 
 // -- all of it, step by step
@@ -200,13 +249,20 @@ export async function prove(told, shown) {
   try {
     await run("charter", async () => {
       need(told.charter, "the charter is not in the evidence");
-      found.charter = await said(told.charter, told.pinned, "the charter is not the one that was pinned");
+      found.charter = await said(
+        told.charter,
+        told.pinned,
+        "the charter is not the one that was pinned",
+      );
       found.keys = await Promise.all(found.charter.body.log_keys.map(vkey));
       return `SHA-256 ${told.pinned}`;
     });
     await run("checkpoint", async () => {
       found.tree = await checkpoint(shown.checkpoint, found.keys);
-      need(found.tree.size === shown.tree, `the index says a tree of ${shown.tree}, the log signed one of ${found.tree.size}`);
+      need(
+        found.tree.size === shown.tree,
+        `the index says a tree of ${shown.tree}, the log signed one of ${found.tree.size}`,
+      );
       return `${found.tree.size} entries, root ${hex(found.tree.root)}; Ed25519, key ${found.keys[0].id} of the charter`;
     });
     await run("path", async () => {
@@ -221,19 +277,31 @@ export async function prove(told, shown) {
     });
     await run("view", async () => {
       found.view = await view(shown.evidence, found.link);
-      return found.view === null ? "it was erased; all other proofs hold" : `HMAC-SHA-256 ${found.link.view.slice(0, 16)}…`;
+      return found.view === null
+        ? "it was erased; all other proofs hold"
+        : `HMAC-SHA-256 ${found.link.view.slice(0, 16)}…`;
     });
     await run("index", async () => {
       agrees(shown.facts, found.link, found.view);
-      if (shown.said) found.said = await said(shown.said, found.view.statement, "the statement shown is not the one that the entry names");
+      if (shown.said)
+        found.said = await said(
+          shown.said,
+          found.view.statement,
+          "the statement shown is not the one that the entry names",
+        );
       return "questions and pictures say of it what its proven bytes say";
     });
     steps.push(await standing(told, found));
   } catch (error) {
     const name = Object.keys(STEPS)[steps.length];
-    steps.push({ name, state: "bad", words: error instanceof Disagrees ? error.message : `cannot be read: ${error.message}` });
+    steps.push({
+      name,
+      state: "bad",
+      words: error instanceof Disagrees ? error.message : `cannot be read: ${error.message}`,
+    });
   }
-  for (const name of Object.keys(STEPS).slice(steps.length)) steps.push({ name, state: "skip", words: "not reached" });
+  for (const name of Object.keys(STEPS).slice(steps.length))
+    steps.push({ name, state: "skip", words: "not reached" });
   return { steps, found, good: steps.every((step) => step.state !== "bad") };
 }
 
@@ -242,11 +310,26 @@ async function standing(told, found) {
   const { witnesses, witness_quorum: quorum } = found.charter.body;
   if (!quorum) return step("skip", "the mission's charter asks for no witnesses");
   if (!told.confirmed) return step("skip", `no quorum has cosigned yet; ${quorum} are needed`);
-  const { tree, names, skipped } = await cosignatures(told.confirmed, await Promise.all(witnesses.map(vkey)));
+  const { tree, names, skipped } = await cosignatures(
+    told.confirmed,
+    await Promise.all(witnesses.map(vkey)),
+  );
   await checkpoint(told.confirmed, found.keys);
-  if (tree.size === found.tree.size) need(same(tree.root, found.tree.root), "witnesses cosigned another tree of this size");
-  if (names.length < quorum) return step("skip", `${names.length} Ed25519 cosignatures hold here, ${quorum} are needed; the command line has checked the others`);
-  if (tree.size <= told.index) return step("skip", `${names.length} witnesses cosigned ${tree.size} entries; this one is newer`);
+  if (tree.size === found.tree.size)
+    need(same(tree.root, found.tree.root), "witnesses cosigned another tree of this size");
+  if (names.length < quorum)
+    return step(
+      "skip",
+      `${names.length} Ed25519 cosignatures hold here, ${quorum} are needed; the command line has checked the others`,
+    );
+  if (tree.size <= told.index)
+    return step(
+      "skip",
+      `${names.length} witnesses cosigned ${tree.size} entries; this one is newer`,
+    );
   const rest = skipped.length ? "; their ML-DSA-44 lines are for the command line" : "";
-  return step("good", `${names.length} of ${new Set(witnesses.map((w) => w.split("+")[0])).size} cosigned ${tree.size} entries, ${quorum} are needed${rest}`);
+  return step(
+    "good",
+    `${names.length} of ${new Set(witnesses.map((w) => w.split("+")[0])).size} cosigned ${tree.size} entries, ${quorum} are needed${rest}`,
+  );
 }
