@@ -59,7 +59,7 @@ def seen(answer: Answer, nation: str) -> Seen:
         pieces = tuple(_event(piece, nation) for piece in answer.pieces)
     elif media.endswith("json") and body:
         pieces = (_json(body, nation),)
-    elif media.startswith("text/plain") and body.count(b"\n\n") == 1:
+    elif media.startswith("text/plain") and "\n\n— ".encode() in body:
         pieces = (_checkpoint(body.decode()),)
     else:
         pieces = (body.hex(),)
