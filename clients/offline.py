@@ -8,8 +8,7 @@ from clients.identity import Identity
 from clients.open import OpenedReport, open_report
 from clients.session import Session
 from wire.errors import NotAllowed
-from wire.report import parse
-from wire.verify import verify_delivery
+from wire.verify import read_claim, verify_delivery
 
 
 def open_file(identity: Identity, raw: bytes, *, keeps: Collection[str] = ()) -> OpenedReport:
@@ -25,7 +24,11 @@ def open_file(identity: Identity, raw: bytes, *, keeps: Collection[str] = ()) ->
     if directory.vocabulary is None:
         raise NotAllowed("no-key", "it has not followed its mission yet; fetch something first")
     nation = identity.nation
-    frame = parse(raw)
+    now, position = int(time.time()), directory.position + 1
+    claim = read_claim(raw, directory, position, now)
+    claim.check()
+    claim.check_commitments()  # before anybody asks whom a portion is for
+    frame = claim.frame
     later = [r for r in session.follower.releases if r.to == nation and r.report == frame.identity]
     added = {consent.portion for consent in later}
     ours = [
@@ -36,6 +39,6 @@ def open_file(identity: Identity, raw: bytes, *, keeps: Collection[str] = ()) ->
     if not ours:
         raise NotAllowed("no-key", f"no portion of this file is for {nation}")
     raw = frame.redacted(ours, nation)
-    verified = verify_delivery(raw, directory, directory.position + 1, int(time.time()), nation)
+    verified = verify_delivery(raw, directory, position, now, nation)
     keyring, duties = session.follower.keyring(), frozenset(keeps)
     return open_report(verified, nation, keyring, directory.terms, later, keeps=duties)

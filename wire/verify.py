@@ -91,6 +91,13 @@ class Claim(metaclass=OnlyByMaker):
         """Step 3. Raises `Malformed` ("bad-signature")."""
         self.signer.verify_key.verify(self.frame.signature, self.frame.head, composite.REPORT)
 
+    def check_commitments(self) -> None:
+        """Step 4: every portion is one that was signed. Raises `Malformed` ("bad-envelope")."""
+        for portion in self.frame.portions:
+            signed = self.header.portions[portion.index : portion.index + 1]
+            if signed != (portion.commitment,):
+                raise Malformed("bad-envelope", "a portion is not the one that was signed")
+
 
 def verify_submission(raw: bytes, directory: Directory, position: int, time: int) -> VerifiedReport:
     """Verify what a partner system posts: every portion, with every wrap, under today's terms.
@@ -174,12 +181,11 @@ def verify_delivery(
 def _verified(claim: Claim, directory: Directory) -> VerifiedReport:
     frame, header, signer = claim.frame, claim.header, claim.signer
     exercise = directory.founded.exercise
-    portions = []
-    for portion in frame.portions:
-        index = portion.index
-        if index >= len(header.portions) or header.portions[index] != portion.commitment:  # (4)
-            raise Malformed("bad-envelope", "a portion is not the one that was signed")
-        portions.append(_portion(portion, header.originator, directory, exercise=exercise))
+    claim.check_commitments()  # (4)
+    portions = [
+        _portion(portion, header.originator, directory, exercise=exercise)
+        for portion in frame.portions
+    ]
     attachments = [a.id for p in portions for a in p.label.attachments]
     if len(set(attachments)) != len(attachments):  # one name, one ciphertext in a report
         raise Malformed("bad-envelope", "an attachment stands twice")

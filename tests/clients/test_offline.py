@@ -94,6 +94,16 @@ async def test_a_changed_file_does_not_open(pilot: Pilot) -> None:
     assert open_file(device, raw) == opened
 
 
+async def test_a_portion_that_was_readdressed_is_refused_and_not_left_out(pilot: Pilot) -> None:
+    """Expect refusal: whom a portion is for is read from it only after it was verified."""
+    device = await followed(pilot, "GBR")
+    raw = await sealed(pilot)
+    (ours, *_) = (r for p in parse(raw).portions for r in p.records if r.nation == "GBR")
+    level = bytes([ours.level])
+    with refused("bad-envelope"):
+        open_file(device, raw.replace(b"GBR" + level, b"FIN" + level, 1))
+
+
 async def test_the_signer_must_stand_as_far_as_is_known(pilot: Pilot) -> None:
     """A file from a key that was revoked since: who knows refuses, who does not cannot."""
     newcomer = pilot.joins("KEN", "station", "system")
