@@ -33,10 +33,10 @@ browser: $(READY) ## the audit console in a real Chromium, installed if there is
 	$(PY) -m pytest -q -m browser tests/browser
 
 test: lint coverage browser ## everything that must pass before a change lands
-	$(PYTEST) -m "not slow and not long and not browser" $(COVERING:%=--ignore=%)
+	$(PYTEST) -m "not long and not browser" $(COVERING:%=--ignore=%)
 
-slow: $(READY)   ## what `make check` leaves out; and what `make test` does, for it takes minutes
-	$(PYTEST) --timeout 1800 -m "slow or long"
+slow: $(READY)   ## what `make test` leaves out, for it takes minutes
+	$(PYTEST) --timeout 3600 -m long
 
 bench: $(READY)  ## speed, as ratios to a limit measured in the same run
 	$(PY) -m benchmarks

@@ -75,6 +75,7 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
 def test_our_code_keeps_the_rule(rule: Rule) -> None:
     assert not list(rule(CODE))

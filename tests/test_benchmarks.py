@@ -41,6 +41,7 @@ def _run(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ROWS)
 def test_a_benchmark_measures_all_its_rows(name: str) -> None:
     rows = [json.loads(line) for line in _run(name, "--quick", "--json").splitlines()]

@@ -102,6 +102,7 @@ def test_no_line_is_longer_than_120_characters(path: str) -> None:
     assert [i for i, line in enumerate(lines, 1) if len(line) > 120] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", sorted(set(re.findall(r"^\$ tearline (.*)", GUIDES, re.MULTILINE)))
 )
@@ -179,6 +180,7 @@ def test_who_is_concerned_by_an_event_is_as_the_code_says() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_forbidden_characters_are_exactly_those_of_the_code() -> None:
     (block,) = re.findall(r"```ranges\n(.*?)```", PROTOCOL, re.DOTALL)
     told: set[int] = set()

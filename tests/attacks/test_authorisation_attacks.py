@@ -156,6 +156,7 @@ def unseen(world: Coalition, server: Running) -> Mapping[str, str]:
 UNKNOWN = f"GET /v1/reports/{'f' * 64}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["for others", "referred", "above my clearance"])
 def test_68_a_report_that_is_not_for_me_is_not_found(
     junior: Asking, unseen: Mapping[str, str], reason: str
@@ -185,6 +186,7 @@ def test_68_the_control_is_found(
     assert analyst.ask(f"GET /v1/reports/{unseen['above my clearance']}").status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_68_the_label_counts_even_where_the_floor_lets_everything_through(
     tmp_path: Path,
@@ -259,6 +261,7 @@ NOT_MINE = (
 NO_PICTURE = f"/v1/attachments/{'f' * 64}/{'f' * 32}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOT_MINE)
 def test_71_an_attachment_that_is_not_for_me_is_not_found(
     junior: Asking, pictures: Mapping[str, str], name: str
@@ -340,6 +343,7 @@ def test_72_a_subscription_takes_no_other_cursor_bad_cursor(
         assert [(r.status, r.slug) for r in replies] == [(400, "bad-cursor")] * 2, name
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_73_a_rewound_cursor_is_allowed_and_everything_is_decided_again(
     house: House,
@@ -366,6 +370,7 @@ async def test_73_a_rewound_cursor_is_allowed_and_everything_is_decided_again(
     assert await rewound.rest() == []
 
 
+@pytest.mark.slow
 def test_74_a_subscription_to_what_i_may_not_see_is_taken_and_stays_empty(
     world: Coalition, server: Running, junior: Asking
 ) -> None:
@@ -464,6 +469,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_76_a_prohibition_that_would_fail_is_refused_policy_refused(house: House) -> None:
     """Cedar skips a prohibition that fails, and releases. So 422 with the reason when it is to be
@@ -525,6 +531,7 @@ def check_label_refused(world: Coalition, server: Running, system: Asking, evil:
     assert server.ask("GET /v1/log/checkpoint").body == size, "nothing was stored"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evil", ESCAPES, ids=["entity", "extension", "in a list", "the word"])
 def test_77_cedars_escapes_in_an_attribute_are_refused(
     world: Coalition, server: Running, evil: Any
@@ -532,6 +539,7 @@ def test_77_cedars_escapes_in_an_attribute_are_refused(
     check_label_refused(world, server, Asking(server, world["KEN"].system, world.clock), evil)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evil", QUOTES)
 def test_78_policy_text_in_an_attribute_is_refused(
     world: Coalition, server: Running, evil: str
@@ -540,6 +548,7 @@ def test_78_policy_text_in_an_attribute_is_refused(
     check_label_refused(world, server, Asking(server, world["KEN"].system, world.clock), evil)
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_79_a_permit_of_one_nation_has_no_effect_on_anothers_reports(house: House) -> None:
     kenya = house["KEN"]
@@ -565,6 +574,7 @@ def permit(author: str, action: str) -> str:
     return f'@id("{author}/x")\npermit (principal, action == Action::"{action}", resource);'
 
 
+@pytest.mark.slow
 def test_80_an_older_policy_or_another_of_the_same_version_is_refused_policy_rollback(
     world: Coalition, server: Running
 ) -> None:
@@ -813,6 +823,7 @@ async def behind(house: House, statement: Statement, asked: Awaitable[Any]) -> A
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_member_that_is_sent_off_while_it_waits_gets_nothing(house: House) -> None:
     """The revocation was acknowledged first. And no release is journalled in the name of somebody
@@ -861,6 +872,7 @@ async def test_a_member_that_is_sent_off_while_its_report_is_read_gets_nothing(
     assert "release" in [kind for kind, _ in await house.channel("GBR")]
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_policy_that_is_tightened_bites_on_what_is_open(house: House) -> None:
     """On a stream with a backlog, on a page in the middle, and on a download in the middle."""
@@ -883,6 +895,7 @@ async def test_a_policy_that_is_tightened_bites_on_what_is_open(house: House) ->
     assert await house.pulls(analyst) == [], "nor can a nation's intake be forced"
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_report_recalled_between_acceptance_and_delivery_is_not_delivered(
     house: House,

@@ -66,6 +66,7 @@ def resigned(world: Coalition, portion: PortionFrame, place: sealing.Place = PLA
 # -- 1 to 3: bytes
 
 
+@pytest.mark.slow
 def test_01_one_bit_flipped_is_refused_bad_envelope_or_signature(world: Coalition) -> None:
     delivery = report.parse(RAW).redacted([0], "GBR")
     dice = random.Random(1)

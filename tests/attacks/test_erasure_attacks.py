@@ -38,6 +38,7 @@ async def britain_asks(twins: Twins) -> None:
     await twins.britain("GET /v1/reports?limit=50")
 
 
+@pytest.mark.slow
 async def test_how_much_was_erased_of_one_nation_is_not_to_be_seen_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +56,7 @@ async def sweeps(side: Side) -> int:
     return kinds.count("view.erased")
 
 
+@pytest.mark.slow
 async def test_an_entry_for_all_of_every_erasure_would_be_a_leak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +75,7 @@ async def test_an_entry_for_all_of_every_erasure_would_be_a_leak(
             await britain_asks(twins)
 
 
+@pytest.mark.slow
 async def test_an_entry_only_where_something_was_erased_would_be_a_leak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

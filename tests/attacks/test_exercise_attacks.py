@@ -88,6 +88,7 @@ async def report(pilot: Pilot) -> bytes:
         return (await publisher.publish(draft("An incident"))).raw
 
 
+@pytest.mark.slow
 async def test_the_twins_are_alike_in_everything_but_their_trust(
     ours: Pilot, theirs: Pilot
 ) -> None:
@@ -99,6 +100,7 @@ async def test_the_twins_are_alike_in_everything_but_their_trust(
     assert {directory(p).founded.exercise for p in (ours, theirs)} == {True, False}
 
 
+@pytest.mark.slow
 async def test_a_report_of_the_other_is_refused_unknown_signer(ours: Pilot, theirs: Pilot) -> None:
     raw = await report(theirs)
     async with ours.publisher("KEN") as publisher:
@@ -191,6 +193,7 @@ async def test_a_request_signed_for_the_other_is_refused_unsigned_request(
         request_signature.verify(headers, target, b"", resolve, now=now)
 
 
+@pytest.mark.slow
 async def test_a_client_of_the_other_gets_nothing_here(ours: Pilot, theirs: Pilot) -> None:
     """Its identity folder pins the other's charter and log; the address alone makes it no member,
     and what this log says it does not believe.
@@ -206,6 +209,7 @@ async def test_a_client_of_the_other_gets_nothing_here(ours: Pilot, theirs: Pilo
             await client.follower.observe(note)
 
 
+@pytest.mark.slow
 async def test_a_file_of_the_other_does_not_open_unknown_signer(ours: Pilot, theirs: Pilot) -> None:
     raw = await report(theirs)
     for pilot, opens in ((theirs, True), (ours, False)):
@@ -219,6 +223,7 @@ async def test_a_file_of_the_other_does_not_open_unknown_signer(ours: Pilot, the
                 open_file(device, raw)
 
 
+@pytest.mark.slow
 async def test_a_local_store_of_the_other_is_not_believed_bad_identity(
     ours: Pilot, theirs: Pilot
 ) -> None:
@@ -256,6 +261,7 @@ async def test_keys_of_the_other_under_a_changed_name_are_no_member(
             await anext(client.fetch())
 
 
+@pytest.mark.slow
 async def test_the_banner_of_an_exercise_says_so_first(both: dict[str, Pilot]) -> None:
     for name, pilot in both.items():
         await report(pilot)

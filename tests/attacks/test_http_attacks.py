@@ -62,6 +62,7 @@ def lives(server: Running) -> bool:
 # -- 37 to 41: bodies
 
 
+@pytest.mark.slow
 def test_37_a_chunked_body_over_the_limit_is_refused_at_the_limit(server: Running) -> None:
     with server.connect() as raw:
         raw.send(request(raw.port, "POST /v1/reports", REPORT, "Transfer-Encoding: chunked"))
@@ -134,6 +135,7 @@ def test_41_a_bomb_as_attachment_is_stored_as_it_came(world: Coalition, server: 
 # -- 42 to 45: connections and heads
 
 
+@pytest.mark.slow
 def test_42_a_head_that_comes_a_byte_at_a_time_is_cut_off(server: Running) -> None:
     started = time.monotonic()
     with server.connect() as raw:
@@ -148,6 +150,7 @@ def test_42_a_head_that_comes_a_byte_at_a_time_is_cut_off(server: Running) -> No
     assert lives(server)
 
 
+@pytest.mark.slow
 def test_43_a_body_that_comes_a_byte_at_a_time_is_cut_off(server: Running) -> None:
     with server.connect() as raw:
         raw.send(request(raw.port, "POST /v1/reports", REPORT, "Content-Length: 100000"))
@@ -160,6 +163,7 @@ def test_43_a_body_that_comes_a_byte_at_a_time_is_cut_off(server: Running) -> No
         assert raw.closed()
 
 
+@pytest.mark.slow
 def test_44_many_idle_connections_of_one_address_leave_others_unaffected(
     world: Coalition, tmp_path: Path
 ) -> None:
@@ -414,6 +418,7 @@ def test_61_an_unknown_key_and_a_wrong_signature_look_alike(
     assert (unknown.body, unknown.names) == (mistaken.body, mistaken.names)
 
 
+@pytest.mark.slow
 def test_62_a_full_memory_refuses_and_does_not_forget(world: Coalition, tmp_path: Path) -> None:
     folder = world.broker_folder(tmp_path)
     with serving(folder, world.clock, nonces=2) as server:
@@ -426,6 +431,7 @@ def test_62_a_full_memory_refuses_and_does_not_forget(world: Coalition, tmp_path
         assert refused(server.ask(READ, *lines))
 
 
+@pytest.mark.slow
 def test_63_a_restart_does_not_let_a_replay_in(world: Coalition, tmp_path: Path) -> None:
     folder = world.broker_folder(tmp_path)
     clock = world.copy().clock
@@ -451,6 +457,7 @@ def test_64_a_key_for_reports_does_not_sign_requests(world: Coalition, analyst: 
     assert refused(analyst.server.ask(READ, *analyst.signature(READ, key=Key())))
 
 
+@pytest.mark.slow
 def test_65_a_revoked_member_is_out_at_once_and_its_stream_ends(
     world: Coalition, tmp_path: Path
 ) -> None:
@@ -468,6 +475,7 @@ def test_65_a_revoked_member_is_out_at_once_and_its_stream_ends(
         assert refused(analyst.ask(READ))
 
 
+@pytest.mark.slow
 def test_66_an_expelled_nation_is_out(world: Coalition, tmp_path: Path) -> None:
     here = world.copy()
     with serving(here.broker_folder(tmp_path), here.clock) as server:
@@ -485,6 +493,7 @@ def test_67_a_request_for_one_broker_is_nothing_to_another(analyst: Asking) -> N
 # -- overload
 
 
+@pytest.mark.slow
 def test_101_junk_is_refused_before_any_signature_is_checked(
     world: Coalition, tmp_path: Path
 ) -> None:

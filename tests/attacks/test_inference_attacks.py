@@ -61,6 +61,7 @@ async def views(house: House, channel: str, kind: str) -> list[Mapping[str, Any]
 # -- repetition
 
 
+@pytest.mark.slow
 async def test_an_approval_that_opens_nothing_yet_brings_nothing_again(house: House) -> None:
     """The report would come a second time as it was, and say: there is more, and an officer of
     Kenya has just agreed to let you have it.
@@ -124,6 +125,7 @@ async def test_a_report_of_two_precedences_comes_once_and_is_behind_its_own_curs
     assert await again.rest() == []
 
 
+@pytest.mark.slow
 async def test_every_reader_gets_every_report_once_in_the_order_of_what_it_may_see(
     house: House,
 ) -> None:
@@ -179,6 +181,7 @@ async def test_every_reader_gets_every_report_once_in_the_order_of_what_it_may_s
 # -- sizes
 
 
+@pytest.mark.slow
 async def test_what_a_reader_may_not_see_does_not_count_as_waiting_for_it(house: House) -> None:
     """Else a reader that takes nothing would be told, by being cut off, that much came."""
     kenya, britain = house["KEN"], house["GBR"]
@@ -294,6 +297,7 @@ async def test_how_many_others_withhold_is_not_told() -> None:
     assert nations["GBR"]["lines"] == ["withheld by another party"]
 
 
+@pytest.mark.slow
 async def test_an_id_that_another_nation_used_is_not_taken(house: House) -> None:
     """A refusal would tell that there is one, and anybody could take the ids of others."""
     kenya, britain = house["KEN"], house["GBR"]
@@ -304,6 +308,7 @@ async def test_an_id_that_another_nation_used_is_not_taken(house: House) -> None
     assert set(await house.pulls(house["FRA"].analyst)) == {one.report, other.report}
 
 
+@pytest.mark.slow
 async def test_a_case_that_others_withhold_is_not_there_for_the_recipients_officers(
     house: House,
 ) -> None:
@@ -351,6 +356,7 @@ async def events(house: House, reader: Person, raws: Sequence[bytes], *, busy: b
     return found
 
 
+@pytest.mark.slow
 async def test_75_a_stream_does_not_depend_on_reports_that_its_reader_may_not_see(
     tmp_path: Path,
 ) -> None:

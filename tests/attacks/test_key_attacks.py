@@ -46,6 +46,7 @@ def reencoded(
 # -- 86: chains
 
 
+@pytest.mark.slow
 def test_86_a_rolled_back_chain_is_refused_statement_conflict(world: Coalition) -> None:
     """Both hashes are in the refusal: what stands here, and what was sent."""
     old = next(f.statement for f in world.history if f.statement.head.type == "policy.publish")
@@ -342,6 +343,7 @@ def test_one_nations_officers_do_not_speak_for_the_mission_unknown_signer(
         world.together.says("nation.expel", expulsion, by=root_keys("KEN", 1, 3))
 
 
+@pytest.mark.slow
 def test_a_statement_replayed_in_another_mission_is_refused_bad_statement(
     world: Coalition,
 ) -> None:

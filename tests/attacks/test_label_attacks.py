@@ -52,6 +52,7 @@ async def test_an_unlabelled_report_is_refused(house: House) -> None:
     await is_nowhere(house)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("audience", [[], None, "ALL", ["*"], [""]])
 async def test_an_empty_audience_is_refused_and_means_nobody(
     house: House, audience: object
@@ -76,6 +77,7 @@ async def test_only_the_originator_means_only_the_originator(house: House) -> No
             await house.fetches(house[nation].analyst, report)
 
 
+@pytest.mark.slow
 async def test_dissemination_only_is_never_a_release(house: House) -> None:
     """Two nations may look: neither gets it to keep, and a plain client gets nothing at all."""
     report = (await house.submits(house["KEN"].seals(display_to="GBR FRA"))).report
@@ -101,6 +103,7 @@ async def test_dissemination_without_the_originator_is_refused(house: House) -> 
     await is_nowhere(house)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["caveats", "communities"])
 @pytest.mark.parametrize("word", ["NO SUCH WORD", "ORCON", "REL TO FRA", "sourcesensitive", ""])
 async def test_an_unknown_caveat_is_refused_and_not_overlooked(

@@ -359,6 +359,7 @@ async def lives(twins: Twins, steps: int) -> None:
             await chance.choice(COMMON)(twins)
 
 
+@pytest.mark.slow
 async def test_britain_cannot_tell_two_worlds_apart(tmp_path: Path) -> None:
     """A short history that has one of everything; and every endpoint is asked."""
     async with Twins.of("short", tmp_path) as twins:
@@ -386,7 +387,7 @@ def _is(asked: str, operation: str) -> bool:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 async def test_britain_cannot_tell_any_two_histories_apart(seed: int, tmp_path: Path) -> None:
     async with Twins.of(seed, tmp_path) as twins:

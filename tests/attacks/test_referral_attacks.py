@@ -50,6 +50,7 @@ def identity(raw: bytes) -> str:
 # -- approvals
 
 
+@pytest.mark.slow
 async def test_an_approval_replayed_for_another_report_opens_nothing(house: House) -> None:
     kenya = house["KEN"]
     raw, twin = [await sent(house, kenya, release_to="GBR") for _ in range(2)]
@@ -64,6 +65,7 @@ async def test_an_approval_replayed_for_another_report_opens_nothing(house: Hous
     assert await seen(house, "GBR") == [identity(raw)]
 
 
+@pytest.mark.slow
 async def test_an_approval_of_one_portion_or_nation_opens_no_other(house: House) -> None:
     kenya = house["KEN"]
     raw = await sent(house, kenya, release_to="GBR FRA", portions=[Portion("More.")])
@@ -73,6 +75,7 @@ async def test_an_approval_of_one_portion_or_nation_opens_no_other(house: House)
     assert [p.index for p in report.parse(release.report).portions] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["handle", "release", "carry"])
 async def test_79_a_recipient_does_not_approve_what_it_would_get(house: House, layer: str) -> None:
     raw = await sent(house, house["KEN"], release_to="GBR")
@@ -86,6 +89,7 @@ def _foreign(house: House, raw: bytes, layer: str) -> dict[str, Any]:
     return {**house["KEN"].approval_body(raw, "GBR", RULE), "layer": layer}
 
 
+@pytest.mark.slow
 async def test_79_a_third_nation_has_no_say(house: House) -> None:
     raw = await sent(house, house["KEN"], release_to="GBR FRA")
     for layer in ("handle", "release", "carry", "accept"):
@@ -93,6 +97,7 @@ async def test_79_a_third_nation_has_no_say(house: House) -> None:
             await house.files(house["FRA"].drafts("approval", _foreign(house, raw, layer)))
 
 
+@pytest.mark.slow
 async def test_79_nobody_approves_what_it_gets_itself(house: House) -> None:
     """No layer of an originator's is asked about its own nation, so there is nothing to sign."""
     kenya = house["KEN"]
@@ -103,6 +108,7 @@ async def test_79_nobody_approves_what_it_gets_itself(house: House) -> None:
             await house.files(kenya.drafts("approval", body))
 
 
+@pytest.mark.slow
 async def test_an_approval_signed_by_no_officer_of_the_nation_is_refused(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     raw = await sent(house, kenya, release_to="GBR")
@@ -113,6 +119,7 @@ async def test_an_approval_signed_by_no_officer_of_the_nation_is_refused(house: 
     assert await seen(house, "GBR") == []
 
 
+@pytest.mark.slow
 async def test_an_approval_by_an_officer_who_was_revoked_since_counts_no_more(
     house: House,
 ) -> None:
@@ -127,6 +134,7 @@ async def test_an_approval_by_an_officer_who_was_revoked_since_counts_no_more(
     assert await seen(house, "GBR") == []
 
 
+@pytest.mark.slow
 async def test_80_an_approval_of_an_older_policy_opens_nothing_of_a_newer_one(
     house: House,
 ) -> None:
@@ -143,6 +151,7 @@ async def test_80_an_approval_of_an_older_policy_opens_nothing_of_a_newer_one(
 # -- consents and lists
 
 
+@pytest.mark.slow
 async def test_a_consent_for_other_bytes_is_refused(house: House) -> None:
     """Of another report, of another portion, or with a wrap made for another place."""
     kenya, britain = house["KEN"], house["GBR"]
@@ -161,6 +170,7 @@ async def test_a_consent_for_other_bytes_is_refused(house: House) -> None:
         await sent(house, britain, release_to="FRA", **lineage)
 
 
+@pytest.mark.slow
 async def test_a_consent_signed_by_the_reader_is_refused(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     await house.files(kenya.adopts())
@@ -173,6 +183,7 @@ async def test_a_consent_signed_by_the_reader_is_refused(house: House) -> None:
     assert await seen(house, "FRA") == []
 
 
+@pytest.mark.slow
 async def test_a_nation_that_was_admitted_after_sealing_gets_nothing(house: House) -> None:
     """Groups are expanded when a label is written; who joins later is on no older list."""
     kenya = house["KEN"]

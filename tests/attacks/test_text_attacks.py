@@ -132,6 +132,7 @@ def test_26_a_text_of_depth_100000_is_refused_too_large() -> None:
         strict_json.parse(b"[" * 100_000)
 
 
+@pytest.mark.slow
 @everywhere
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "-Infinity", "1.0", "1e3", "1E3", "-0", "0.1", "01", "0x1", "+1"]

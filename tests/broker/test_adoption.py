@@ -44,18 +44,21 @@ def asked(release: str, before: str | None = None, guarantees: str = "") -> Adop
 # -- the child
 
 
+@pytest.mark.slow
 async def test_an_honest_policy_passes_the_child() -> None:
     await adoption.check(asked(ALL), 2)
     await adoption.check(asked(LOW, before=ALL), 1)
     await adoption.check(asked(LOW, before=LOW, guarantees=NEVER), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [None, LOW])
 async def test_what_releases_more_needs_two_signatures(before: str | None) -> None:
     with refused("needs-second-officer"):
         await adoption.check(asked(ALL, before), 1)
 
 
+@pytest.mark.slow
 async def test_a_guarantee_is_not_outvoted() -> None:
     with refused("guarantee-broken"):
         await adoption.check(asked(ALL, before=ALL, guarantees=NEVER), 2)
@@ -64,6 +67,7 @@ async def test_a_guarantee_is_not_outvoted() -> None:
 NESTED = "permit (principal, action, resource) when {\n" + "\n".join(["(" * 300] * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["permit (", NESTED])
 async def test_a_text_that_the_child_does_not_survive_is_refused(text: str) -> None:
     with refused("policy-refused"):
@@ -72,6 +76,7 @@ async def test_a_text_that_the_child_does_not_survive_is_refused(text: str) -> N
         await adoption.check(asked(LOW, LOW, guarantees=text), 2)
 
 
+@pytest.mark.slow
 async def test_a_child_that_never_ends_is_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -87,6 +92,7 @@ async def test_a_child_that_never_ends_is_ended(
 # -- the broker
 
 
+@pytest.mark.slow
 async def test_a_refused_policy_leaves_the_old_one_in_force(tmp_path: Path) -> None:
     async with House.of("KEN", "GBR", folder=tmp_path) as house:
         kenya = house["KEN"]
@@ -128,6 +134,7 @@ async def stands(house: House, *filed: Statement) -> None:
         house.world.applies(statement)
 
 
+@pytest.mark.slow
 async def test_what_one_officer_may_and_what_takes_two(tmp_path: Path) -> None:
     """Narrowing at once; widening only together."""
     async with House.of("KEN", "GBR", folder=tmp_path) as house:
@@ -138,6 +145,7 @@ async def test_what_one_officer_may_and_what_takes_two(tmp_path: Path) -> None:
         await stands(house, drafted(house, ALL, first, second))
 
 
+@pytest.mark.slow
 async def test_a_policy_that_was_signed_again_may_not_grow_by_new_reference_data(
     tmp_path: Path,
 ) -> None:
@@ -163,6 +171,7 @@ def joined(house: House, *nations: str) -> Statement:
     )
 
 
+@pytest.mark.slow
 async def test_two_signatures_of_one_officer_are_one(tmp_path: Path) -> None:
     """Expect refusal."""
     async with House.of("KEN", "GBR", folder=tmp_path) as house:
@@ -172,6 +181,7 @@ async def test_two_signatures_of_one_officer_are_one(tmp_path: Path) -> None:
             await house.files(drafted(house, ALL, first, first))
 
 
+@pytest.mark.slow
 async def test_a_standing_guarantee_holds_against_everybody_who_writes_policies(
     tmp_path: Path,
 ) -> None:

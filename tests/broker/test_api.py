@@ -87,6 +87,7 @@ def value(reply: Reply) -> Any:
 # -- reports
 
 
+@pytest.mark.slow
 def test_a_posted_report_gets_a_receipt_that_proves_it(
     world: Coalition, server: Running, log_keys: list[VKey]
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_reader_that_hangs_up_leaves_nothing_behind(reader: Asking, server: Ru
     pytest.fail("a stream without a reader is still there")
 
 
+@pytest.mark.slow
 def test_a_stopping_broker_ends_its_streams_and_then_itself(
     world: Coalition, tmp_path: Path
 ) -> None:
@@ -296,6 +298,7 @@ def test_a_stopping_broker_ends_its_streams_and_then_itself(
 # -- statements
 
 
+@pytest.mark.slow
 def test_a_statement_gets_a_receipt_that_proves_it(
     world: Coalition, tmp_path: Path, log_keys: list[VKey]
 ) -> None:
@@ -468,6 +471,7 @@ def test_an_attachment_is_sent_in_pieces_and_fetched_in_pieces(
     assert rest.headers["content-range"] == f"bytes 10000-{total - 1}/{total}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("span", "body", "slug"),
     [
@@ -535,6 +539,7 @@ def test_metrics_need_their_token(folder: Path, server: Running) -> None:
         assert nation not in reply.body
 
 
+@pytest.mark.slow
 def test_without_a_token_file_nobody_reads_metrics(world: Coalition, tmp_path: Path) -> None:
     folder = world.broker_folder(tmp_path)
     (folder / "metrics-token").unlink()
@@ -544,6 +549,7 @@ def test_without_a_token_file_nobody_reads_metrics(world: Coalition, tmp_path: P
             assert reply.body == NOT_FOUND.body
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_broker_that_stops_is_alive_and_not_ready(world: Coalition, tmp_path: Path) -> None:
     settings = Settings.load(world.broker_folder(tmp_path)).listening_on(8440)

@@ -31,11 +31,13 @@ def tile_path(level: int | None, number: int, width: int) -> str:
 LEVELS = st.none() | st.integers(0, 63)
 
 
+@pytest.mark.slow
 @given(LEVELS, st.integers(0, 10**18 - 1), st.integers(1, 256))
 def test_every_tile_has_a_path(level: int | None, number: int, width: int) -> None:
     assert log._parse(tile_path(level, number, width)) == (level, number, width)
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"(entries|[0-9]{1,3})/(x?[0-9]{1,4}/){0,8}[0-9]{1,4}(\.p/[0-9]{0,4})?"))
 def test_a_path_is_a_tiles_own_path_or_no_path(path: str) -> None:
     found = value_of(log._parse, path, {"not-found"})

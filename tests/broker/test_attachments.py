@@ -84,6 +84,7 @@ async def slug(work: Any) -> str:
 # -- up and down
 
 
+@pytest.mark.slow
 async def test_what_was_uploaded_in_pieces_comes_down_whole_or_in_part(house: House) -> None:
     report = (await announced(house)).report
     await uploads(house, report)
@@ -96,6 +97,7 @@ async def test_what_was_uploaded_in_pieces_comes_down_whole_or_in_part(house: Ho
     assert await downloads(house, analyst, report) == CONTENT
 
 
+@pytest.mark.slow
 async def test_an_upload_goes_on_after_a_break_even_of_the_broker(house: House) -> None:
     report = (await announced(house)).report
     system, total = house["KEN"].system, len(CONTENT)
@@ -116,6 +118,7 @@ async def test_an_upload_goes_on_after_a_break_even_of_the_broker(house: House) 
     assert await downloads(house, house["GBR"].analyst, report) == CONTENT
 
 
+@pytest.mark.slow
 async def test_a_release_is_journalled_before_the_first_byte(house: House) -> None:
     report = (await announced(house)).report
     await uploads(house, report)
@@ -127,6 +130,7 @@ async def test_a_release_is_journalled_before_the_first_byte(house: House) -> No
 # -- refusals
 
 
+@pytest.mark.slow
 async def test_another_content_than_the_signed_one_is_discarded(house: House) -> None:
     report = (await announced(house)).report
     sender, total = house.member(house["KEN"].system), len(CONTENT)
@@ -140,6 +144,7 @@ async def test_another_content_than_the_signed_one_is_discarded(house: House) ->
     await uploads(house, report)
 
 
+@pytest.mark.slow
 async def test_pieces_must_follow_one_another(house: House) -> None:
     report = (await announced(house)).report
     sender, total = house.member(house["KEN"].system), len(CONTENT)
@@ -160,6 +165,7 @@ async def test_pieces_must_follow_one_another(house: House) -> None:
     assert await slug(status(sender, report, ID, total + 1)) == "too-large"
 
 
+@pytest.mark.slow
 async def test_the_same_piece_sent_twice_at_once_counts_once(house: House) -> None:
     report = (await announced(house)).report
     sender, total = house.member(house["KEN"].system), len(CONTENT)
@@ -171,6 +177,7 @@ async def test_the_same_piece_sent_twice_at_once_counts_once(house: House) -> No
     assert (await house.broker.attachment_status(sender, report, ID, total)).received == 1000
 
 
+@pytest.mark.slow
 async def test_only_the_originators_nation_uploads(house: House) -> None:
     report = (await announced(house)).report
     for person in (house["GBR"].system, house["FRA"].system, house["KEN"].analyst):
@@ -181,6 +188,7 @@ async def test_only_the_originators_nation_uploads(house: House) -> None:
         assert await slug(status) == "not-found"
 
 
+@pytest.mark.slow
 async def test_who_may_not_have_the_portion_gets_the_answer_of_what_is_not_there(
     house: House,
 ) -> None:
@@ -222,6 +230,7 @@ async def test_a_recall_and_a_revocation_cut_a_download_in_the_middle(house: Hou
             await anext(found.chunks)
 
 
+@pytest.mark.slow
 async def test_no_room_is_said_and_what_was_stored_before_is_not_believed(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +259,7 @@ async def test_one_nations_upload_is_nothing_to_anothers_of_the_same_content(hou
     assert (await house.broker.attachment_status(sender, other, ID, total)).received == 0
 
 
+@pytest.mark.slow
 async def test_an_attachment_asks_of_a_client_what_its_portion_asks(house: House) -> None:
     """Else it would be the way round the duties of the text that it belongs to."""
     report = (await announced(house, display_to="FRA", obligations=["WATERMARK"])).report
@@ -262,6 +272,7 @@ async def test_an_attachment_asks_of_a_client_what_its_portion_asks(house: House
     assert await downloads(house, france, report, keeps=both) == CONTENT
 
 
+@pytest.mark.slow
 async def test_a_recall_deletes_attachments_whole_and_in_parts(house: House) -> None:
     """Also what a crash left behind after the recall was journalled."""
     whole, half = [(await announced(house)).report for _ in range(2)]

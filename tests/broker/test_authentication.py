@@ -217,6 +217,7 @@ def test_a_clock_that_was_ahead_for_a_while_does_not_let_a_replay_in() -> None:
     memory.remember(claim(3, 1_010), 1_010)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 5), st.integers(-SKEW_S, 60 + SKEW_S)))
 )

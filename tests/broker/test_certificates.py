@@ -161,11 +161,12 @@ async def random_day(folder: Path, seed: int, acts: int) -> None:
             check(day, certificate)
 
 
+@pytest.mark.slow
 async def test_the_holders_are_those_that_something_was_sent_to(tmp_path: Path) -> None:
     await random_day(tmp_path, seed=1, acts=60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
 async def test_the_holders_are_those_that_something_was_sent_to_whatever_happens(
     tmp_path: Path, seed: int
@@ -235,6 +236,7 @@ async def test_a_report_that_was_not_recalled_has_no_certificate(tmp_path: Path)
             certify(await history_of(house, "KEN"), report, await said_in(house, to="KEN"))
 
 
+@pytest.mark.slow
 async def test_who_was_not_sent_it_cannot_answer_not_found(tmp_path: Path) -> None:
     """Nor for another recall, nor before there is one. Expect refusal."""
     async with House.of("KEN", "GBR", "FRA", folder=tmp_path) as house:
@@ -265,6 +267,7 @@ def drafted(nation: Nation, day: Day, report: str) -> statements.Statement:
     return nation.drafts("recall.confirm", body, by=[nation.system.keys.sign])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protected", [False, True])
 async def test_derived_reports_are_listed_for_whom_they_draw_on(
     tmp_path: Path, *, protected: bool

@@ -77,6 +77,7 @@ async def recalls(house: House, nation: Nation, raw: bytes) -> None:
 # -- to one more nation
 
 
+@pytest.mark.slow
 async def test_a_consent_delivers_the_same_bytes_and_its_wrap_opens_them(house: House) -> None:
     kenya, france = house["KEN"], house["FRA"]
     raw = await sent(house, kenya, text="Ambush.", release_to="GBR")
@@ -111,6 +112,7 @@ async def test_a_consent_opens_one_portion_and_hides_the_others(house: House) ->
     assert [p.index for p in report.parse(release.report).portions] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["expiry", "withdrawal", "recall"])
 async def test_a_consent_ends(house: House, end: str) -> None:
     kenya, france = house["KEN"], house["FRA"]
@@ -130,6 +132,7 @@ async def test_a_consent_ends(house: House, end: str) -> None:
     assert await house.pulls(france.analyst) == []
 
 
+@pytest.mark.slow
 async def test_a_consent_does_not_pass_by_a_policy(house: House) -> None:
     """It stands for the label's list, and for nothing else that a layer may ask."""
     kenya, france = house["KEN"], house["FRA"]
@@ -169,6 +172,7 @@ async def test_nobody_takes_back_another_nations_consent(house: House) -> None:
     assert await house.pulls(france.analyst) == identities(raw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("author", [None, "GBR"])
 async def test_a_consents_body_is_for_those_whom_it_names(house: House, author: str | None) -> None:
     kenya = house["KEN"]
@@ -201,6 +205,7 @@ async def test_what_is_derived_ends_with_the_consent_it_leans_on(house: House) -
     assert set(await following.rest()) == set(identities(raw, derived)), "and comes back with it"
 
 
+@pytest.mark.slow
 async def test_a_recalled_source_withholds_what_draws_on_it_from_all_but_its_author(
     house: House,
 ) -> None:

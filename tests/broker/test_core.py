@@ -69,6 +69,7 @@ async def test_statements_of_several_nations_at_once_all_count(house: House) -> 
         assert (known.seq, known.newest_epoch) == (nation.state.seq, nation.state.newest_epoch)
 
 
+@pytest.mark.slow
 async def test_a_policy_outside_the_profile_is_never_journalled(house: House) -> None:
     size = house.broker.journal.size
     with pytest.raises(Malformed, match="policy-refused"):
@@ -122,6 +123,7 @@ def label(house: House, **fields: Any) -> Label:
     return Label.model_validate_json(json.dumps(made))
 
 
+@pytest.mark.slow
 async def test_a_preview_says_what_posting_would(house: House) -> None:
     kenya = house["KEN"]
     await house.files(house["FRA"].adopts(accept=NOTHING_ACCEPTED))
@@ -157,6 +159,7 @@ NOTHING_ACCEPTED = (
 # -- subscriptions
 
 
+@pytest.mark.slow
 async def test_subscriptions_belong_to_their_member_and_survive_a_restart(house: House) -> None:
     one, other = house["GBR"].analyst, house["FRA"].analyst
     wanted = Filter(regions=("SO", "KE"))
@@ -190,6 +193,7 @@ async def test_a_nation_has_so_many_subscriptions_and_no_more(tmp_path: Path) ->
 # -- starting, stopping, failing
 
 
+@pytest.mark.slow
 async def test_a_restart_comes_to_the_same_broker(house: House) -> None:
     kenya = house["KEN"]
     receipts = [await house.submits(kenya.seals(release_to="GBR")) for _ in range(3)]
@@ -224,6 +228,7 @@ async def test_a_clock_that_went_back_does_not_make_entries_older(house: House) 
     assert entries[0].time <= entries[1].time
 
 
+@pytest.mark.slow
 async def test_a_broker_without_its_mission_or_key_does_not_start(tmp_path: Path) -> None:
     async with House.of("KEN", "GBR", "FRA", folder=tmp_path) as house:
         await house.broker.close()
@@ -247,6 +252,7 @@ async def test_a_broker_without_its_mission_or_key_does_not_start(tmp_path: Path
         await house.broker.statements(house.member(house["GBR"].analyst), 0, 0, 1)
 
 
+@pytest.mark.slow
 async def test_a_stopped_journal_stops_everything(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +288,7 @@ async def test_a_stopped_journal_stops_everything(
     assert (await house.broker.fetch(reader, receipt.report)).evidence.index
 
 
+@pytest.mark.slow
 async def test_a_release_that_could_not_be_journalled_hands_out_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +305,7 @@ async def test_a_release_that_could_not_be_journalled_hands_out_nothing(
         await house.broker.fetch(reader, receipt.report)
 
 
+@pytest.mark.slow
 async def test_a_full_inbox_refuses_quickly(tmp_path: Path) -> None:
     async with House.of("KEN", "GBR", "FRA", folder=tmp_path, inbox=2) as house:
         raws = [house["KEN"].seals(release_to="GBR") for _ in range(12)]

@@ -81,6 +81,7 @@ def head_files(house: House, note: str, *nations: str) -> list[Path]:
 # -- fsck
 
 
+@pytest.mark.slow
 async def test_a_whole_journal_is_verified_to_its_last_entry_and_not_touched(house: House) -> None:
     await busy(house)
     await house.broker.close()
@@ -111,6 +112,7 @@ async def test_a_journal_that_a_crash_left_unfolded_is_read_to_its_last_entry(ho
     assert int(anchor.read_text().splitlines()[1]) == size + 2
 
 
+@pytest.mark.slow
 async def test_the_first_bad_entry_is_named_however_old_it_is(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +163,7 @@ async def test_no_journal_and_no_folder_are_refused(house: House) -> None:
 # -- backup
 
 
+@pytest.mark.slow
 async def test_a_copy_made_while_reports_come_in_is_whole(house: House) -> None:
     """What it has is a prefix of the journal, up to an entry acknowledged before it was made."""
     await busy(house)
@@ -177,6 +180,7 @@ async def test_a_copy_made_while_reports_come_in_is_whole(house: House) -> None:
     await house.broker.journal.consistency(found.entries, house.broker.journal.size)
 
 
+@pytest.mark.slow
 async def test_a_copy_is_its_owners_alone_and_holds_no_key(house: House) -> None:
     await busy(house)
     vault = await saved(house)
@@ -202,6 +206,7 @@ async def test_a_copy_never_takes_the_place_of_another(house: House) -> None:
         await saved(house)
 
 
+@pytest.mark.slow
 async def test_a_reader_of_another_process_delays_an_erasure_and_does_not_stop_the_broker(
     house: House,
 ) -> None:
@@ -223,6 +228,7 @@ async def test_a_reader_of_another_process_delays_an_erasure_and_does_not_stop_t
 # -- restore
 
 
+@pytest.mark.slow
 async def test_a_copy_of_the_newest_state_is_served_again(house: House) -> None:
     await busy(house)
     await house.broker.close()
@@ -232,6 +238,7 @@ async def test_a_copy_of_the_newest_state_is_served_again(house: House) -> None:
     assert len(await house.pulls(house["GBR"].analyst)) == 2
 
 
+@pytest.mark.slow
 async def test_a_copy_older_than_its_anchor_is_never_served(house: House) -> None:
     """Expect refusal: what is missing was acknowledged, and a client has seen it."""
     await busy(house)
@@ -245,6 +252,7 @@ async def test_a_copy_older_than_its_anchor_is_never_served(house: House) -> Non
         await fsck(house)
 
 
+@pytest.mark.slow
 async def test_a_copy_that_was_changed_is_not_restored(house: House) -> None:
     await busy(house)
     vault = await saved(house)
@@ -261,6 +269,7 @@ async def test_a_copy_that_was_changed_is_not_restored(house: House) -> None:
     assert not (house.folder / "data" / "restoring").exists()
 
 
+@pytest.mark.slow
 async def test_a_copy_never_takes_the_place_of_a_journal(house: House) -> None:
     vault = await saved(house)
     with refused("locked"):
@@ -287,6 +296,7 @@ async def resume(house: House, heads: list[Path]) -> int:
     return await custody.resume(settings(house), heads, told, house.world.clock)
 
 
+@pytest.mark.slow
 async def test_a_copy_without_its_anchor_goes_on_once_it_was_compared(house: House) -> None:
     _, note = await lost(house)
     with refused("rollback-detected", "the anchor is missing"):
@@ -300,6 +310,7 @@ async def test_a_copy_without_its_anchor_goes_on_once_it_was_compared(house: Hou
     assert len(await house.pulls(house["GBR"].analyst)) == 2
 
 
+@pytest.mark.slow
 async def test_a_copy_that_a_nation_saw_more_of_is_never_resumed(house: House) -> None:
     """Expect refusal: going on would show that nation a second history."""
     vault, note = await lost(house)
@@ -317,6 +328,7 @@ async def test_a_copy_that_a_nation_saw_more_of_is_never_resumed(house: House) -
         await house.opens()
 
 
+@pytest.mark.slow
 async def test_every_nation_is_asked_and_no_checkpoint_is_taken_on_trust(house: House) -> None:
     _, note = await lost(house)
     with refused("bad-input", "3 nations, 2 checkpoints"):
@@ -364,6 +376,7 @@ async def test_the_commands_speak_to_people_and_to_programs(house: House) -> Non
 # -- what was erased
 
 
+@pytest.mark.slow
 async def test_a_journal_with_erased_views_is_checked_copied_and_brought_back(
     house: House,
 ) -> None:
@@ -386,6 +399,7 @@ async def test_a_journal_with_erased_views_is_checked_copied_and_brought_back(
     assert again == gone
 
 
+@pytest.mark.slow
 async def test_a_view_that_no_entry_erased_is_found_by_fsck(house: House) -> None:
     """Expect refusal, of the journal and of a copy."""
     await busy(house)

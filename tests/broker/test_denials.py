@@ -90,6 +90,7 @@ async def test_the_originator_finds_who_asked_for_a_report_that_was_not_for_it(
     assert await told(house, "GBR") == [], "it is no party to this"
 
 
+@pytest.mark.slow
 async def test_each_owner_finds_its_own_rule_and_of_others_that_there_are_some(
     house: House,
 ) -> None:
@@ -106,6 +107,7 @@ async def test_each_owner_finds_its_own_rule_and_of_others_that_there_are_some(
     assert [set(d) & {"rules", "originator"} for d in ours] == [set()], "only that it asked"
 
 
+@pytest.mark.slow
 async def test_a_nation_hears_of_its_own_refusal_where_nobody_else_refuses(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     receipt = await house.submits(kenya.seals(release_to="GBR"))
@@ -119,6 +121,7 @@ async def test_a_nation_hears_of_its_own_refusal_where_nobody_else_refuses(house
     assert (others["rules"], others["another_party"]) == ({}, True)
 
 
+@pytest.mark.slow
 async def test_a_pull_and_a_stream_tell_what_they_passed_over(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     await house.files(kenya.adopts(release=REFERRED))
@@ -138,6 +141,7 @@ async def test_a_pull_and_a_stream_tell_what_they_passed_over(house: House) -> N
     assert await told(house, "GBR") == [], "a filter names nothing, so nothing was asked in vain"
 
 
+@pytest.mark.slow
 async def test_a_part_that_is_withheld_is_told_of_and_a_part_for_others_is_not(
     house: House,
 ) -> None:
@@ -169,6 +173,7 @@ async def test_a_recalled_report_that_is_asked_for_again_is_told_of(house: House
     assert denial["because"] == "recalled"
 
 
+@pytest.mark.slow
 async def test_a_contributor_finds_its_own_rule_about_what_was_drawn_from_it(house: House) -> None:
     kenya, france, britain = house["KEN"], house["FRA"], house["GBR"]
     free: dict[str, Any] = {"derive": "within_release", "onward": "release_list"}
@@ -232,6 +237,7 @@ async def test_who_asks_finds_the_same_of_unknown_and_withheld_reports(house: Ho
 # -- bounds
 
 
+@pytest.mark.slow
 async def test_a_poller_is_told_of_once_a_day(house: House) -> None:
     receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
     france, times = house["FRA"], 0
@@ -270,6 +276,7 @@ async def test_a_read_tells_so_many_and_the_next_one_more(
     assert [len(await told(house, "FRA")) for _ in range(3)] == [2, 1, 0]
 
 
+@pytest.mark.slow
 async def test_long_lists_of_rules_do_not_keep_a_nation_from_reading(house: House) -> None:
     """A policy has as many rules as its nation likes. Expect no entry too long for the journal."""
     kenya, britain = house["KEN"], house["GBR"]
@@ -285,6 +292,7 @@ async def test_long_lists_of_rules_do_not_keep_a_nation_from_reading(house: Hous
     assert {d["report"] for d in found} == set(reports)
 
 
+@pytest.mark.slow
 async def test_denials_outlive_a_restart_and_are_told_once(house: House) -> None:
     receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
     await in_vain(house, house["FRA"].analyst, receipt.report)

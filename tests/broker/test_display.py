@@ -43,6 +43,7 @@ async def views(house: House, channel: str, report: str) -> list[tuple[Any, ...]
 # -- who is given what
 
 
+@pytest.mark.slow
 async def test_a_display_copy_goes_only_to_a_client_that_declares_display(house: House) -> None:
     france = house["FRA"].analyst
     report = (await house.submits(house["KEN"].seals(release_to="GBR", display_to="FRA"))).report
@@ -54,6 +55,7 @@ async def test_a_display_copy_goes_only_to_a_client_that_declares_display(house:
     assert (await house.fetches(house["GBR"].analyst, report)).use == "release"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["WATERMARK", "A WORD THAT NOBODY KNOWS"])
 async def test_an_obligation_binds_every_reader_also_the_originators(
     house: House, word: str
@@ -67,6 +69,7 @@ async def test_an_obligation_binds_every_reader_also_the_originators(
         assert release.use == "release"
 
 
+@pytest.mark.slow
 async def test_all_duties_of_a_portion_have_to_be_declared(house: House) -> None:
     sealed = house["KEN"].seals(release_to="GBR", display_to="FRA", obligations=["NO PRINT"])
     report = (await house.submits(sealed)).report
@@ -77,6 +80,7 @@ async def test_all_duties_of_a_portion_have_to_be_declared(house: House) -> None
     await house.fetches(house["FRA"].analyst, report, {"NO PRINT", *SHOWS})
 
 
+@pytest.mark.slow
 async def test_portion_by_portion_each_client_gets_what_it_can_keep(house: House) -> None:
     """And the journal says which portions were released, and which were only shown."""
     report = await mixed(house)
@@ -90,6 +94,7 @@ async def test_portion_by_portion_each_client_gets_what_it_can_keep(house: House
     assert await views(house, "KEN", report) == both
 
 
+@pytest.mark.slow
 async def test_who_contributed_to_one_portion_learns_nothing_of_how_another_is_used(
     house: House,
 ) -> None:
@@ -114,6 +119,7 @@ async def test_who_contributed_to_one_portion_learns_nothing_of_how_another_is_u
 # -- what the reader is told
 
 
+@pytest.mark.slow
 async def test_who_may_not_have_it_is_not_told_which_client_would_do(house: House) -> None:
     report = (await house.submits(house["KEN"].seals(display_to="FRA"))).report
     with refused("not-found", "^$"):
@@ -126,6 +132,7 @@ async def test_who_may_not_have_it_is_not_told_which_client_would_do(house: Hous
         await house.fetches(house["FRA"].analyst, report)
 
 
+@pytest.mark.slow
 async def test_a_page_names_what_another_client_would_be_given(house: House) -> None:
     france = house.member(house["FRA"].analyst)
     part = await mixed(house)
@@ -145,6 +152,7 @@ async def told(following: Following) -> Unsupported:
     return Unsupported(report=fields["report"], lacks=tuple(fields["lacks"]))
 
 
+@pytest.mark.slow
 async def test_a_stream_tells_once_and_goes_on(house: House) -> None:
     """Reports of another client's kind are named, and nothing behind them is held up."""
     kenya, france = house["KEN"], house["FRA"].analyst
@@ -162,6 +170,7 @@ async def test_a_stream_tells_once_and_goes_on(house: House) -> None:
     assert await shows.rest() == [whole, part, after]
 
 
+@pytest.mark.slow
 async def test_a_stream_that_waits_is_woken_by_what_its_client_cannot_keep(house: House) -> None:
     france = house["FRA"].analyst
     plain = await house.follows(france)
@@ -173,6 +182,7 @@ async def test_a_stream_that_waits_is_woken_by_what_its_client_cannot_keep(house
     assert await views(house, "FRA", report) == [("FRA", "display", [0], [0])]
 
 
+@pytest.mark.slow
 async def test_what_does_not_answer_the_filter_is_not_named(house: House) -> None:
     await house.submits(house["KEN"].seals(display_to="FRA", regions=["KE"]))
     following = await house.follows(house["FRA"].analyst, regions=("SN",))

@@ -57,6 +57,7 @@ def long_report(house: House, **how: Any) -> bytes:
 # -- recall
 
 
+@pytest.mark.slow
 async def test_a_recall_leaves_nothing_to_read_in_any_file(house: House) -> None:
     raw = long_report(house)
     receipt = await house.submits(raw)
@@ -69,6 +70,7 @@ async def test_a_recall_leaves_nothing_to_read_in_any_file(house: House) -> None
     await house.fetches(house["GBR"].analyst, other.report)
 
 
+@pytest.mark.slow
 async def test_after_a_recall_every_start_and_scrub_passes_and_proofs_verify(house: House) -> None:
     raw = long_report(house)
     receipt = await house.submits(raw)
@@ -89,6 +91,7 @@ async def test_after_a_recall_every_start_and_scrub_passes_and_proofs_verify(hou
     assert on_disk(house, pieces(raw)) == set()
 
 
+@pytest.mark.slow
 async def test_a_recalled_report_posted_with_other_parts_is_no_duplicate(house: House) -> None:
     """Its first receipt is for who can show all of it, also when the broker cannot any more."""
     raw = long_report(house)
@@ -110,6 +113,7 @@ def shortened(raw: bytes) -> bytes:
     return raw[: start - 8] + (size - 1).to_bytes(8, "big") + raw[start:-1]
 
 
+@pytest.mark.slow
 async def test_a_second_recall_deletes_nothing_more(house: House) -> None:
     receipt = await house.submits(long_report(house))
     await recalls(house, receipt.report)
@@ -125,6 +129,7 @@ ALTERED = "substr(raw, 1, 600) || X'00FF00FF' || substr(raw, 605)"
 """Four other bytes inside the signature of what is left: it is still a report."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edit",
     [
@@ -150,6 +155,7 @@ async def test_bytes_that_were_not_deleted_by_an_entry_are_missed(house: House, 
 # -- the end of its time
 
 
+@pytest.mark.slow
 async def test_a_portion_is_served_up_to_its_time_and_then_deleted(house: House) -> None:
     soon = house.world.clock.now + 3_600
     below = Portion("Below the line. " * 2_000, label={"expires": soon})
@@ -172,6 +178,7 @@ async def test_a_portion_is_served_up_to_its_time_and_then_deleted(house: House)
     assert portions(await house.fetches(reader, receipt.report)) == [0]
 
 
+@pytest.mark.slow
 async def test_what_is_deleted_piece_by_piece_is_accounted_for_piece_by_piece(
     house: House,
 ) -> None:
@@ -191,6 +198,7 @@ async def test_what_is_deleted_piece_by_piece_is_accounted_for_piece_by_piece(
     assert (await house.submits(raw)).duplicate
 
 
+@pytest.mark.slow
 async def test_a_start_deletes_what_ended_while_the_broker_was_down(house: House) -> None:
     raw = long_report(house, expires=house.world.clock.now + 60)
     await house.submits(raw)

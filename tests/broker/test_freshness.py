@@ -37,6 +37,7 @@ async def forward(house: House, days: int) -> None:
         await house.files(nation.opens_epoch())
 
 
+@pytest.mark.slow
 async def test_a_stale_policy_fails_closed_and_its_nation_is_told(house: House) -> None:
     kenya = house["KEN"]
     await forward(house, DAYS + 3)
@@ -50,6 +51,7 @@ async def test_a_stale_policy_fails_closed_and_its_nation_is_told(house: House) 
     assert (await house.submits(kenya.seals(release_to="GBR"))).index
 
 
+@pytest.mark.slow
 async def test_others_are_not_told_whose_policy_ended(house: House) -> None:
     await forward(house, DAYS + 3)
     britain = house["GBR"]
@@ -62,6 +64,7 @@ async def test_others_are_not_told_whose_policy_ended(house: House) -> None:
     assert "days" not in text
 
 
+@pytest.mark.slow
 async def test_a_preview_says_it_before_anything_is_sealed(house: House) -> None:
     await forward(house, DAYS + 3)
     label = Label.model_validate_json(json.dumps(house["KEN"].label("RESTRICTED", "GBR")))
@@ -70,6 +73,7 @@ async def test_a_preview_says_it_before_anything_is_sealed(house: House) -> None
     assert "policy-expired: it ended 3 days ago" in lines
 
 
+@pytest.mark.slow
 async def test_only_the_operator_reads_what_is_stale(house: House) -> None:
     """Expect of everybody else the same answer as ever: when a policy ends is its nation's own."""
     app = create_app(house.broker)

@@ -118,6 +118,7 @@ def test_an_error_in_the_middle_of_an_answer_cuts_it_off(server: Running) -> Non
 # -- heads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["GET /x", "POST /x"])
 def test_a_head_that_does_not_come_is_cut_off(server: Running, start: str) -> None:
     with server.connect() as raw:
@@ -127,12 +128,14 @@ def test_a_head_that_does_not_come_is_cut_off(server: Running, start: str) -> No
         assert raw.closed()
 
 
+@pytest.mark.slow
 def test_a_connection_that_says_nothing_is_cut_off(server: Running) -> None:
     with server.connect() as raw:
         assert raw.reply().status == 408
         assert raw.closed()
 
 
+@pytest.mark.slow
 def test_the_next_head_has_a_time_as_well(server: Running) -> None:
     with server.connect() as raw:
         assert raw.ask("GET /").status == 200
@@ -141,6 +144,7 @@ def test_the_next_head_has_a_time_as_well(server: Running) -> None:
         assert raw.closed()
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
     with guarded(tmp_path, idle_seconds=0.2) as server, server.connect() as raw:
         assert raw.ask("GET /").status == 200
@@ -194,6 +198,7 @@ def test_many_requests_at_once_on_one_connection_are_refused(server: Running) ->
 # -- bodies
 
 
+@pytest.mark.slow
 def test_a_body_longer_than_allowed_is_refused_before_it_comes(server: Running) -> None:
     with server.connect() as raw:
         reply = raw.ask("POST /", f"Content-Length: {BODY_LIMIT + 1}")
@@ -202,6 +207,7 @@ def test_a_body_longer_than_allowed_is_refused_before_it_comes(server: Running) 
         assert raw.closed()
 
 
+@pytest.mark.slow
 def test_a_chunked_body_is_refused_at_the_limit(server: Running) -> None:
     with server.connect() as raw:
         raw.send(request(raw.port, "POST /", "Transfer-Encoding: chunked"))
@@ -219,6 +225,7 @@ def test_a_read_has_no_body(server: Running) -> None:
     assert server.ask("GET /", "Content-Length: 1", body=b"x").slug == "too-large"
 
 
+@pytest.mark.slow
 def test_a_body_that_does_not_come_is_cut_off(server: Running) -> None:
     with server.connect() as raw:
         reply = raw.ask("POST /", "Content-Length: 10", body=b"x")
@@ -226,6 +233,7 @@ def test_a_body_that_does_not_come_is_cut_off(server: Running) -> None:
         assert raw.closed()
 
 
+@pytest.mark.slow
 def test_a_body_that_keeps_the_least_pace_is_waited_for(tmp_path: Path) -> None:
     limits = {"head_seconds": 0.2, "body_grace_seconds": 0.2, "body_bytes_per_second": 10}
     with guarded(tmp_path, **limits) as server:
@@ -237,6 +245,7 @@ def test_a_body_that_keeps_the_least_pace_is_waited_for(tmp_path: Path) -> None:
             assert raw.reply().status == 200
 
 
+@pytest.mark.slow
 def test_bodies_of_all_callers_together_are_bounded(tmp_path: Path) -> None:
     megabyte = 1 << 20
     settings = settings_in(tmp_path, bodies_bytes=megabyte)
@@ -326,6 +335,7 @@ def test_a_request_for_another_name_is_refused(
 # -- addresses
 
 
+@pytest.mark.slow
 def test_an_address_has_only_so_many_connections_and_others_keep_theirs(tmp_path: Path) -> None:
     with guarded(tmp_path, connections_per_address=3) as server:
         first = [server.connect() for _ in range(3)]
@@ -351,6 +361,7 @@ def _wait_for_room(server: Running) -> None:
     pytest.fail("no room was made")
 
 
+@pytest.mark.slow
 def test_the_process_has_only_so_many_connections(tmp_path: Path) -> None:
     with guarded(tmp_path, connections=1) as server, server.connect() as held:
         assert held.ask("GET /").status == 200
@@ -358,12 +369,14 @@ def test_the_process_has_only_so_many_connections(tmp_path: Path) -> None:
             assert second.reply().status == 429
 
 
+@pytest.mark.slow
 def test_an_address_may_ask_only_so_often(tmp_path: Path) -> None:
     limits = {"requests_per_second": 0.001, "requests_burst": 5}
     with guarded(tmp_path, **limits) as server, server.connect() as raw:
         assert [raw.ask("GET /").status for _ in range(6)] == [200] * 5 + [429]
 
 
+@pytest.mark.slow
 def test_junk_is_refused_more_cheaply_after_a_while(tmp_path: Path) -> None:
     with guarded(tmp_path, refusals_per_second=0.001, refusals_burst=3) as server:
         statuses = [server.ask("GET /", "Content-Encoding: x").status for _ in range(5)]
@@ -371,6 +384,7 @@ def test_junk_is_refused_more_cheaply_after_a_while(tmp_path: Path) -> None:
         assert server.ask("GET /").status == 429
 
 
+@pytest.mark.slow
 def test_an_address_cannot_be_made_up(tmp_path: Path) -> None:
     """Only the connection says where a request comes from."""
     with guarded(tmp_path, requests_per_second=0.001, requests_burst=3) as server:
@@ -381,6 +395,7 @@ def test_an_address_cannot_be_made_up(tmp_path: Path) -> None:
         assert [reply.status for reply in statuses] == [200, 200, 200, 429, 429]
 
 
+@pytest.mark.slow
 def test_a_reader_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
     with guarded(tmp_path, stall_seconds=0.3) as server, server.connect() as raw:
         raw.send(request(raw.port, "GET /big"))
@@ -388,6 +403,7 @@ def test_a_reader_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
         assert len(raw.rest()) < 50_000_000
 
 
+@pytest.mark.slow
 def test_a_reader_that_reads_slowly_gets_everything(tmp_path: Path) -> None:
     limits = {"stall_seconds": 0.4, "idle_seconds": 0.2, "reader_bytes_per_second": 1}
     with guarded(tmp_path, **limits) as server, server.connect() as raw:

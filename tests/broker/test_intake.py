@@ -36,6 +36,7 @@ def view(evidence: Any) -> dict[str, Any]:
 # -- accepting
 
 
+@pytest.mark.slow
 async def test_a_receipt_proves_that_the_report_is_in_the_journal(house: House) -> None:
     raw = house["KEN"].seals(release_to="GBR FRA")
     receipt = await house.submits(raw)
@@ -52,6 +53,7 @@ async def test_a_receipt_proves_that_the_report_is_in_the_journal(house: House) 
     }
 
 
+@pytest.mark.slow
 async def test_the_same_bytes_get_the_first_receipt(house: House) -> None:
     raw = house["KEN"].seals(release_to="GBR")
     first = await house.submits(raw)
@@ -64,6 +66,7 @@ async def test_the_same_bytes_get_the_first_receipt(house: House) -> None:
     assert (await house.submits(raw)).index == first.index
 
 
+@pytest.mark.slow
 async def test_a_report_posted_by_many_at_once_is_accepted_once(house: House) -> None:
     raw = house["KEN"].seals(release_to="GBR")
     receipts = await asyncio.gather(*(house.submits(raw) for _ in range(20)))
@@ -90,6 +93,7 @@ async def test_a_readers_part_of_a_report_is_no_receipt_for_the_whole(house: Hou
         await house.submits(part.report)
 
 
+@pytest.mark.slow
 async def test_an_id_is_used_once(house: House) -> None:
     kenya = house["KEN"]
     one, other = (kenya.seals(text, report_id="ab" * 16) for text in ("One.", "Other."))
@@ -101,6 +105,7 @@ async def test_an_id_is_used_once(house: House) -> None:
     assert [type(result) for result in results].count(Conflict) == 1
 
 
+@pytest.mark.slow
 async def test_a_report_stands_at_the_place_at_which_it_was_judged(house: House) -> None:
     raws = [house["KEN"].seals(release_to="GBR") for _ in range(8)]
     receipts = await asyncio.gather(*map(house.submits, raws))
@@ -121,6 +126,7 @@ permit (principal in Nation::"GBR", action == Action::"release", resource);
 """
 
 
+@pytest.mark.slow
 async def test_reports_of_a_kind_are_asked_about_again_once_policies_change(house: House) -> None:
     """What was decided about one report holds for the next like it, by the same policies only."""
     kenya = house["KEN"]
@@ -134,6 +140,7 @@ async def test_reports_of_a_kind_are_asked_about_again_once_policies_change(hous
         await house.submits(kenya.seals(release_to="GBR FRA"))
 
 
+@pytest.mark.slow
 async def test_what_its_own_list_could_not_reach_is_refused_with_the_reason(house: House) -> None:
     kenya = house["KEN"]
     await house.files(kenya.adopts(release=BRITAIN_ONLY))
@@ -157,6 +164,7 @@ async def test_what_its_own_list_could_not_reach_is_refused_with_the_reason(hous
         await house.fetches(house["GBR"].analyst, report.parse(raw).identity)
 
 
+@pytest.mark.slow
 async def test_a_nation_without_a_valid_policy_releases_nothing(house: House) -> None:
     kenya = house["KEN"]
     policy = {**kenya.policy_body(), "expires": house.world.clock.now + 60}
@@ -169,6 +177,7 @@ async def test_a_nation_without_a_valid_policy_releases_nothing(house: House) ->
         await house.submits(kenya.seals(release_to="GBR"))
 
 
+@pytest.mark.slow
 async def test_stale_keys_revoked_signers_and_expired_labels_are_refused(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     now = house.world.clock.now
@@ -187,6 +196,7 @@ async def test_stale_keys_revoked_signers_and_expired_labels_are_refused(house: 
     assert not [1 for kind, _ in await house.channel("KEN") if kind.startswith("report.")]
 
 
+@pytest.mark.slow
 async def test_a_signer_revoked_while_its_report_waits_is_refused(house: House) -> None:
     """The signature is checked before the place in the journal is known, and again there."""
     kenya = house["KEN"]
@@ -254,6 +264,7 @@ async def test_words_that_go_while_a_report_waits_are_unknown(
     assert await between(house, monkeypatch, raw, changes) == "unknown-term"
 
 
+@pytest.mark.slow
 async def test_a_changed_byte_leaves_no_trace(house: House) -> None:
     raw = bytearray(house["KEN"].seals(release_to="GBR"))
     raw[-1] ^= 1
@@ -292,6 +303,7 @@ async def test_nobody_derives_more_than_the_source_allows(house: House) -> None:
         await house.submits(britain.seals(release_to="KEN", derived_from=[unknown]))
 
 
+@pytest.mark.slow
 async def test_a_consent_of_the_originator_lets_it_go_further_and_its_policy_still_counts(
     house: House,
 ) -> None:
@@ -329,6 +341,7 @@ async def test_what_was_recalled_is_no_source_any_more(house: House) -> None:
         await house.submits(britain.seals(release_to="KEN", **derived(house, raw)))
 
 
+@pytest.mark.slow
 async def test_the_sources_of_a_source_keep_their_say(house: House) -> None:
     """What France makes of what Britain made of Kenya's report, Kenya has a say in as well."""
     kenya, britain, france = house["KEN"], house["GBR"], house["FRA"]

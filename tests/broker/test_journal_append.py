@@ -77,6 +77,7 @@ async def test_every_channel_walks_to_all_its_entries_and_no_other(world: World)
             assert [entry.view for entry in found] == told
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -299,6 +300,7 @@ async def test_the_write_ahead_log_stays_bounded(
     assert sizes != sorted(sizes)
 
 
+@pytest.mark.slow
 async def test_a_reader_cannot_keep_the_write_ahead_log_from_being_folded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ async def opened(world: World, said: list[str]) -> str:
         return fault.slug
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, PARTS))]
 )
@@ -106,6 +107,7 @@ def shape(call: Call) -> tuple[str, str, int, int]:
     return call.op, call.path, call.offset, len(call.data)
 
 
+@pytest.mark.long
 async def test_a_process_that_is_killed_leaves_what_the_record_says(
     library: Path, calls: list[Call], tmp_path: Path
 ) -> None:
@@ -124,6 +126,7 @@ async def test_a_process_that_is_killed_leaves_what_the_record_says(
         assert await opened(World(folder), disk.said(left)) == "whole"
 
 
+@pytest.mark.long
 async def test_a_killed_broker_has_let_out_nothing_that_its_journal_does_not_say(
     library: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +151,7 @@ async def cut(calls: list[Call], folder: Path, seed: int, times: int) -> Counter
     return seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_power_cut_at_any_moment_loses_nothing_that_was_said(
     part: int, calls: list[Call], tmp_path: Path
@@ -157,6 +161,7 @@ async def test_a_power_cut_at_any_moment_loses_nothing_that_was_said(
     assert seen == {"whole": CUTS_EACH}
 
 
+@pytest.mark.long
 async def test_the_same_power_cuts_do_find_what_a_weaker_setting_loses(
     library: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def files_cannot_grow(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_named_and_stops_the_journal(world: World) -> None:
     async with world.journal() as journal:
         await journal.append([report(1)])

@@ -33,6 +33,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+@pytest.mark.slow
 async def test_every_leaf_is_proven_in_every_tree(world: World) -> None:
     async with world.journal() as journal:
         for batch in some_batches(seed=1, batches=8):
@@ -47,6 +48,7 @@ async def test_every_leaf_is_proven_in_every_tree(world: World) -> None:
         assert await journal.inclusion(3, 9) == (await inclusion_proofs(journal._store, [3], 9))[0]
 
 
+@pytest.mark.slow
 async def test_every_tree_is_proven_to_start_with_every_older_one(world: World) -> None:
     async with world.journal() as journal:
         for batch in some_batches(seed=2, batches=4):
@@ -86,6 +88,7 @@ async def test_what_the_log_does_not_have_is_not_found(world: World) -> None:
 # -- pages of a chain
 
 
+@pytest.mark.slow
 async def test_pages_of_any_length_walk_to_the_end(world: World) -> None:
     async with world.journal() as journal:
         for batch in some_batches(seed=3, batches=20):
@@ -95,6 +98,7 @@ async def test_pages_of_any_length_walk_to_the_end(world: World) -> None:
             assert await follow(journal, "FRA", limit=limit) == whole
 
 
+@pytest.mark.slow
 async def test_a_walk_goes_on_from_where_it_stopped(world: World) -> None:
     trust, numbers = None, []
     for number, batch in enumerate(some_batches(seed=4, batches=10)):
@@ -149,6 +153,7 @@ async def test_named_entries_are_proven_under_the_newest_checkpoint(world: World
         assert {evidence.checkpoint for evidence in shown} == {journal.checkpoint}
 
 
+@pytest.mark.slow
 async def test_a_page_read_while_others_append_is_of_one_checkpoint(world: World) -> None:
     async with world.journal() as journal:
         await journal.append(records(1, 40))
@@ -170,6 +175,7 @@ async def test_a_page_read_while_others_append_is_of_one_checkpoint(world: World
 # -- tiles
 
 
+@pytest.mark.slow
 async def test_tiles_and_bundles_are_the_leaves(world: World) -> None:
     async with world.journal() as journal:
         for number in range(5):

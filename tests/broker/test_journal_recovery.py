@@ -38,6 +38,7 @@ async def test_a_second_journal_in_the_same_process_is_refused(world: World) -> 
         pass
 
 
+@pytest.mark.slow
 async def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(world: World) -> None:
     with writer(world, seed=1) as process:
         assert process.stdout is not None
@@ -113,6 +114,7 @@ async def test_newest_rows_that_vanished_with_their_checkpoint_are_refused(world
     await world.cannot_open("rollback-detected")
 
 
+@pytest.mark.slow
 async def test_an_anchor_of_another_history_is_refused(world: World, tmp_path: Path) -> None:
     other = World(tmp_path / "other")
     await world.write([records(1, 2), records(3, 4)])
@@ -124,6 +126,7 @@ async def test_an_anchor_of_another_history_is_refused(world: World, tmp_path: P
         other = World(tmp_path / "other")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4, 7])
 async def test_an_anchor_that_our_key_signed_over_other_leaves_is_refused(
     world: World, size: int
@@ -176,6 +179,7 @@ async def test_a_torn_new_anchor_does_not_matter(world: World) -> None:
         assert journal.size == 6
 
 
+@pytest.mark.slow
 async def test_only_the_newest_entries_are_looked_at_again_at_a_start(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,11 +243,12 @@ async def survive_kills(world: World, rounds: int) -> None:
                 await journal.scrub()
 
 
+@pytest.mark.slow
 async def test_kill_9_loses_nothing_acknowledged(world: World) -> None:
     await survive_kills(world, rounds=2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_kill_9_again_and_again_loses_nothing_acknowledged(world: World) -> None:
     await survive_kills(world, rounds=15)
 
@@ -287,6 +292,7 @@ async def crash_states(world: World, tmp_path: Path, rounds: int) -> Counter[str
     return seen
 
 
+@pytest.mark.slow
 async def test_a_torn_write_ahead_log_never_opens_with_less_than_was_acknowledged(
     world: World, tmp_path: Path
 ) -> None:

@@ -149,12 +149,14 @@ async def test_an_untouched_copy_opens(world: World) -> None:
         await journal.scrub()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lie_in_a_row_is_refused_at_the_start(world: World, lie: str) -> None:
     world.edit(LIES[lie])
     await world.cannot_open("journal-damaged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table", ["entry SET leaf", "link SET body", "view SET body", "head SET note", "report SET raw"]
 )
@@ -186,6 +188,7 @@ async def test_rows_that_changed_places_are_refused(
     await world.cannot_open("journal-damaged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lie_older_than_the_start_looks_at_is_found_by_the_scrub(
     world: World, lie: str, monkeypatch: pytest.MonkeyPatch

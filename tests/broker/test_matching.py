@@ -77,6 +77,7 @@ TOPICS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(FILTERS, max_size=30), st.lists(TOPICS, min_size=1, max_size=5), st.data())
 @settings(max_examples=60, deadline=None)
 def test_the_index_finds_exactly_what_comparing_each_filter_finds(

@@ -98,6 +98,7 @@ def test_every_layer_says_which_statement_put_it_in_force(world: Coalition) -> N
         assert policies.sources[kind, "KEN"] == nations["KEN"].policy_identity
 
 
+@pytest.mark.slow
 def test_a_nation_without_a_policy_neither_releases_nor_accepts() -> None:
     world = Coalition.of("KEN", "GBR", "FRA", people=False)
     assert outcome(world, in_force(world)) == "WITHHOLD"
@@ -141,6 +142,7 @@ def test_a_policy_that_could_not_be_in_force_is_refused(world: Coalition) -> Non
 # -- reference data that moves
 
 
+@pytest.mark.slow
 def test_reference_data_cannot_widen_a_policy_behind_its_owners_back(world: Coalition) -> None:
     """A country moved into the region that a policy names is not what its owner signed."""
     world["KEN"].adopts(release=EAST)
@@ -160,6 +162,7 @@ def test_reference_data_narrows_a_policy_at_once(world: Coalition) -> None:
     assert outcome(world, in_force(world), region="KE") == "WITHHOLD"
 
 
+@pytest.mark.slow
 def test_a_wider_coalition_gains_nothing_until_the_owner_signs_again() -> None:
     world = Coalition.of("KEN", "GBR", "FRA")
     terms = world.directory.terms
@@ -182,6 +185,7 @@ permit (principal in Coalition::"FRIENDS", action == Action::"release", resource
     assert old in vocabularies(world)
 
 
+@pytest.mark.slow
 def test_a_text_that_names_a_word_that_is_gone_withholds_until_it_is_signed_again(
     world: Coalition,
 ) -> None:

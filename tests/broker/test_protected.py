@@ -72,6 +72,7 @@ def with_protected(raw: bytes, *protected: bytes) -> bytes:
 # -- what is shown to whom
 
 
+@pytest.mark.slow
 async def test_a_reader_is_sent_nothing_of_protected_sources(house: House) -> None:
     """Not even whether there are any: neither the bytes, nor the journal, nor a length tells."""
     kenya, senegal = house["KEN"], house["SEN"]
@@ -99,6 +100,7 @@ async def test_a_reader_is_sent_nothing_of_protected_sources(house: House) -> No
     assert shapes[0] == shapes[1]
 
 
+@pytest.mark.slow
 async def test_its_author_and_the_originators_of_the_sources_are_told(house: House) -> None:
     source, open_one = (
         await sent(house, "KEN", "GBR SEN", "GBR"),
@@ -118,6 +120,7 @@ async def test_its_author_and_the_originators_of_the_sources_are_told(house: Hou
     assert "sources" not in release
 
 
+@pytest.mark.slow
 async def test_who_draws_on_it_is_not_told_what_stands_behind(house: House) -> None:
     """France knows that it used Britain's report. That Kenya is inside, Britain protects."""
     source = await sent(house, "KEN", "GBR FRA SEN", "GBR")
@@ -138,6 +141,7 @@ async def test_who_draws_on_it_is_not_told_what_stands_behind(house: House) -> N
 # -- places in the log
 
 
+@pytest.mark.slow
 async def test_a_leaf_does_not_tell_how_many_nations_contributed(house: House) -> None:
     """Each has a part in the release, but the reader sees four places, and its own anywhere."""
     sources = [await sent(house, nation, "GBR SEN", "GBR") for nation in ("KEN", "FRA")]
@@ -156,6 +160,7 @@ async def test_a_leaf_does_not_tell_how_many_nations_contributed(house: House) -
 # -- the rule
 
 
+@pytest.mark.slow
 async def test_a_protected_source_limits_the_audience(house: House) -> None:
     source = await sent(house, "KEN", "GBR", "GBR")
     with refused("third-party-rule"):
@@ -165,6 +170,7 @@ async def test_a_protected_source_limits_the_audience(house: House) -> None:
     await sent(house, "GBR", "KEN", "KEN", protected=drawn(source))
 
 
+@pytest.mark.slow
 async def test_a_consent_for_a_protected_source_counts_and_ends(house: House) -> None:
     kenya, senegal = house["KEN"], house["SEN"].analyst
     source = await sent(house, "KEN", "GBR", "GBR")
@@ -179,6 +185,7 @@ async def test_a_consent_for_a_protected_source_counts_and_ends(house: House) ->
     await following.closes()
 
 
+@pytest.mark.slow
 async def test_a_recall_of_a_protected_source_withholds_what_draws_on_it(house: House) -> None:
     """From everybody but its author's nation, and as if there had never been such a report."""
     source = await sent(house, "KEN", "GBR SEN FRA", "GBR")
@@ -197,6 +204,7 @@ async def test_a_recall_of_a_protected_source_withholds_what_draws_on_it(house: 
         await sent(house, "GBR", "SEN", protected=drawn(source))
 
 
+@pytest.mark.slow
 async def test_the_rules_of_a_protected_sources_originator_are_asked(house: House) -> None:
     """`resource.derived` in its policy is true of what was derived from it in secret, too."""
     kenya = house["KEN"]
@@ -216,6 +224,7 @@ async def test_the_rules_of_a_protected_sources_originator_are_asked(house: Hous
     await house.fetches(house["SEN"].analyst, identity(source))
 
 
+@pytest.mark.slow
 async def test_a_report_draws_on_no_more_than_can_be_asked(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +266,7 @@ LIES: dict[Callable[[Frame], list[bytes]], str] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", LIES)
 async def test_what_is_not_committed_to_is_refused(
     house: House, lie: Callable[[Frame], list[bytes]]
@@ -270,6 +280,7 @@ async def test_what_is_not_committed_to_is_refused(
     await house.submits(raw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "slug"),
     [
@@ -293,6 +304,7 @@ async def test_a_source_that_is_shown_and_protected_is_refused(house: House) -> 
         await sent(house, "GBR", "KEN", protected=drawn(source), derived_from=[source_of(source)])
 
 
+@pytest.mark.slow
 async def test_a_salt_is_used_once(house: House) -> None:
     """Two equal commitments would tell that the same is behind them; also after a restart."""
     salt = {"salt": "5a" * 32}

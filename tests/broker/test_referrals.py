@@ -66,6 +66,7 @@ async def sent(house: House, code: str = "KEN", **label: Any) -> bytes:
     return raw
 
 
+@pytest.mark.slow
 async def test_a_referred_case_is_in_the_queue_of_its_layers_owner_alone(house: House) -> None:
     raw = await sent(house)
     (case,) = await queue(house, house["KEN"])
@@ -81,6 +82,7 @@ async def test_a_referred_case_is_in_the_queue_of_its_layers_owner_alone(house: 
     assert await queue(house, house["FRA"]) == []
 
 
+@pytest.mark.slow
 async def test_only_officers_read_the_queue_and_that_they_did_is_journalled(house: House) -> None:
     for who in (house["KEN"].analyst, house["KEN"].auditor, house["KEN"].system):
         with refused("not-allowed"):
@@ -91,6 +93,7 @@ async def test_only_officers_read_the_queue_and_that_they_did_is_journalled(hous
     assert "referral.read" not in {kind for kind, _ in await house.channel("GBR")}
 
 
+@pytest.mark.slow
 async def test_an_approved_case_leaves_the_queue_and_comes_back_when_it_ends(house: House) -> None:
     raw = await sent(house)
     await house.files(house["KEN"].approves(raw, "GBR", *RULES))
@@ -99,6 +102,7 @@ async def test_an_approved_case_leaves_the_queue_and_comes_back_when_it_ends(hou
     assert len(await queue(house, house["KEN"])) == 1
 
 
+@pytest.mark.slow
 async def test_a_rejected_case_releases_nothing_until_it_is_approved_anew(house: House) -> None:
     kenya, analyst = house["KEN"], house["GBR"].analyst
     raw = await sent(house)
@@ -114,6 +118,7 @@ async def test_a_rejected_case_releases_nothing_until_it_is_approved_anew(house:
     assert len(await house.pulls(analyst)) == 1
 
 
+@pytest.mark.slow
 async def test_a_rule_that_comes_later_refers_what_was_released(house: House) -> None:
     """The approval of the old rule does not open the new one, nor the old one in another text."""
     kenya, analyst = house["KEN"], house["GBR"].analyst
@@ -135,6 +140,7 @@ async def test_a_rule_that_comes_later_refers_what_was_released(house: House) ->
     assert len(await house.pulls(analyst)) == 2
 
 
+@pytest.mark.slow
 async def test_the_same_text_adopted_again_keeps_its_approvals(house: House) -> None:
     raw = await sent(house)
     await house.files(house["KEN"].approves(raw, "GBR", *RULES))
@@ -142,6 +148,7 @@ async def test_the_same_text_adopted_again_keeps_its_approvals(house: House) -> 
     assert len(await house.pulls(house["GBR"].analyst)) == 1
 
 
+@pytest.mark.slow
 async def test_a_recipients_officers_learn_of_a_case_once_all_others_agreed(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     await house.files(britain.adopts(accept=TAKES_IN))
@@ -157,6 +164,7 @@ async def test_a_recipients_officers_learn_of_a_case_once_all_others_agreed(hous
     assert await queue(house, britain) == []
 
 
+@pytest.mark.slow
 async def test_two_officers_are_counted_down(house: House) -> None:
     kenya = house["KEN"]
     second = kenya.enlists("officer2", kind="officer")
@@ -171,6 +179,7 @@ async def test_two_officers_are_counted_down(house: House) -> None:
     assert len(await house.pulls(house["GBR"].analyst)) == 1
 
 
+@pytest.mark.slow
 async def test_an_emergency_needs_two_officers_and_is_marked_for_review(house: House) -> None:
     kenya, analyst = house["KEN"], house["GBR"].analyst
     second = kenya.enlists("officer2", kind="officer")
@@ -188,6 +197,7 @@ async def test_an_emergency_needs_two_officers_and_is_marked_for_review(house: H
         assert not any("emergency" in view for _, view in await house.channel(other))
 
 
+@pytest.mark.slow
 async def test_an_emergency_opens_nothing_that_the_text_withholds(house: House) -> None:
     """Default deny holds: officers decide what their own text leaves to them, and nothing else."""
     kenya, analyst = house["KEN"], house["GBR"].analyst
@@ -205,6 +215,7 @@ async def test_an_emergency_opens_nothing_that_the_text_withholds(house: House) 
     assert await house.pulls(analyst) == []
 
 
+@pytest.mark.slow
 async def test_the_queue_comes_in_pages_and_each_case_once(house: House) -> None:
     raws = [await sent(house) for _ in range(3)]
     found = await queue(house, house["KEN"], limit=1)
@@ -216,6 +227,7 @@ async def test_the_queue_comes_in_pages_and_each_case_once(house: House) -> None
         await house.broker.referrals(house.member(second), page.cursor, 1)
 
 
+@pytest.mark.slow
 async def test_a_recalled_or_expired_report_waits_for_nobody(house: House) -> None:
     raw = await sent(house)
     await sent(house, expires=house.world.clock.now + 60)
@@ -225,6 +237,7 @@ async def test_a_recalled_or_expired_report_waits_for_nobody(house: House) -> No
     assert await queue(house, house["KEN"]) == []
 
 
+@pytest.mark.slow
 async def test_contributors_have_a_case_of_their_own(house: House) -> None:
     """What Kenya's source went into needs Kenya's officer, wherever Kenya's text refers it."""
     kenya, britain, france = house["KEN"], house["GBR"], house["FRA"]
@@ -242,6 +255,7 @@ async def test_contributors_have_a_case_of_their_own(house: House) -> None:
     assert len(await house.pulls(france.analyst)) == 2
 
 
+@pytest.mark.slow
 async def test_the_recipient_sees_no_difference_while_a_case_waits(tmp_path: Path) -> None:
     """Two worlds, one with a referred report, its queue read, a no and a half of an approval."""
     seen = []

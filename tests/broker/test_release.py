@@ -146,6 +146,7 @@ async def test_an_auditor_never_reads_content(house: House) -> None:
             await ask
 
 
+@pytest.mark.slow
 async def test_a_tightened_policy_takes_effect_at_once_and_a_recall_too(house: House) -> None:
     kenya, analyst = house["KEN"], house["GBR"].analyst
     first, second = [await house.submits(kenya.seals(release_to="GBR")) for _ in range(2)]
@@ -200,6 +201,7 @@ async def test_a_revoked_reader_gets_nothing_more(house: House) -> None:
 # -- pages
 
 
+@pytest.mark.slow
 async def test_pages_count_only_what_the_reader_may_have(house: House) -> None:
     """However much others send in between, a reader's pages look as if it were not there."""
     kenya, france = house["KEN"], house["FRA"]
@@ -275,6 +277,7 @@ permit (principal, action == Action::"release", resource) when { context.approva
 """
 
 
+@pytest.mark.slow
 async def test_a_referred_report_is_released_once_an_officer_has_signed(house: House) -> None:
     kenya, analyst = house["KEN"], house["GBR"].analyst
     await house.files(kenya.adopts(release=REFERRED))
@@ -343,6 +346,7 @@ async def test_two_readers_of_a_nation_at_once_make_one_entry(
 # -- answers are remembered, and rules about time hold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", ["age", "now"])
 async def test_what_was_decided_holds_until_a_rule_about_time_says_otherwise(
     house: House, clock: str

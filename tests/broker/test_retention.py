@@ -167,6 +167,7 @@ async def test_an_order_reaches_its_nations_own_channel_and_no_other(house: Hous
         assert await erased(house, channel) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("later", "days", "gone"),
     [
@@ -230,6 +231,7 @@ async def renewed(house: House) -> None:
         await house.files(nation.opens_epoch())
 
 
+@pytest.mark.slow
 async def test_a_report_is_released_anew_where_its_release_was_erased(house: House) -> None:
     """Its readers need an entry that says so; the holders are the same."""
     receipt = await house.submits(house["KEN"].seals(release_to="GBR FRA"))
@@ -250,6 +252,7 @@ async def test_a_report_is_released_anew_where_its_release_was_erased(house: Hou
     assert house.proven(later, "GBR")[1].index == entry.index
 
 
+@pytest.mark.slow
 async def test_every_start_and_scrub_accepts_what_was_erased_and_goes_on(house: House) -> None:
     await house.submits(house["KEN"].seals(release_to="GBR"))
     await order(house)
@@ -299,6 +302,7 @@ async def verified(house: House, nation: str) -> list[VerifiedEntry]:
 # -- payloads
 
 
+@pytest.mark.slow
 async def test_payloads_go_when_their_nation_keeps_them_no_longer(house: House) -> None:
     raw, other = long_report(house), house["GBR"].seals("Other. " * 3_000, release_to="KEN")
     receipt, kept = await house.submits(raw), await house.submits(other)

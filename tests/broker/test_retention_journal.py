@@ -47,6 +47,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", EDITS)
 async def test_what_no_entry_erased_is_missed(house: House, edit: str) -> None:
     """Who can write the file cannot pass a loss off as an erasure. Expect refusal."""
@@ -81,6 +82,7 @@ async def test_an_erased_view_that_was_put_back_is_noticed(house: House) -> None
 # -- in the middle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [(Anchor, "write"), (Store, "fold_all"), (Store, "commit")])
 async def test_an_erasure_that_breaks_is_made_good_at_the_next_start(
     house: House, broken: tuple[type, str], monkeypatch: pytest.MonkeyPatch
@@ -106,6 +108,7 @@ async def test_an_erasure_that_breaks_is_made_good_at_the_next_start(
     await verified(house, "KEN")
 
 
+@pytest.mark.slow
 async def test_nobody_is_shown_a_missing_view_without_the_entry_that_explains_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_broker_that_cannot_write_stops_and_says_so(world: Coalition, folder: 
         assert connection.ask("GET /readyz").status == 200
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -115,15 +116,18 @@ def test_a_port_that_is_taken_is_named(folder: Path) -> None:
     assert f"port {port}: address already in use" in said
 
 
+@pytest.mark.slow
 def test_a_broker_without_settings_says_so(tmp_path: Path) -> None:
     assert "broker.toml" in refusal(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_broker_with_an_open_secret_does_not_start(folder: Path) -> None:
     (folder / "journal-secret").chmod(0o644)
     assert "`journal-secret` must be readable by its owner alone" in refusal(folder)
 
 
+@pytest.mark.slow
 def test_a_broker_with_a_broken_certificate_does_not_start(folder: Path) -> None:
     with (folder / "broker.toml").open("a") as file:
         file.write('tls_certificate = "missing.pem"\ntls_key = "missing.pem"\n')

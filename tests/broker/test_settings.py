@@ -174,6 +174,7 @@ def test_every_limit_says_what_it_bounds(name: str) -> None:
     assert len(Limits.model_fields[name].description or "") > 20, name
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_any_bytes_are_settings_or_refused(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes

@@ -48,6 +48,7 @@ def children() -> set[int]:
     return {pid for pid, line in words.items() if b"broker.signatures" in line}
 
 
+@pytest.mark.slow
 async def test_each_signature_gets_its_own_answer(checking: Signatures) -> None:
     good, other = signed(b"one"), signed(b"two", OTHER)
     hop = [good, good._replace(head=b"two"), other, other._replace(key=good.key)]
@@ -60,6 +61,7 @@ async def test_a_signature_over_a_statement_is_none_over_a_report(checking: Sign
     assert list(await checking.check([wrong])) == [BAD]
 
 
+@pytest.mark.slow
 async def test_many_hops_at_a_time_are_answered_in_their_own_order(checking: Signatures) -> None:
     good, bad = signed(b"one"), signed(b"one")._replace(head=b"two")
     hops = [[good] * (n % 3) + [bad] + [good] * (n % 2) for n in range(12)]
@@ -69,6 +71,7 @@ async def test_many_hops_at_a_time_are_answered_in_their_own_order(checking: Sig
     ]
 
 
+@pytest.mark.slow
 async def test_a_process_that_dies_vouches_for_nothing_and_is_replaced(
     processes: Processes,
 ) -> None:
@@ -131,6 +134,7 @@ time.sleep(60)
     await processes.close()
 
 
+@pytest.mark.slow
 async def test_the_processes_end_with_the_broker(processes: Processes) -> None:
     assert not children(), "none runs before there is something to check"
     await processes.check([signed(b"one")])

@@ -37,6 +37,7 @@ async def sent(house: House, precedence: str = "ROUTINE", **label: object) -> st
 # -- what comes
 
 
+@pytest.mark.slow
 async def test_a_report_comes_at_once_and_its_release_is_in_the_same_batch(house: House) -> None:
     following = await house.follows(house["GBR"].analyst)
     waiting = asyncio.ensure_future(following.next())
@@ -48,6 +49,7 @@ async def test_a_report_comes_at_once_and_its_release_is_in_the_same_batch(house
     assert evidence["checkpoint"] == receipt.evidence.checkpoint
 
 
+@pytest.mark.slow
 async def test_a_new_stream_begins_with_the_first_report_that_the_reader_may_have(
     house: House,
 ) -> None:
@@ -60,6 +62,7 @@ async def test_a_new_stream_begins_with_the_first_report_that_the_reader_may_hav
     assert await following.report() == third
 
 
+@pytest.mark.slow
 async def test_only_what_was_asked_for_comes(house: House) -> None:
     following = await house.follows(house["GBR"].analyst, regions=("SO",), precedence=("FLASH",))
     await sent(house, "FLASH", regions=["FR"])
@@ -68,6 +71,7 @@ async def test_only_what_was_asked_for_comes(house: House) -> None:
     assert await following.rest() == [wanted]
 
 
+@pytest.mark.slow
 async def test_flash_overtakes_a_backlog(house: House) -> None:
     order = ["ROUTINE", "PRIORITY", "ROUTINE", "IMMEDIATE", "FLASH"]
     reports = [await sent(house, word) for word in order]
@@ -79,6 +83,7 @@ async def test_flash_overtakes_a_backlog(house: House) -> None:
     assert await following.rest() == [reports[1], reports[0], reports[2]]
 
 
+@pytest.mark.slow
 async def test_the_urgency_of_a_portion_for_others_is_not_to_be_seen(house: House) -> None:
     first = await sent(house)
     hidden = Portion("For France.", release_to="FRA", label={"precedence": "FLASH"})
@@ -101,6 +106,7 @@ async def test_heartbeats_carry_the_signed_checkpoint(house: House) -> None:
     assert opened.checkpoint.size == house.broker.journal.size
 
 
+@pytest.mark.slow
 async def test_a_long_backlog_does_not_hold_a_heartbeat_back_for_ever(house: House) -> None:
     for _ in range(3):
         await sent(house)
@@ -115,6 +121,7 @@ async def test_a_long_backlog_does_not_hold_a_heartbeat_back_for_ever(house: Hou
 # -- resume
 
 
+@pytest.mark.slow
 async def test_a_resumed_stream_goes_on_where_it_stopped(house: House) -> None:
     reports = [await sent(house) for _ in range(4)]
     following = await house.follows(house["GBR"].analyst)
@@ -128,6 +135,7 @@ async def test_a_resumed_stream_goes_on_where_it_stopped(house: House) -> None:
     assert await last.rest() == [later]
 
 
+@pytest.mark.slow
 async def test_a_cursor_taken_after_an_overtaking_report_loses_nothing(house: House) -> None:
     """It is a low-water mark: the backlog behind the FLASH report comes after the break."""
     routine = [await sent(house) for _ in range(3)]
@@ -139,6 +147,7 @@ async def test_a_cursor_taken_after_an_overtaking_report_loses_nothing(house: Ho
     assert set(await again.rest()) >= set(routine)
 
 
+@pytest.mark.slow
 async def test_the_stored_cursor_counts_when_none_is_sent_and_survives_a_restart(
     house: House,
 ) -> None:
@@ -154,6 +163,7 @@ async def test_the_stored_cursor_counts_when_none_is_sent_and_survives_a_restart
     assert await (await house.follows(house["GBR"].analyst)).rest() == [second]
 
 
+@pytest.mark.slow
 async def test_asking_for_something_else_starts_anew_and_ends_the_open_stream(house: House) -> None:
     """Who asks for more wants what lies behind as well."""
     elsewhere = await sent(house, regions=["FR"])
@@ -170,6 +180,7 @@ async def test_asking_for_something_else_starts_anew_and_ends_the_open_stream(ho
         await house.follows(analyst, cursor=following.cursor, regions=("KE", "FR"))
 
 
+@pytest.mark.slow
 async def test_a_broken_link_loses_nothing_and_skips_nothing(house: House) -> None:
     """Streams that break at random places, with everything in between, add up to everything."""
     chance = random.Random(7)
@@ -204,6 +215,7 @@ def identity(data: bytes) -> str:
 # -- what ends it
 
 
+@pytest.mark.slow
 async def test_a_revoked_readers_open_stream_ends_before_the_next_report(house: House) -> None:
     britain = house["GBR"]
     following = await house.follows(britain.analyst)
@@ -215,6 +227,7 @@ async def test_a_revoked_readers_open_stream_ends_before_the_next_report(house: 
     assert (event.kind, json.loads(event.data)) == ("end", {"reason": "unknown-signer"})
 
 
+@pytest.mark.slow
 async def test_a_membership_that_runs_out_ends_the_stream(house: House) -> None:
     guest = house["GBR"].enlists("guest", "analyst", days=1)
     await house.files(house.world.history[-1].statement)
@@ -225,6 +238,7 @@ async def test_a_membership_that_runs_out_ends_the_stream(house: House) -> None:
     assert await following.end() == "unknown-signer"
 
 
+@pytest.mark.slow
 async def test_a_tightened_policy_and_a_recall_count_for_what_already_waits(house: House) -> None:
     kenya = house["KEN"]
     first, second, third = [await sent(house) for _ in range(3)]
@@ -241,6 +255,7 @@ async def test_a_tightened_policy_and_a_recall_count_for_what_already_waits(hous
     assert await following.rest() == []
 
 
+@pytest.mark.slow
 async def test_a_second_stream_of_a_subscription_ends_the_first(house: House) -> None:
     first = await house.follows(house["GBR"].analyst)
     assert await first.rest() == []
@@ -251,6 +266,7 @@ async def test_a_second_stream_of_a_subscription_ends_the_first(house: House) ->
     assert await second.report() == report
 
 
+@pytest.mark.slow
 async def test_a_stream_ends_with_its_subscription(house: House) -> None:
     following = await house.follows(house["GBR"].analyst)
     assert await following.rest() == []
@@ -258,6 +274,7 @@ async def test_a_stream_ends_with_its_subscription(house: House) -> None:
     assert await following.end() == "not-found"
 
 
+@pytest.mark.slow
 async def test_a_stream_has_an_end_and_comes_back(house: House) -> None:
     following = await house.follows(house["GBR"].analyst)
     assert await following.rest() == []
@@ -266,6 +283,7 @@ async def test_a_stream_has_an_end_and_comes_back(house: House) -> None:
     assert await following.end() == "stopping"
 
 
+@pytest.mark.slow
 async def test_a_stopping_broker_ends_streams_with_a_cursor(house: House) -> None:
     report = await sent(house)
     following = await house.follows(house["GBR"].analyst)
@@ -296,6 +314,7 @@ async def test_a_journal_that_stops_ends_every_stream(
     assert await following.end() == "journal-stopped"
 
 
+@pytest.mark.slow
 async def test_a_reader_that_takes_nothing_is_cut_with_a_cursor(house: House) -> None:
     """What waits is only pointed at, so it costs no memory; but nobody waits for it for ever."""
     following = await house.follows(house["GBR"].analyst)
@@ -351,6 +370,7 @@ permit (principal, action == Action::"release", resource) when { context.approva
 """
 
 
+@pytest.mark.slow
 async def test_an_approved_report_comes_on_the_open_stream_and_after_a_resume(house: House) -> None:
     """Its place is that of the approval, so a reader that has passed the report gets it too."""
     kenya = house["KEN"]
@@ -369,6 +389,7 @@ async def test_an_approved_report_comes_on_the_open_stream_and_after_a_resume(ho
     assert await again.rest() == [receipt.report]
 
 
+@pytest.mark.slow
 async def test_a_filter_is_read_by_the_words_of_the_newest_registry(house: House) -> None:
     following = await house.follows(house["GBR"].analyst, regions=("mission:sable",))
     assert await following.rest() == []

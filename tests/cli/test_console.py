@@ -77,6 +77,7 @@ def test_beyond_loopback_it_speaks_tls(pilot: Pilot, tmp_path: Path) -> None:
         assert sign_in(told["url"], ssl.create_default_context(cafile=str(chain))) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -99,6 +100,7 @@ def test_what_cannot_be_served_is_refused_before_anything(
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said(pilot: Pilot) -> None:
     folder = pilot.device("KEN", "auditor").folder
     here("audit", "pull", "--as", folder).done()
@@ -113,6 +115,7 @@ def test_before_the_first_pull_there_is_nothing_to_show(pilot: Pilot) -> None:
     assert "run tearline audit pull" in said.err
 
 
+@pytest.mark.slow
 def test_the_link_reaches_the_browser_through_a_file_of_its_owner(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

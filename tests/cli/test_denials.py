@@ -58,6 +58,7 @@ def test_an_officer_is_told_as_it_happens(pilot: Pilot) -> None:
         assert following.interrupted() == 0
 
 
+@pytest.mark.slow
 def test_an_analyst_does_not_read_the_channel(pilot: Pilot) -> None:
     said = here("officer", "denials", "--as", pilot.device("KEN", "analyst").folder)
     assert (said.code, said.out) == (1, "")

@@ -24,6 +24,7 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pilot]:
         yield found
 
 
+@pytest.mark.slow
 def test_an_officer_is_warned_beside_every_command(pilot: Pilot) -> None:
     said = here("member", "list", "--as", pilot.device("KEN", "officer").folder, "--json").done()
     assert "warning: root 1 of KEN ends in 19 days" in said.err
@@ -43,6 +44,7 @@ def test_no_command_opens_a_session_of_its_own_and_forgets_the_warning() -> None
     assert found == set()
 
 
+@pytest.mark.slow
 def test_the_state_of_the_policy_can_be_asked(pilot: Pilot) -> None:
     folder = pilot.device("KEN", "officer").folder
     row = here("policy", "status", "--as", folder, "--json").done().row

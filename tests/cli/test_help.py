@@ -44,6 +44,7 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
     assert promised <= commands()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_its_help_shows_an_example(name: str) -> None:
     said = here(*name.split(), "--help").done()
@@ -53,6 +54,7 @@ def test_its_help_shows_an_example(name: str) -> None:
     assert f"Example: tearline {name} " in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_its_help_is_not_broken_on_a_narrow_terminal(name: str) -> None:
     """Whatever the source's lines are: typer breaks none that is too long where it should."""
@@ -63,6 +65,7 @@ def test_its_help_is_not_broken_on_a_narrow_terminal(name: str) -> None:
     assert [line for line in rest.splitlines() if len(line) > 78] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["", "kit", "member", "policy", "audit", "nation", "epoch", "officer", "recall", "registry"],
@@ -73,6 +76,7 @@ def test_a_group_alone_shows_its_commands(name: str) -> None:
     assert "Commands" in said.out + said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -94,6 +98,7 @@ def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], says: str) -> 
     assert programs.row["error"] == "bad-input"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["cedarpy", "z3"])
 def test_without_a_part_of_the_extra_a_line_says_what_to_install(missing: str) -> None:
     """Whichever it is; what an analyst needs goes on."""

@@ -51,6 +51,7 @@ def readable(pilot: Pilot, nation: str) -> set[str]:
     return anyio.run(work)
 
 
+@pytest.mark.slow
 def test_a_case_is_listed_approved_and_taken_back(pilot: Pilot, officer: Path) -> None:
     report = publishes(pilot, caveats={"SOURCE SENSITIVE"})
     row = desk(officer, "queue", "--json").done().row
@@ -68,6 +69,7 @@ def test_a_case_is_listed_approved_and_taken_back(pilot: Pilot, officer: Path) -
     assert (gone.code, gone.row["error"]) == (1, "bad-input")
 
 
+@pytest.mark.slow
 def test_a_rejected_case_leaves_the_queue_and_releases_nothing(pilot: Pilot, officer: Path) -> None:
     report = publishes(pilot, caveats={"SOURCE SENSITIVE"})
     case = desk(officer, "queue", "--json").done().row["case"]
@@ -77,6 +79,7 @@ def test_a_rejected_case_leaves_the_queue_and_releases_nothing(pilot: Pilot, off
     assert report not in readable(pilot, "GBR")
 
 
+@pytest.mark.slow
 def test_an_emergency_is_listed_for_review(pilot: Pilot, officer: Path) -> None:
     report = publishes(pilot, caveats={"SOURCE SENSITIVE"})
     case = desk(officer, "queue", "--json").done().row["case"]
@@ -92,6 +95,7 @@ def test_an_emergency_is_listed_for_review(pilot: Pilot, officer: Path) -> None:
     assert "a convoy is on its way" in shown
 
 
+@pytest.mark.slow
 def test_a_consent_is_given_and_taken_back(pilot: Pilot, officer: Path) -> None:
     report = publishes(pilot)
     said = desk(officer, "consent", report, "--to", "FRA", "--json").done().row

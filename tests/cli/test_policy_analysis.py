@@ -32,6 +32,7 @@ def guarantee(folder: Path, nation: str, text: str) -> None:
     (folder / nation / "guarantees" / "standing.cedar").write_text(text)
 
 
+@pytest.mark.slow
 def test_the_matrix_shows_what_goes_alone_and_what_goes_with_officers(
     edited: Path, tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_the_matrix_shows_what_goes_alone_and_what_goes_with_officers(
     assert len(rows) == 20
 
 
+@pytest.mark.slow
 def test_a_preview_names_who_gains_and_what(edited: Path, tmp_path: Path) -> None:
     edit(edited, "GBR", 'UpTo::"CONFIDENTIAL"', 'UpTo::"SECRET"')
     words = ("policy", "preview", edited, "--nation", "GBR", "--against", EXAMPLES)
@@ -61,6 +63,7 @@ def test_a_preview_names_who_gains_and_what(edited: Path, tmp_path: Path) -> Non
     assert all("FRA" not in change["nations"] for change in changes)
 
 
+@pytest.mark.slow
 def test_rules_in_another_order_change_nothing(edited: Path) -> None:
     for path in (edited / "GBR" / "release").glob("*.cedar"):
         first, *rest = path.read_text().split("\n\n")
@@ -69,6 +72,7 @@ def test_rules_in_another_order_change_nothing(edited: Path) -> None:
     assert said.out.startswith("nothing changes")
 
 
+@pytest.mark.slow
 def test_a_broken_guarantee_ends_with_one_and_shows_a_report(edited: Path) -> None:
     guarantee(
         edited,
@@ -86,6 +90,7 @@ def test_a_broken_guarantee_ends_with_one_and_shows_a_report(edited: Path) -> No
     assert "marked SIGINT to a person of" in said.out
 
 
+@pytest.mark.slow
 def test_other_reference_data_is_previewed_as_well(edited: Path, tmp_path: Path) -> None:
     """The same text; but Kenya joined a coalition that the text names."""
     registries = []
@@ -116,6 +121,7 @@ def test_a_nation_that_has_no_folder_is_named(edited: Path) -> None:
     assert "no folder USA" in said.err
 
 
+@pytest.mark.slow
 def test_one_nations_folder_is_checked_among_nations_that_it_does_not_hold(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "KEN", tmp_path / "KEN")
     alone = here("policy", "lint", tmp_path)
@@ -137,6 +143,7 @@ def test_one_nations_folder_is_checked_among_nations_that_it_does_not_hold(tmp_p
     assert levels["GBR", "KEN"] == "-", "what they would send is not known"
 
 
+@pytest.mark.slow
 def test_a_candidate_is_tried_on_cases_before_partners_have_folders(tmp_path: Path) -> None:
     """Their intake is taken to be open, and they release nothing."""
     shutil.copytree(EXAMPLES / "KEN", tmp_path / "KEN")

@@ -27,6 +27,7 @@ async def read(pilot: Pilot) -> str:
         return report
 
 
+@pytest.mark.slow
 def test_from_the_recall_to_the_complete_certificate(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_beyond_loopback_needs_tls_or_plain_words(pilot: Pilot) -> None:
         assert serving.interrupted() == 0
 
 
+@pytest.mark.slow
 def test_a_certificate_that_does_not_load_is_refused(pilot: Pilot) -> None:
     write_certificate(pilot.folder / "broker/tls")
     settings(pilot, tls_certificate="tls/chain.pem", tls_key="tls/chain.pem")

@@ -46,6 +46,7 @@ def follow(pilot: Pilot, nation: str, *words: str) -> dict[str, Any]:
     return here("witness", "follow", "--once", "--json", "--as", as_, *words).done().row
 
 
+@pytest.mark.slow
 def test_a_release_is_confirmed_once_both_have_cosigned(pilot: Pilot) -> None:
     assert publishes(pilot)["confirmed"] is False
     assert fetched(pilot) == [False]
@@ -57,6 +58,7 @@ def test_a_release_is_confirmed_once_both_have_cosigned(pilot: Pilot) -> None:
     assert fetched(pilot) == [True, False]
 
 
+@pytest.mark.slow
 def test_a_status_says_what_no_quorum_stands_behind(pilot: Pilot) -> None:
     fresh = pilot.device("GBR", "auditor").folder
     told = here("audit", "pull", "--json", "--as", fresh).done().row
@@ -65,6 +67,7 @@ def test_a_status_says_what_no_quorum_stands_behind(pilot: Pilot) -> None:
     assert (status["confirmed"], status["good"]) == (False, True), "nothing waits for it"
 
 
+@pytest.mark.slow
 def test_witnesses_elsewhere_are_asked_and_compared(pilot: Pilot, tmp_path: Path) -> None:
     (key,) = pilot.device("KEN", "auditor").log_keys
     other = laid_out(tmp_path / "w", key, name="nobody.example/witness")

@@ -28,6 +28,7 @@ async def read_by(pilot: Pilot, nation: str, place: str) -> dict[str, Received]:
         return {r.title: r async for r in subscriber.fetch(regions={place}, again=True)}
 
 
+@pytest.mark.slow
 async def test_a_reader_sees_what_replaced_what_up_to_the_newest(pilot: Pilot) -> None:
     async with pilot.publisher("KEN") as publisher:
         first = await publisher.publish(draft("first", regions={"TD"}))
@@ -45,6 +46,7 @@ async def test_a_reader_sees_what_replaced_what_up_to_the_newest(pilot: Pilot) -
     assert found["first"].supersedes == set()
 
 
+@pytest.mark.slow
 async def test_a_report_is_graded_up_and_down_by_an_amendment(pilot: Pilot) -> None:
     """Down: more may read it. Up: who may not read the new one learns nothing of it, and keeps the
     old one until that is recalled.
@@ -75,6 +77,7 @@ async def test_a_mark_of_another_originator_marks_nothing(pilot: Pilot) -> None:
         assert amended.newest(reader.store, old, "GBR") == new
 
 
+@pytest.mark.slow
 async def test_nobody_replaces_another_nations_report_bad_lineage(pilot: Pilot) -> None:
     """Expect refusal."""
     async with pilot.publisher("KEN") as kenya, pilot.publisher("GBR") as britain:

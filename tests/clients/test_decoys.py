@@ -23,6 +23,7 @@ def test_one_commitment_never_stands_alone() -> None:
     assert sizes == set(SIZES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 16])
 def test_every_place_and_every_size_is_equally_likely(count: int) -> None:
     """Where a portion stands, and among how many, says nothing about what is hidden."""

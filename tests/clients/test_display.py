@@ -58,6 +58,7 @@ def everything_kept(device: Identity) -> bytes:
     return b"".join(p.read_bytes() for p in device.folder.rglob("*") if p.is_file())
 
 
+@pytest.mark.slow
 async def test_what_was_shown_leaves_no_copy_and_the_place_moves_on(pilot: Pilot) -> None:
     """Nothing of it is in the store, in clear or sealed, and it does not come again."""
     name, raw = await publish(
@@ -84,6 +85,7 @@ async def test_what_was_shown_leaves_no_copy_and_the_place_moves_on(pilot: Pilot
             raise AssertionError(await first(client.watch(regions={"KM"})))
 
 
+@pytest.mark.slow
 async def test_of_two_portions_only_the_one_to_keep_is_kept(pilot: Pilot) -> None:
     name, _ = await publish(pilot, two_parts("MG"))
     device = pilot.device("FRA", "analyst")
@@ -97,6 +99,7 @@ async def test_of_two_portions_only_the_one_to_keep_is_kept(pilot: Pilot) -> Non
     assert [p.title for p in open_file(device, kept).portions] == ["to keep"]
 
 
+@pytest.mark.slow
 async def test_a_client_that_declares_nothing_is_told_and_reads_the_rest(pilot: Pilot) -> None:
     name, _ = await publish(pilot, two_parts("MU"))
     only, _ = await publish(
@@ -120,6 +123,7 @@ async def test_a_client_that_declares_nothing_is_told_and_reads_the_rest(pilot: 
     assert {r.identity for r in seen} == {name, only}, "another declaration has its own place"
 
 
+@pytest.mark.slow
 async def test_the_client_checks_again_what_a_broker_hands_out(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +144,7 @@ async def test_the_client_checks_again_what_a_broker_hands_out(
     assert (unopened.identity, unopened.reason.slug) == (name, "obligation-unsupported")
 
 
+@pytest.mark.slow
 async def test_a_file_is_a_copy_so_none_is_made_of_what_is_only_shown(
     pilot: Pilot, tmp_path: Path
 ) -> None:
@@ -159,6 +164,7 @@ async def test_a_file_is_a_copy_so_none_is_made_of_what_is_only_shown(
                     assert into.seek(0, 2) == 0
 
 
+@pytest.mark.slow
 async def test_a_file_that_travelled_opens_only_where_its_duties_are_kept(pilot: Pilot) -> None:
     one = draft("as a file", {"GBR"}, display_to={"FRA"}, obligations={"NO PRINT"}, regions={"ER"})
     _, raw = await publish(pilot, one)
@@ -171,6 +177,7 @@ async def test_a_file_that_travelled_opens_only_where_its_duties_are_kept(pilot:
     assert open_file(device, raw, keeps=("DISPLAY", "NO PRINT")).title == "as a file"
 
 
+@pytest.mark.slow
 async def test_auditors_of_both_sides_tell_what_was_shown_from_what_was_released(
     tmp_path: Path,
 ) -> None:

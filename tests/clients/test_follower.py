@@ -47,6 +47,7 @@ def again(session: Session) -> Session:
     return Session(Identity.load(session.identity.folder, PASSPHRASE))
 
 
+@pytest.mark.slow
 def test_what_was_followed_is_known_without_any_network(pilot: Pilot) -> None:
     async def follow(session: Session) -> None:
         async with session:
@@ -62,6 +63,7 @@ def test_what_was_followed_is_known_without_any_network(pilot: Pilot) -> None:
     assert later.follower.keyring().epochs == (1,)
 
 
+@pytest.mark.slow
 async def test_every_nation_and_kind_of_member_comes_to_the_same_directory(pilot: Pilot) -> None:
     found = []
     for nation in NATIONS:
@@ -77,6 +79,7 @@ async def test_every_nation_and_kind_of_member_comes_to_the_same_directory(pilot
     assert {("GBR", "system"), ("GBR", "officer")} <= kinds[0]
 
 
+@pytest.mark.slow
 async def test_only_what_is_new_is_asked_for(pilot: Pilot, asked: list[str]) -> None:
     async with Session(pilot.device("KEN", "analyst")) as session:
         await session.follower.sync()
@@ -96,6 +99,7 @@ async def test_only_what_is_new_is_asked_for(pilot: Pilot, asked: list[str]) -> 
         assert later.directory == session.directory
 
 
+@pytest.mark.slow
 async def test_many_tasks_follow_as_one(pilot: Pilot, asked: list[str]) -> None:
     """Two that follow at once must not fold the same statements twice."""
     async with (
@@ -133,6 +137,7 @@ async def fresh(pilot: Pilot) -> Session:
     return session
 
 
+@pytest.mark.slow
 async def test_one_proof_is_asked_for_each_tree(pilot: Pilot, asked: list[str]) -> None:
     async with pilot.publisher("KEN") as publisher, Session(pilot.device("KEN", "analyst")) as one:
         receipts = [await publisher.publish(draft(str(number))) for number in range(3)]
@@ -146,6 +151,7 @@ async def test_one_proof_is_asked_for_each_tree(pilot: Pilot, asked: list[str]) 
         assert len(asked) - begun == len(receipts) - newest
 
 
+@pytest.mark.slow
 async def test_the_newest_tree_that_any_process_saw_is_kept(pilot: Pilot) -> None:
     """Two processes of one member: the one that ends last may have seen less."""
     device = pilot.device("KEN", "analyst")
@@ -160,6 +166,7 @@ async def test_the_newest_tree_that_any_process_saw_is_kept(pilot: Pilot) -> Non
     assert quick.follower.seen.size >= receipt.size
 
 
+@pytest.mark.slow
 async def test_another_missions_broker_is_not_followed(pilot: Pilot, tmp_path: Path) -> None:
     """Expect refusal: all its keys and proofs are in order, but it is not what was pinned."""
     ours = pilot.device("KEN", "analyst").public
@@ -196,6 +203,7 @@ async def test_what_another_version_kept_is_refused_with_what_to_do(pilot: Pilot
         again(session)
 
 
+@pytest.mark.slow
 async def test_whose_time_has_ended_is_told_so(tmp_path: Path) -> None:
     """The broker says the same to all it does not know; the client knows its own time."""
     ahead = 0
@@ -211,6 +219,7 @@ async def test_whose_time_has_ended_is_told_so(tmp_path: Path) -> None:
                 await session.follower.sync()
 
 
+@pytest.mark.slow
 async def test_what_does_not_verify_leaves_no_trace(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

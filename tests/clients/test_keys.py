@@ -79,6 +79,7 @@ def test_only_the_key_and_info_it_was_sealed_for_open_a_wrap() -> None:
             opener.open(wrap, info)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, WRAP - 1), st.integers(1, 255))
 def test_a_tampered_wrap_does_not_open(at: int, flip: int) -> None:

@@ -20,6 +20,7 @@ def test_the_passphrase_opens_what_it_locked() -> None:
     assert unlock(locked(), "correct horse") == PRIVATE
 
 
+@pytest.mark.slow
 def test_the_usual_cost_is_that_of_rfc_9106_and_works() -> None:
     fields = json.loads(locked(cost=STANDARD))
     assert fields["kdf"]["memory_kib"] == 65_536

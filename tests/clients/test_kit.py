@@ -47,6 +47,7 @@ def folded(folder: Path) -> Directory:
     return directory
 
 
+@pytest.mark.slow
 def test_a_kit_has_a_folder_for_the_broker_and_for_everybody(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["GBR", "KEN", "broker"]
     for nation in ("KEN", "GBR"):
@@ -135,6 +136,7 @@ def test_nothing_that_exists_is_overwritten(folder: Path, tmp_path: Path) -> Non
         kit.create_member(folder / "KEN/system", folder / "KEN/system", "system", "p", **HOW)
 
 
+@pytest.mark.slow
 def test_a_kit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     calls = 0
 
@@ -153,6 +155,7 @@ def test_a_kit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_kit_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Malformed, match="cannot be made"):
@@ -188,6 +191,7 @@ def test_a_plan_that_cannot_be_is_refused_in_words(how: dict[str, Any]) -> None:
         Plan(**{"mission": "MINUSX", "nations": ("KEN", "GBR"), **how})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "slug"),
     [
@@ -244,6 +248,7 @@ def test_the_address_that_the_broker_wrote_counts_while_it_is_there(folder: Path
     assert identity.broker == "http://127.0.0.1:8440"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"v": 2}, {"kind": "king"}, {"kid": "0" * 32}, {"more": 1}])
 def test_a_changed_identity_is_refused(
     folder: Path, tmp_path: Path, change: dict[str, Any]

@@ -44,6 +44,7 @@ def roots(pilot: Pilot, *nations: str) -> list[Any]:
     return [Identity.load(pilot.folder / nation / "root", PASSPHRASE).root for nation in nations]
 
 
+@pytest.mark.slow
 async def test_an_expelled_nation_is_sent_nothing_and_its_ledger_is_closed(pilot: Pilot) -> None:
     kept, back = await sent(pilot, "FRA", "one", "two")
     async with pilot.officer("KEN") as officer, pilot.auditor("KEN") as auditor:
@@ -76,6 +77,7 @@ async def sent_to_others(pilot: Pilot) -> list[str]:
         return [receipt.report]
 
 
+@pytest.mark.slow
 async def test_too_few_nations_expel_nobody_not_allowed(pilot: Pilot) -> None:
     """Expect refusal."""
     async with pilot.officer("KEN") as officer:
@@ -84,6 +86,7 @@ async def test_too_few_nations_expel_nobody_not_allowed(pilot: Pilot) -> None:
         assert (await officer.follower.sync()).nation("FRA").expelled is None
 
 
+@pytest.mark.slow
 async def test_a_revoked_member_may_hold_what_its_nation_was_sent_while_it_stood(
     pilot: Pilot,
 ) -> None:
@@ -119,6 +122,7 @@ def blind(entry: VerifiedEntry) -> VerifiedEntry:
     return VerifiedEntry._make(**{name: getattr(entry, name) for name in names}, view=view)
 
 
+@pytest.mark.slow
 def test_the_command_line_expels_and_prints_the_ledger(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +141,7 @@ def test_the_command_line_expels_and_prints_the_ledger(
     assert "nothing was released to it after" in shown
 
 
+@pytest.mark.slow
 def test_roots_that_are_never_in_one_place_expel_a_nation_one_after_the_other(
     pilot: Pilot, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ async def published(pilot: Pilot, nation: str, **how: Any) -> Source:
     return Source(report=receipt.report, portion=portion.commitment)
 
 
+@pytest.mark.slow
 async def test_a_consented_report_is_read_watched_and_opened_from_its_file(pilot: Pilot) -> None:
     source = await published(pilot, "KEN", title="Ambush", release_to={"GBR"})
     async with pilot.subscriber("FRA") as france:
@@ -51,6 +52,7 @@ async def test_a_consented_report_is_read_watched_and_opened_from_its_file(pilot
             await france.fetch_one(source.report)
 
 
+@pytest.mark.slow
 async def test_nobody_releases_another_nations_report(pilot: Pilot) -> None:
     source = await published(pilot, "KEN", release_to={"GBR"})
     async with pilot.officer("GBR") as officer:
@@ -58,6 +60,7 @@ async def test_nobody_releases_another_nations_report(pilot: Pilot) -> None:
             await officer.consent(source.report, "FRA", life=3_600)
 
 
+@pytest.mark.slow
 async def test_an_author_is_told_which_source_stands_against_whom(pilot: Pilot) -> None:
     """Expect refusal before anything is sent, and none with the originator's consent."""
     source = await published(pilot, "KEN", release_to={"GBR"})
@@ -78,6 +81,7 @@ async def test_an_author_is_told_which_source_stands_against_whom(pilot: Pilot) 
         assert (await france.fetch_one(receipt.report)).title == "Both"
 
 
+@pytest.mark.slow
 async def test_a_source_that_is_not_ours_is_named(pilot: Pilot) -> None:
     source = await published(pilot, "KEN", release_to={"FRA"})
     async with pilot.publisher("GBR") as publisher:
@@ -85,6 +89,7 @@ async def test_a_source_that_is_not_ours_is_named(pilot: Pilot) -> None:
             await publisher.seal(draft(release_to={"KEN"}, derived_from={source}))
 
 
+@pytest.mark.slow
 async def test_a_consent_for_other_bytes_is_none(pilot: Pilot) -> None:
     """Expect refusal: it is bound to one portion of one report."""
     source = await published(pilot, "KEN", release_to={"GBR"})
@@ -96,6 +101,7 @@ async def test_a_consent_for_other_bytes_is_none(pilot: Pilot) -> None:
             await publisher.seal(draft(release_to={"FRA"}, **how))
 
 
+@pytest.mark.slow
 async def test_readers_are_shown_the_sources_that_are_cited_and_no_others(pilot: Pilot) -> None:
     """Nor is anybody to whom the author hands the copy that it kept."""
     hidden = await published(pilot, "KEN", release_to={"GBR"})
@@ -121,6 +127,7 @@ async def test_readers_are_shown_the_sources_that_are_cited_and_no_others(pilot:
     assert (shown.label.derived_from, shown.label.consents) == ((open_one,), ())
 
 
+@pytest.mark.slow
 async def test_what_the_label_does_not_show_is_asked_all_the_same(pilot: Pilot) -> None:
     """The broker refuses for itself what the author's client does not check."""
     source = await published(pilot, "KEN", release_to={"GBR"})

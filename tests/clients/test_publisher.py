@@ -51,6 +51,7 @@ def size(publisher: Publisher) -> int:
 # -- before
 
 
+@pytest.mark.slow
 async def test_a_preview_says_who_would_get_what_and_why_and_leaves_no_trace(pilot: Pilot) -> None:
     below = draft("below", NATIONS)
     one = draft(
@@ -116,6 +117,7 @@ async def test_what_a_policy_withholds_is_refused_with_the_explanation(pilot: Pi
     assert outcomes == {"KEN": "RELEASE", "FRA": "WITHHOLD"}
 
 
+@pytest.mark.slow
 async def test_many_reports_at_once(pilot: Pilot) -> None:
     receipts = []
     async with pilot.publisher("KEN") as publisher:
@@ -130,6 +132,7 @@ async def test_many_reports_at_once(pilot: Pilot) -> None:
     assert len({receipt.index for receipt in receipts}) == 12
 
 
+@pytest.mark.slow
 async def test_keys_that_changed_a_moment_ago_are_fetched_and_it_is_sealed_anew(
     pilot: Pilot,
 ) -> None:
@@ -144,6 +147,7 @@ async def test_keys_that_changed_a_moment_ago_are_fetched_and_it_is_sealed_anew(
         assert (await subscriber.fetch_one(receipt.report)).title == "Ambush"
 
 
+@pytest.mark.slow
 async def test_no_report_is_sealed_to_a_nation_without_fresh_keys(tmp_path: Path) -> None:
     """It is not left out silently, either: the refusal names it."""
     ahead = 0
@@ -164,6 +168,7 @@ async def test_who_may_not_sign_for_its_nation_posts_nothing(pilot: Pilot) -> No
             await publisher.publish(draft())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "slug"),
     [
@@ -212,6 +217,7 @@ async def test_attachments_are_sent_once_and_their_files_are_closed(
     assert all(attachment.ciphertext.closed for attachment in sealed[0].attachments)
 
 
+@pytest.mark.slow
 async def test_an_upload_that_was_interrupted_goes_on(pilot: Pilot) -> None:
     """Another run, which only kept the sealed report, sends what is missing."""
     data = bytes(range(256)) * 12_000

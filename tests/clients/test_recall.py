@@ -68,6 +68,7 @@ def reasons(said: Said) -> list[str]:
     return [one.reason.slug for one in said if isinstance(one, Unopened)]
 
 
+@pytest.mark.slow
 async def test_a_system_that_listens_destroys_it_and_answers_by_itself(
     pilot: Pilot, clock: Clock
 ) -> None:
@@ -104,6 +105,7 @@ async def test_a_system_that_listens_destroys_it_and_answers_by_itself(
         assert found.destroyed
 
 
+@pytest.mark.slow
 async def test_a_nation_that_is_offline_for_a_day_is_missing_for_a_day(
     pilot: Pilot, clock: Clock
 ) -> None:
@@ -135,6 +137,7 @@ async def test_a_nation_that_is_offline_for_a_day_is_missing_for_a_day(
     assert (found.missing, found.complete, found.destroyed) == ((), True, True)
 
 
+@pytest.mark.slow
 async def test_an_analyst_destroys_it_and_an_officer_answers(pilot: Pilot, clock: Clock) -> None:
     identity = pilot.device("GBR", "analyst")
     async with pilot.publisher("KEN", clock=clock) as publisher:
@@ -160,6 +163,7 @@ async def test_an_analyst_destroys_it_and_an_officer_answers(pilot: Pilot, clock
     assert (await certificate(pilot, report, clock)).destroyed
 
 
+@pytest.mark.slow
 async def test_a_system_never_takes_back_what_an_officer_has_answered(
     pilot: Pilot, clock: Clock
 ) -> None:
@@ -181,6 +185,7 @@ async def test_a_system_never_takes_back_what_an_officer_has_answered(
 # -- a broker that lies
 
 
+@pytest.mark.slow
 async def test_a_release_from_before_the_recall_is_not_kept_again(
     pilot: Pilot, clock: Clock
 ) -> None:
@@ -202,6 +207,7 @@ async def test_a_release_from_before_the_recall_is_not_kept_again(
             assert "recalled" in reasons(said)
 
 
+@pytest.mark.slow
 async def test_a_recall_that_does_not_stand_in_the_journal_destroys_nothing(
     pilot: Pilot, clock: Clock
 ) -> None:
@@ -233,6 +239,7 @@ async def test_a_recall_that_does_not_stand_in_the_journal_destroys_nothing(
             assert f"report:{report}" in reader.store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", ["release", "answer"])
 async def test_a_hidden_holder_or_answer_gives_no_certificate(
     pilot: Pilot, clock: Clock, hidden: str

@@ -48,6 +48,7 @@ async def published(pilot: Pilot, **how: Any) -> str:
         return (await publisher.publish(draft(**how))).report
 
 
+@pytest.mark.slow
 async def test_a_case_under_another_text_is_not_signed(pilot: Pilot, liar: Liar) -> None:
     """The officer reads a rule by its name; it has to be the rule that stands in the policy."""
     await published(pilot, caveats={"SOURCE SENSITIVE"})
@@ -62,6 +63,7 @@ async def test_a_case_under_another_text_is_not_signed(pilot: Pilot, liar: Liar)
             await found.queue()
 
 
+@pytest.mark.slow
 async def test_a_consent_is_for_the_report_that_was_asked_for(pilot: Pilot, liar: Liar) -> None:
     """Or the broker would choose which of the nation's reports goes further."""
     asked = await published(pilot, title="Road closed")

@@ -44,6 +44,7 @@ def test_every_recipient_reads_what_was_written() -> None:
         assert read.portions[0].content.source_grade == "B"
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=300))
 def test_any_text_comes_back(body: str) -> None:
@@ -130,6 +131,7 @@ def test_a_recipient_without_a_fresh_key_fails_the_seal_and_is_named() -> None:
         assert f"{nation} has no key that is valid now" in refusal.value.detail
 
 
+@pytest.mark.slow
 def test_a_recipient_not_accredited_to_the_level_fails_the_seal_and_is_named() -> None:
     mission = founded(("FRA", "RESTRICTED"))
     with pytest.raises(Conflict, match="FRA has no key for this level") as refusal:
@@ -212,6 +214,7 @@ def test_an_auditor_has_no_key() -> None:
         open_report(verified, "GBR", keyring("GBR", "auditor"), founded().directory.terms)
 
 
+@pytest.mark.slow
 def test_a_member_cleared_below_a_portion_reads_the_others_and_is_told() -> None:
     """Clearance is enforced by mathematics, and the reason is given in words."""
     cleared = founded(("GBR/analyst", "RESTRICTED"))

@@ -76,6 +76,7 @@ def numbered(count: int, **label: Any) -> list[Draft]:
 # -- everything, once
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seed", "place"), [(7, "UG"), (8, "MZ"), (9, "TZ")])
 async def test_whatever_breaks_there_is_no_gap_and_nothing_comes_twice(
     pilot: Pilot, impatient: None, seed: int, place: str

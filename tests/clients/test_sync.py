@@ -20,6 +20,7 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pilot]:
         yield found
 
 
+@pytest.mark.slow
 def test_a_report_goes_from_script_to_script(pilot: Pilot) -> None:
     data = bytes(range(256)) * 40
     with BlockingPublisher(pilot.device("KEN", "system")) as publisher:
@@ -39,6 +40,7 @@ def test_a_report_goes_from_script_to_script(pilot: Pilot) -> None:
         assert auditor.verify().shared["KEN", "GBR"] >= 1
 
 
+@pytest.mark.slow
 def test_a_watch_that_is_left_lets_go_of_its_stream_at_once(pilot: Pilot) -> None:
     with BlockingPublisher(pilot.device("KEN", "system")) as publisher:
         publisher.publish(draft("one", regions={"UG"}))
@@ -52,6 +54,7 @@ def test_a_watch_that_is_left_lets_go_of_its_stream_at_once(pilot: Pilot) -> Non
             again.close()
 
 
+@pytest.mark.slow
 def test_an_officer_speaks_from_a_script(pilot: Pilot) -> None:
     with (
         BlockingOfficer(pilot.device("GBR", "officer")) as officer,
@@ -72,6 +75,7 @@ def test_an_officer_speaks_from_a_script(pilot: Pilot) -> None:
         assert officer.queue() == ()
 
 
+@pytest.mark.slow
 def test_refusals_come_out_as_they_are(pilot: Pilot) -> None:
     with BlockingPublisher(pilot.device("KEN", "system")) as publisher:
         with refused("unknown-term"):
@@ -81,6 +85,7 @@ def test_refusals_come_out_as_they_are(pilot: Pilot) -> None:
         subscriber.fetch_one("0" * 64)
 
 
+@pytest.mark.slow
 def test_a_client_that_was_not_entered_is_a_mistake(pilot: Pilot) -> None:
     with pytest.raises(AssertionError, match="in a with statement"):
         BlockingPublisher(pilot.device("KEN", "system")).publish(draft())

@@ -66,6 +66,7 @@ async def facing(pilot: Pilot, *answers: bytes | None) -> AsyncIterator[tuple[St
 # -- the clock
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off", [0, 20, -20, 7_200, -7_200, 80_000, -80_000])
 async def test_a_clock_that_is_wrong_is_put_right_once(pilot: Pilot, off: float) -> None:
     async with link(pilot.device("KEN", "analyst"), off) as client:
@@ -188,6 +189,7 @@ async def test_a_page_is_asked_for_in_smaller_parts_where_the_link_does_not_last
     assert limits[1:] == [b"200&after=x"] * 4 + [b"50&after=x"] * 4 + [b"12&after=x"] * 2 + [b"12"]
 
 
+@pytest.mark.slow
 async def test_a_broker_that_moved_is_found_where_it_says(tmp_path: Path, impatient: None) -> None:
     """Started again on another port, it writes its address anew; a watch goes on there."""
     pilot = Pilot.laid_out("KEN", folder=tmp_path)
@@ -205,6 +207,7 @@ async def test_a_broker_that_moved_is_found_where_it_says(tmp_path: Path, impati
 # -- what is not the broker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -327,6 +330,7 @@ async def read(chunks: list[bytes]) -> list[ServerEvent]:
     return [event async for event in sse.events(given_out())]
 
 
+@pytest.mark.slow
 @given(EVENTS, st.lists(st.integers(1, 40), min_size=1))
 def test_events_are_the_same_however_the_bytes_are_cut(
     events: list[ServerEvent], sizes: list[int]
@@ -340,6 +344,7 @@ def test_events_are_the_same_however_the_bytes_are_cut(
     assert anyio.run(read, chunks) == events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "block",
     [b"event: report\nid: a\rX: y\ndata: {}\n\n", b"event: re port\n\n", b"event: \xff\n\n"],

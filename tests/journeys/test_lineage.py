@@ -221,7 +221,7 @@ def played(steps: list[Step]) -> int:
     return asyncio.run(play())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1_800)
 @settings(**RANDOM, max_examples=60)
 @given(STEPS)

@@ -145,6 +145,7 @@ def test_the_model_and_the_broker_decide_alike(before: Pilot) -> None:
         holds()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rebel", REBELS)
 def test_a_nation_that_permits_everything_changes_nothing_that_belongs_to_others(
     missions: dict[str, Pilot], rebel: str

@@ -224,6 +224,7 @@ def compared(
 # -- the bytes
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_the_previewed_audience_can_decrypt_and_nobody_else_gets_a_byte(
     tmp_path: Path,

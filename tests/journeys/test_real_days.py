@@ -214,6 +214,7 @@ class Days:
         return found
 
 
+@pytest.mark.long
 async def test_after_two_real_days_everybody_sees_what_is_left_for_him(tmp_path: Path) -> None:
     before, after = rosters()
     plan = list(merge(sorted(warnings()), sorted(revisions())))

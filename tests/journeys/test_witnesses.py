@@ -37,6 +37,7 @@ async def looks(pilot: Pilot, nation: str) -> Brought:
     return brought
 
 
+@pytest.mark.slow
 async def test_nothing_is_published_below_the_quorum_and_writes_do_not_wait(pilot: Pilot) -> None:
     assert pilot.server is not None
     assert pilot.server.ask("GET /v1/log/checkpoint").status == 404
@@ -59,6 +60,7 @@ async def test_nothing_is_published_below_the_quorum_and_writes_do_not_wait(pilo
         assert not confirmed.covers(newer.index)
 
 
+@pytest.mark.slow
 def test_an_auditor_sees_what_is_confirmed(pilot: Pilot) -> None:
     home = auditor(pilot, "KEN")
     pulled = here("audit", "pull", "--json", "--as", home).done().row

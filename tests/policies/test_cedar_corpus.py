@@ -23,6 +23,7 @@ def rows(name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["corpus.ndjson", "handwritten.ndjson"])
 def test_every_foreign_text_gets_findings_and_none_is_adopted(name: str) -> None:
     """They name types, actions and ids that no mission of ours has."""
@@ -51,6 +52,7 @@ def test_formatting_keeps_the_meaning_of_what_it_accepts(name: str) -> None:
     assert formatted > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["corpus.ndjson", "handwritten.ndjson"])
 def test_the_engine_answers_the_corpus_as_its_authors_say(name: str) -> None:
     """A new version of the engine that decides otherwise must not slip in."""

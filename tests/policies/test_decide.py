@@ -123,6 +123,7 @@ def test_the_outcome_is_the_minimum_of_the_layers() -> None:
     assert book.decide(TO_GBR, MINE, moment()).outcome is Outcome.WITHHOLD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [

@@ -35,6 +35,7 @@ def test_the_ready_form_is_clean_and_says_what_it_says() -> None:
     assert same(mission, "KEN", found, forms.meaning(form, words()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -73,6 +74,7 @@ RULES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(RULES, min_size=1, max_size=3), NAMES)
 def test_every_form_becomes_a_text_that_says_the_same(

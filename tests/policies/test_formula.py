@@ -1,5 +1,6 @@
 """Our own evaluation: the second opinion on every answer of the engine."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def scenes() -> st.SearchStrategy[Scene]:
     return values.map(lambda found: Scene(found, {}))
 
 
+@pytest.mark.slow
 @given(formulas(), scenes())
 def test_a_negated_formula_holds_exactly_where_the_formula_does_not(
     formula: Formula, scene: Scene
@@ -45,6 +47,7 @@ def test_a_negated_formula_holds_exactly_where_the_formula_does_not(
     assert evaluate(negated(formula), scene) is not evaluate(formula, scene)
 
 
+@pytest.mark.slow
 @given(st.lists(formulas(), max_size=4), scenes())
 def test_every_and_some_mean_what_they_say(parts: list[Formula], scene: Scene) -> None:
     found = [evaluate(part, scene) for part in parts]
@@ -52,6 +55,7 @@ def test_every_and_some_mean_what_they_say(parts: list[Formula], scene: Scene) -
     assert evaluate(some(*parts), scene) is any(found)
 
 
+@pytest.mark.slow
 @given(formulas())
 def test_no_constant_and_no_nested_sibling_is_left_inside(formula: Formula) -> None:
     """Explanations and lint rely on it."""
@@ -60,7 +64,7 @@ def test_no_constant_and_no_nested_sibling_is_left_inside(formula: Formula) -> N
             assert len(parts) > 1
             for part in parts:
                 assert not isinstance(part, bool | type(formula))
-                test_no_constant_and_no_nested_sibling_is_left_inside.hypothesis.inner_test(part)  # type: ignore[attr-defined]
+                test_no_constant_and_no_nested_sibling_is_left_inside.hypothesis.inner_test(part)
         case _:
             pass
 

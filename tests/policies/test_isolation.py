@@ -14,6 +14,7 @@ def without_layers_of(decision: Decision, nation: str) -> list[object]:
     return [verdict for verdict in decision.verdicts if verdict.owner != nation]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rebel", NATIONS)
 def test_a_nation_that_permits_everything_changes_nothing_that_is_not_its_own(rebel: str) -> None:
     """The rebel rewrites all its policies; for each request, every other layer says the same."""
@@ -64,6 +65,7 @@ def test_nobody_can_be_made_to_accept_anything(nation: str) -> None:
             assert book.decide(recipient, facts, moment).outcome is Outcome.WITHHOLD
 
 
+@pytest.mark.slow
 def test_the_mission_and_the_floor_only_ever_take_away() -> None:
     book = mission()
     open_floor = book.with_layer("handle", "COALITION", permit_all("handle", "COALITION"))

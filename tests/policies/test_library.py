@@ -74,6 +74,7 @@ def ready_book(*names: str) -> PolicyBook:
     return open_book().with_layer("release", "KEN", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "to", "changes", "context", "outcome"),
     [

@@ -112,6 +112,7 @@ SIGNS = """permit forbid ( ) { } [ ] && || ! . , ; :: == != < > @id "a" "( // \\
 PIECES = st.sampled_from([*SIGNS.split(), "\n", "\r", "\t"])
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(), st.lists(PIECES).map(" ".join)))
 def test_any_text_is_refused_with_a_slug_or_safe_to_parse(text: str) -> None:
     """For any text: `Malformed`, or a parser that answers."""

@@ -41,6 +41,7 @@ def test_there_are_as_many_lies_as_were_promised() -> None:
     assert len(LIES) >= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verifier", VERIFIERS)
 @pytest.mark.parametrize("name", LIES)
 def test_a_lie_is_refused_by_its_name(name: str, verifier: str) -> None:
@@ -57,6 +58,7 @@ def in_javascript() -> dict[str, str | None]:
     return dict(zip(LIES, node(asked), strict=True))
 
 
+@pytest.mark.slow
 @needs_node
 @pytest.mark.parametrize("name", LIES)
 def test_a_lie_is_refused_in_javascript(name: str) -> None:
@@ -80,7 +82,7 @@ def test_our_own_refusals_say_what_is_wrong() -> None:
         assert re.search(words, str(why)), why
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("verifier", VERIFIERS)
 def test_random_changes_of_every_field_are_refused(verifier: str) -> None:
     """Expect 6,000 refusals: nothing in a file is beside the point."""

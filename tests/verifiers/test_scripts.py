@@ -24,6 +24,7 @@ def run(language: str, script: Path, *words: str | Path) -> subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "script"), [("python", PYTHON), ("node", NODE)])
 def test_it_works_alone(language: str, script: Path, tmp_path: Path) -> None:
     """Copied away from everything, it verifies a file, and refuses a lie in one line."""
@@ -40,6 +41,7 @@ def test_it_works_alone(language: str, script: Path, tmp_path: Path) -> None:
     assert re.fullmatch(r"refused: line \d+: entry 2 of KEN, at index \d+: .*\n", done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "script"), [("python", PYTHON), ("node", NODE)])
 def test_it_says_how_it_is_used(language: str, script: Path, tmp_path: Path) -> None:
     done = run(language, script)

@@ -70,6 +70,7 @@ def body_of(nation: Nation, type_: str) -> dict[str, Any]:
 NATIONAL = [t for t, rule in RULES.items() if rule.signed_by != "quorum"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", NATIONAL)
 def test_every_type_is_taken_from_those_who_may_say_it(kenya: Nation, type_: str) -> None:
     if type_ == "root.publish":
@@ -78,6 +79,7 @@ def test_every_type_is_taken_from_those_who_may_say_it(kenya: Nation, type_: str
         kenya.says(type_, body_of(kenya, type_))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", NATIONAL)
 def test_no_type_is_taken_from_another_nation(world: Coalition, type_: str) -> None:
     kenya, britain = world["KEN"], world["GBR"]
@@ -86,6 +88,7 @@ def test_no_type_is_taken_from_another_nation(world: Coalition, type_: str) -> N
             kenya.says(type_, body_of(kenya, type_), by=keys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", NATIONAL)
 def test_no_type_is_taken_from_members_who_sign_nothing_for_others(
     kenya: Nation, type_: str
@@ -95,6 +98,7 @@ def test_no_type_is_taken_from_members_who_sign_nothing_for_others(
             kenya.says(type_, body_of(kenya, type_), by=[who.sign])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", [t for t in NATIONAL if RULES[t].signed_by in BY_ROLE])
 def test_a_role_is_for_its_holders_and_not_for_other_members(kenya: Nation, type_: str) -> None:
     other = kenya.enlists("officer2", "officer")

@@ -84,6 +84,7 @@ def test_anybody_can_derive_another_valid_signature() -> None:
     PUBLIC.verify(twin, MESSAGE, REPORT)
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(SIGNATURE) * 8 - 1))
 def test_no_bit_of_a_signature_is_idle(bit: int) -> None:
     flipped = bytearray(SIGNATURE)
@@ -91,6 +92,7 @@ def test_no_bit_of_a_signature_is_idle(bit: int) -> None:
     refused(bytes(flipped))
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200), st.binary(max_size=200), st.binary(max_size=20))
 def test_any_bytes_as_a_signature_are_refused_in_one_way(
     signature: bytes, message: bytes, context: bytes

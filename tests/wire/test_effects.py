@@ -398,6 +398,7 @@ def test_nobody_keeps_views_for_less_than_the_floor() -> None:
         kenya.says("retention.set", {"views": 29, "payloads": None})
 
 
+@pytest.mark.slow
 def test_where_the_charter_names_no_floor_nothing_is_ordered() -> None:
     """Expect refusal."""
     kenya = Coalition.of("KEN", "GBR", retention_floor=None)["KEN"]

@@ -361,6 +361,7 @@ def test_a_batch_continues_the_log_and_changes_nothing_it_was_given() -> None:
     assert batch.frontier.size == size + 3
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8))
 def test_every_row_of_a_batch_is_proved_from_memory(sizes: list[int]) -> None:
     log = MemoryLog()

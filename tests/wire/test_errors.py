@@ -36,6 +36,7 @@ def slugs_in_code() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_slug_that_code_uses_is_in_the_table() -> None:
     assert slugs_in_code() <= SLUGS.keys()
 

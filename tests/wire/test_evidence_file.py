@@ -89,6 +89,7 @@ def test_the_charter_is_the_one_that_was_known_before() -> None:
         evidence_file.verify(pulled().written(), "00" * 32, now_ms=SOON)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(1, len(pulled().written()) + 1))
 def test_a_file_that_was_cut_off_is_refused(at: int) -> None:
     lines = pulled().written()

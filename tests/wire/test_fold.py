@@ -65,6 +65,7 @@ def follows(directory: Directory, statement: Statement) -> bool:
     return head.seq == (state.seq + 1 if state else 0)
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(HISTORY)), st.integers(0, len(HISTORY) - 1))
 @settings(max_examples=400)
 def test_nothing_but_the_next_statement_of_a_chain_is_taken(at: int, which: int) -> None:
@@ -85,6 +86,7 @@ def summary(directory: Directory) -> Any:
     return nations, set(directory.members), directory.order, directory.terms.digest
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=25)
 def test_another_order_is_refused_or_says_the_same(random: Any) -> None:
@@ -128,6 +130,7 @@ def test_a_history_with_any_statement_twice_or_left_out_is_refused() -> None:
                 folded(honest[i + 1 :], BEFORE[i])
 
 
+@pytest.mark.slow
 def test_a_fork_is_refused_with_both_hashes(world: Coalition) -> None:
     """Two statements with one number prove that a nation says two things."""
     kenya = world["KEN"]
@@ -182,6 +185,7 @@ def test_a_type_in_the_wrong_chain_is_refused(world: Coalition) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", [t for t, rule in RULES.items() if t != "mission.charter"])
 def test_a_body_of_another_form_is_refused_for_every_type(world: Coalition, type_: str) -> None:
     speaker = world.together if RULES[type_].signed_by == "quorum" else world["KEN"]
@@ -324,6 +328,7 @@ def test_registry_versions_go_up_by_one(world: Coalition) -> None:
     assert world.directory.terms.version == 2
 
 
+@pytest.mark.slow
 def test_a_nation_is_admitted_once_at_a_known_level(world: Coalition) -> None:
     with refused("statement-conflict", "already"):
         world.together.says("nation.admit", {"nation": nation("GBR", "ab" * 32)})

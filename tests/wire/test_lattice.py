@@ -36,6 +36,7 @@ POINTS = st.integers(0, (1 << 23) - 1).map(made)
 # -- the order
 
 
+@pytest.mark.slow
 @given(POINTS, POINTS, POINTS)
 def test_it_is_an_order(one: Point, two: Point, three: Point) -> None:
     assert flows_into(one, one)
@@ -45,6 +46,7 @@ def test_it_is_an_order(one: Point, two: Point, three: Point) -> None:
         assert flows_into(one, three)
 
 
+@pytest.mark.slow
 @given(POINTS, POINTS, POINTS)
 def test_the_join_is_the_least_point_above_both(one: Point, two: Point, three: Point) -> None:
     both = join(one, two)
@@ -306,6 +308,7 @@ def test_exercise_and_live_do_not_mix_along_a_lineage() -> None:
 NATION_SETS = st.frozensets(st.sampled_from(NATIONS)).map(lambda some: some | {"SEN"})
 
 
+@pytest.mark.slow
 @given(NATION_SETS, NATION_SETS, NATION_SETS, NATION_SETS)
 def test_the_audience_is_inside_every_source_with_its_consent(
     released: frozenset[str], first: frozenset[str], second: frozenset[str], added: frozenset[str]

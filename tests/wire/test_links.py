@@ -44,6 +44,7 @@ def test_what_a_broker_writes_has_the_usual_form() -> None:
         assert links._USUAL_LINK.fullmatch(row.link)
 
 
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries(
         {

@@ -67,6 +67,7 @@ def test_the_constants_are_those_of_the_rfc() -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_proof_in_small_trees_equals_the_recursion() -> None:
     for size in range(1, 42):
         leaves, root = LEAVES[:size], mth(LEAVES[:size])
@@ -80,6 +81,7 @@ def test_every_proof_in_small_trees_equals_the_recursion() -> None:
             merkle.verify_consistency(old, size, proof, mth(leaves[:old]), root)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 300), st.data())
 def test_proofs_in_larger_trees_equal_the_recursion(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -126,6 +128,7 @@ def test_a_copied_frontier_grows_on_its_own() -> None:
     assert (copy.size, copy.root()) == (6, mth(LEAVES[:6]))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 150), st.integers(0, 80))
 def test_the_newest_leaves_are_proved_from_memory_alone(before: int, added: int) -> None:
     old = grown(before)
@@ -181,6 +184,7 @@ def flipped(data: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 @given(st.integers(2, 64), st.data())
 def test_a_mutated_inclusion_proof_is_refused(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -205,6 +209,7 @@ def test_a_mutated_inclusion_proof_is_refused(size: int, data: st.DataObject) ->
         assert caught.value.slug == "bad-proof", name
 
 
+@pytest.mark.slow
 @given(st.integers(2, 64), st.data())
 def test_many_leaves_of_one_tree_are_judged_like_each_alone(size: int, data: st.DataObject) -> None:
     """Whatever was climbed before: a proof passes if it passes by itself, and no other does."""

@@ -106,6 +106,7 @@ def test_an_opened_checkpoint_cannot_be_made_without_opening_one() -> None:
         OpenedCheckpoint(checkpoint=HEAD, note=NOTE, cosigned_by={})
 
 
+@pytest.mark.slow
 @given(st.integers(1, (1 << 63) - 1), st.binary(min_size=32, max_size=32), st.integers(0, 1 << 40))
 def test_what_is_signed_opens_again(size: int, root: bytes, time: int) -> None:
     head = Checkpoint(ORIGIN, size, root)

@@ -595,6 +595,7 @@ texts = st.text("AQ/+=é", max_size=44) | st.binary(max_size=80).map(encode)
 hashes = st.binary(min_size=31, max_size=33).map(encode)
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         Evidence.model_construct,

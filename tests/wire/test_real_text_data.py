@@ -217,6 +217,7 @@ def part_point(part: dict[str, Any], owner: str, everyone: frozenset[str]) -> Po
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(12))
 def test_the_roll_up_vectors(number: int) -> None:
     vector = vectors()[number]

@@ -101,6 +101,7 @@ def flips(frame: Frame, kept: tuple[int, ...], seed: int, positions: Iterable[in
         assert refused(bytes(changed)), at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", REPORTS)
 def test_a_changed_byte_is_refused_in_every_subset(count: int) -> None:
     for seed, kept in enumerate(subsets(count)):
@@ -115,6 +116,7 @@ def test_every_changed_byte_of_a_portion_is_refused() -> None:
     flips(frame, (1, 4), 0, range(begin, len(frame.redacted((1, 4), "GBR"))))
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=200)
 def test_swapped_pieces_of_a_delivery_are_refused(data: st.DataObject) -> None:

@@ -382,6 +382,7 @@ def test_any_headers_are_a_claim_or_a_refusal_and_nothing_else(
         verify(headers, TARGET, b"", resolve, now=NOW)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(signed())), st.data())
 def test_any_changed_character_of_a_header_is_refused(name: str, data: st.DataObject) -> None:
     headers = signed()

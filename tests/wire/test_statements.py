@@ -111,6 +111,7 @@ def test_a_wrong_layout_is_refused(bad: bytes, slug: str) -> None:
         statements.parse(bad)
 
 
+@pytest.mark.slow
 def test_a_statement_cut_anywhere_is_refused() -> None:
     for end in range(len(HONEST.raw)):
         with pytest.raises(TearlineError):

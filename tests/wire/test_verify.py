@@ -279,6 +279,7 @@ def test_a_label_whose_time_is_over_is_refused(world: Coalition) -> None:
         world.accepts(sealing.encode(frame))
 
 
+@pytest.mark.slow
 def test_in_an_exercise_live_reports_are_refused() -> None:
     exercise = Coalition.of("KEN", "GBR", mission="EXUNITY", exercise=True)
     exercise.accepts(exercise["KEN"].seals(release_to="GBR"))
@@ -464,6 +465,7 @@ def test_any_bytes_are_refused(data: bytes) -> None:
     assert judged(data) is None
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300)
 def test_any_change_of_an_honest_report_is_refused(data: st.DataObject) -> None:
@@ -498,6 +500,7 @@ def test_any_header_that_is_honestly_signed_is_believed_or_refused(field: str, v
     judged(sealing.encode(signed(PORTION, **{field: value})))
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_any_descriptor_that_is_honestly_signed_is_believed_or_refused(descriptor: bytes) -> None:
     frame = signed(dataclasses.replace(PORTION, descriptor=descriptor))

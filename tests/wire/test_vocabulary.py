@@ -132,6 +132,7 @@ def trees(draw: st.DrawFn) -> Tree:
     return Tree(parents, {})
 
 
+@pytest.mark.slow
 @given(trees(), st.data())
 def test_within_and_touching_hold_together(tree: Tree, data: st.DataObject) -> None:
     codes = data.draw(st.lists(st.sampled_from(sorted(tree.parents)), min_size=1, max_size=4))

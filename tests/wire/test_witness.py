@@ -168,6 +168,7 @@ def test_the_quorums_of_known_sizes(n: int, f: int, q: int) -> None:
     assert (tolerated(n), quorum(n, f)) == (f, q)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 7), st.data())
 def test_real_witnesses_never_confirm_two_views(n: int, data: st.DataObject) -> None:
     """The same with witnesses that decide: honest ones keep one head, colluding ones keep none."""

@@ -20,6 +20,7 @@ def answer(told: Told, path: str, nation: str = "KEN", **query: str) -> api.Answ
     return api.answer(desk_of(told.desks[nation].identity), path, query)
 
 
+@pytest.mark.slow
 def test_the_overview_says_what_the_command_says_and_more(told: Told) -> None:
     found = answer(told, "status")
     assert (found["good"], found["complete"], found["recheck"]) == (True, True, "")
@@ -100,6 +101,7 @@ def test_a_life_goes_from_acceptance_to_recall(told: Told) -> None:
     assert {p["outcome"] for p in found["portions"]} == {"RELEASE"}
 
 
+@pytest.mark.slow
 def test_every_index_that_is_told_leads_to_an_entry(told: Told) -> None:
     """Every mark and every row links to its entry and proof."""
     paths = ["status", "sharing", "timeline", "denials", "watchers", "reports", "entries"]
@@ -111,6 +113,7 @@ def test_every_index_that_is_told_leads_to_an_entry(told: Told) -> None:
         assert answer(told, f"entry/{index}")["index"] == index
 
 
+@pytest.mark.slow
 def test_entries_come_newest_first_and_page_by_page(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +131,7 @@ def test_entries_come_newest_first_and_page_by_page(
     assert found == whole
 
 
+@pytest.mark.slow
 def test_filters_narrow(told: Told) -> None:
     rows = answer(told, "entries", type="release", originator="KEN", to="FRA")["entries"]
     assert {row["report"] for row in rows} == set(told.shared)
@@ -136,6 +140,7 @@ def test_filters_narrow(told: Told) -> None:
     assert answer(told, "entries", since="99999999999999")["entries"] == []
 
 
+@pytest.mark.slow
 def test_questions_are_those_of_the_command(told: Told) -> None:
     words = {"report": told.shared[0], "who": "ab", "policy": "1", "index": "3", "to": ""}
     assert len(answer(told, "questions")["questions"]) == 24
@@ -150,12 +155,14 @@ def test_questions_are_those_of_the_command(told: Told) -> None:
         answer(told, "question/dormant", days="-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "nothing", "status/x", "entry", "report/ab", "entries/1"])
 def test_there_is_nothing_else(told: Told, path: str) -> None:
     with refused("not-found"):
         answer(told, path)
 
 
+@pytest.mark.slow
 def test_an_entry_of_others_is_like_none(told: Told) -> None:
     """Expect not-found, the same bytes, for an index of another nation and for no index at all."""
     with told.desks["GBR"].store() as store:
@@ -169,6 +176,7 @@ def test_an_entry_of_others_is_like_none(told: Told) -> None:
     assert {(reply.status, reply.body) for reply in answers} == {(404, answers[0].body)}
 
 
+@pytest.mark.slow
 def test_another_nations_console_knows_nothing_of_it(told: Told) -> None:
     """France sees no entry, count or name of what is between Kenya and Britain alone."""
     paths = ["status", "sharing", "timeline", "denials", "watchers", "reports"]

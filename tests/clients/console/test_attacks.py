@@ -13,6 +13,7 @@ from tests.clients.console.serving import Served
 FORM = "application/x-www-form-urlencoded"
 
 
+@pytest.mark.slow
 def test_a_session_is_two_secrets_and_the_cookie_is_well_kept(served: Served) -> None:
     reply = served.enter(served.sessions.invite())
     cookie = reply.headers["set-cookie"]
@@ -22,6 +23,7 @@ def test_a_session_is_two_secrets_and_the_cookie_is_well_kept(served: Served) ->
     assert json.loads(reply.body)["page"] not in cookie
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["/console", "/console/static/app.js", "/console/api/status", "/nothing", "/"]
 )
@@ -35,6 +37,7 @@ def test_every_answer_carries_the_headers(served: Served, path: str) -> None:
     assert "server" not in reply.headers
 
 
+@pytest.mark.slow
 def test_a_replayed_link_a_guess_and_an_old_one_are_told_the_same(
     served: Served, clock: Clock
 ) -> None:
@@ -49,6 +52,7 @@ def test_a_replayed_link_a_guess_and_an_old_one_are_told_the_same(
     assert "set-cookie" not in replayed.headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:{port}", ""]
 )
@@ -63,12 +67,14 @@ def test_a_foreign_name_is_not_answered(served: Served, start: str, host: str) -
         assert raw.reply().status == 421
 
 
+@pytest.mark.slow
 def test_localhost_is_a_name_of_it(served: Served) -> None:
     with Raw(served.port) as raw:
         raw.send(f"GET /console HTTP/1.1\r\nHost: localhost:{served.port}\r\n\r\n".encode())
         assert raw.reply().status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", None])
 def test_a_cross_site_post_does_not_sign_in(served: Served, origin: str | None) -> None:
     code = served.sessions.invite()
@@ -78,6 +84,7 @@ def test_a_cross_site_post_does_not_sign_in(served: Served, origin: str | None) 
     assert served.enter(code).status == 200, "the link was not used up by it"
 
 
+@pytest.mark.slow
 def test_a_form_of_another_page_does_not_sign_in(served: Served) -> None:
     code = served.sessions.invite()
     for media in (FORM, "text/plain", "application/json; charset=utf-8"):
@@ -86,6 +93,7 @@ def test_a_form_of_another_page_does_not_sign_in(served: Served) -> None:
         assert served.ask("POST /console/session", *fields, body=body).status == 403
 
 
+@pytest.mark.slow
 def test_a_fixed_cookie_is_not_taken_over(served: Served) -> None:
     """Session fixation: what the browser brought along is worth nothing, before and after."""
     planted = f"__Host-tearline-{served.port}={'ab' * 32}"
@@ -95,6 +103,7 @@ def test_a_fixed_cookie_is_not_taken_over(served: Served) -> None:
     assert served.get("status", cookie=planted, page=page).status == 403
 
 
+@pytest.mark.slow
 def test_a_stolen_cookie_alone_opens_nothing(served: Served) -> None:
     """Cookies are sent to every port of a host: another program there may have it."""
     served.signed_in()
@@ -104,6 +113,7 @@ def test_a_stolen_cookie_alone_opens_nothing(served: Served) -> None:
     assert served.get("status", cookie="").status == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "anything"])
 def test_a_request_that_another_page_began_is_refused(served: Served, site: str) -> None:
     served.signed_in()
@@ -111,6 +121,7 @@ def test_a_request_that_another_page_began_is_refused(served: Served, site: str)
     assert served.get("status", more="Sec-Fetch-Site: same-origin").status == 200
 
 
+@pytest.mark.slow
 def test_cookies_that_came_twice_are_no_cookie(served: Served) -> None:
     """Whichever a parser would take, another program may have planted it."""
     served.signed_in()
@@ -120,6 +131,7 @@ def test_cookies_that_came_twice_are_no_cookie(served: Served) -> None:
         assert served.get("status", cookie=doubled).status == 403
 
 
+@pytest.mark.slow
 def test_without_a_session_all_paths_are_one(served: Served) -> None:
     """Uniform: nobody outside learns which entries, reports or paths there are."""
     paths = ("status", "entry/3", "entry/999999", "report/" + "ab" * 32, "nothing", "../x", "%00")
@@ -130,12 +142,14 @@ def test_without_a_session_all_paths_are_one(served: Served) -> None:
     assert b"not-allowed" in body
 
 
+@pytest.mark.slow
 def test_a_session_that_was_left_alone_is_over(served: Served, clock: Clock) -> None:
     served.signed_in()
     clock.now += IDLE_S + 1
     assert served.get("status").status == 403
 
 
+@pytest.mark.slow
 def test_signing_out_ends_it_and_takes_the_cookie_back(served: Served) -> None:
     served.signed_in()
     stranger = served.ask("DELETE /console/session", f"Cookie: {served.cookie}")
@@ -147,6 +161,7 @@ def test_signing_out_ends_it_and_takes_the_cookie_back(served: Served) -> None:
     assert served.get("status").status == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -169,6 +184,7 @@ def test_only_the_files_of_the_page_are_served(served: Served, path: str) -> Non
     assert (reply.status, json.loads(reply.body)["error"]) == (404, "not-found")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD", "TRACE"])
 @pytest.mark.parametrize("path", ["/console", "/console/api/status"])
 def test_nothing_but_get_is_answered(served: Served, path: str, method: str) -> None:
@@ -179,12 +195,14 @@ def test_nothing_but_get_is_answered(served: Served, path: str, method: str) -> 
     assert reply.status == 405
 
 
+@pytest.mark.slow
 def test_a_body_that_is_too_large_is_not_read_on(served: Served) -> None:
     usual = ("Content-Type: application/json", f"Origin: http://127.0.0.1:{served.port}")
     reply = served.ask("POST /console/session", *usual, body=b"x" * (BODY_MAX + 1))
     assert reply.status == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"code":1}', b'{"code":"x"}', b'{"code":"', b"\xff"]
 )
@@ -196,6 +214,7 @@ def test_a_misformed_sign_in_is_refused(served: Served, body: bytes) -> None:
     assert reply.status == 422
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["a=1&a=2", "a", "x" * 3_000, "since=-1", "before=%C3%A9"])
 def test_a_misformed_query_is_refused(served: Served, query: str) -> None:
     served.signed_in()

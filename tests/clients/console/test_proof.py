@@ -37,6 +37,7 @@ def entry(entries: list[Entry]) -> Entry:
     return copy.deepcopy(found)
 
 
+@pytest.mark.slow
 def test_every_entry_holds_and_says_what_python_says(entries: list[Entry]) -> None:
     verdicts = proved(entries)
     assert len(verdicts) == len(entries) > 60
@@ -47,6 +48,7 @@ def test_every_entry_holds_and_says_what_python_says(entries: list[Entry]) -> No
         assert all(step["state"] == "good" for step in verdict["steps"][:6])
 
 
+@pytest.mark.slow
 def test_the_statement_behind_an_entry_is_proven_as_well(entries: list[Entry]) -> None:
     found = [copy.deepcopy(e) for e in entries if e["shown"][0]["said"]]
     other = found[0]["shown"][0]["said"]
@@ -149,6 +151,7 @@ LIES: dict[str, tuple[Callable[[Entry], None], str, str]] = {
 }
 
 
+@pytest.mark.slow
 def test_every_lie_is_named_at_its_step(entry: Entry) -> None:
     """Expect refusal of each, and nothing after it counts as checked."""
     assert entry["shown"][0]["facts"]["recipient"] != "FRA"
@@ -181,6 +184,7 @@ def mutated(entry: Entry, chance: random.Random) -> Iterator[Entry]:
     yield changed
 
 
+@pytest.mark.slow
 def test_no_random_bit_goes_unseen(entries: list[Entry]) -> None:
     chance = random.Random(11)
     told = [changed for entry in entries for changed in mutated(entry, chance)]
@@ -189,6 +193,7 @@ def test_no_random_bit_goes_unseen(entries: list[Entry]) -> None:
     assert not [v for v in verdicts if v["good"]]
 
 
+@pytest.mark.slow
 def test_what_is_edited_on_the_disk_is_found_by_the_page(told: Told) -> None:
     """The middle of a store can be edited without the commands noticing; not here."""
     identity = told.desks["KEN"].identity

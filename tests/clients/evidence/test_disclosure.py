@@ -62,6 +62,7 @@ def of_html(page: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 3, 60])
 def test_paper_says_what_the_page_says(count: int) -> None:
     """Every row, every cell, in the same order, and the numbers above them."""
@@ -81,6 +82,7 @@ def test_paper_says_what_the_page_says(count: int) -> None:
         assert value in paper
 
 
+@pytest.mark.slow
 def test_each_sheet_says_what_it_belongs_to() -> None:
     """Title, number, head of the table and the digest of the evidence, on every page of a table."""
     told = account(120)
@@ -102,6 +104,7 @@ def test_it_says_how_to_verify_it() -> None:
     assert bare(f"python verify_evidence.py {told.file} {told.charter}") in bare(paper)
 
 
+@pytest.mark.slow
 def test_the_same_account_is_the_same_bytes_on_a4() -> None:
     one, two = (disclosure_pdf.document(account(40)) for _ in range(2))
     assert one == two
@@ -122,6 +125,7 @@ def test_letters_that_paper_lacks_stand_as_their_code_and_are_said_to() -> None:
     assert "standastheircode" not in plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -153,6 +157,7 @@ def test_what_a_name_holds_is_never_markup(hostile: str) -> None:
         assert shown[-60:] in paper
 
 
+@pytest.mark.slow
 def test_the_command_writes_it(told: Told, tmp_path: Path) -> None:
     pdf = tmp_path / "court.pdf"
     words = ("audit", "report", "--disclosure", "GBR", "--out", tmp_path, "--pdf", pdf)

@@ -75,6 +75,7 @@ def test_a_receipt_of_a_release_does_not_name_the_sources(told: Told) -> None:
     assert shown == [["release"], ["report.accepted"]]
 
 
+@pytest.mark.slow
 def test_a_receipt_is_accepted_by_all_three_verifiers(told: Told) -> None:
     desk = told.desks["KEN"]
     for report, to in ((told.shared[0], "FRA"), (told.recalled, "GBR")):
@@ -96,6 +97,7 @@ def test_every_entry_of_a_nation_can_be_proven(told: Told) -> None:
             desk.receipt(1 << 40)
 
 
+@pytest.mark.slow
 def test_the_whole_history_is_accepted_by_all_three_verifiers(told: Told) -> None:
     asked = [(d.history(), d.identity.charter, LATER) for d in told.desks.values()]
     for lines, charter, now in asked:
@@ -127,6 +129,7 @@ def test_what_is_written_is_verified_before_it_is_there(told: Told, tmp_path: Pa
 # -- the commands
 
 
+@pytest.mark.slow
 def test_prove_and_verify_as_a_court_would(told: Told, tmp_path: Path) -> None:
     index, path = index_of(told, told.shared[0], "FRA"), tmp_path / "line.tlev"
     charter = told.desks["KEN"].identity.charter
@@ -175,6 +178,7 @@ def test_the_account_of_disclosures_names_all_and_proves_it(told: Told, tmp_path
     here("audit", "verify", made["file"], "--charter", charter, passphrase="").done()
 
 
+@pytest.mark.slow
 def test_status_and_pull_in_a_terminal(told: Told) -> None:
     said = tearline(told, "KEN", "audit", "status", "--json").done().row
     assert (said["good"], said["complete"], said["findings"]) == (True, True, [])
@@ -183,6 +187,7 @@ def test_status_and_pull_in_a_terminal(told: Told) -> None:
     assert pulled["new"] > 0, "the last pull is itself an entry"
 
 
+@pytest.mark.slow
 def test_the_questions_in_a_terminal(told: Told) -> None:
     assert len(here("audit", "ask", "--json").done().rows) == 24
     rows = tearline(told, "KEN", "audit", "ask", "3", "--to", "GBR", "--json").done().rows
@@ -209,6 +214,7 @@ def of_file(told: Told, nation: str, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_two_honest_histories_agree(told: Told, tmp_path: Path) -> None:
     theirs = of_file(told, "GBR", tmp_path)
     said = tearline(told, "KEN", "audit", "reconcile", "--with", theirs, "--json").done().row

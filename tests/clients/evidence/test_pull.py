@@ -28,6 +28,7 @@ def pilot(tmp_path: Path) -> Iterator[Pilot]:
         yield found
 
 
+@pytest.mark.slow
 async def test_every_nation_keeps_what_concerns_it_and_hands_it_on(
     pilot: Pilot, tmp_path: Path
 ) -> None:
@@ -45,6 +46,7 @@ async def test_every_nation_keeps_what_concerns_it_and_hands_it_on(
         assert proven.newest.checkpoint.size == pulled.size
 
 
+@pytest.mark.slow
 async def test_a_second_pull_asks_for_what_is_new_only(pilot: Pilot) -> None:
     await share(pilot, "KEN", "GBR")
     auditor = desk(pilot, "KEN")
@@ -56,6 +58,7 @@ async def test_a_second_pull_asks_for_what_is_new_only(pilot: Pilot) -> None:
     evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
 
 
+@pytest.mark.slow
 async def test_a_pull_that_breaks_goes_on_where_it_was(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +84,7 @@ async def test_a_pull_that_breaks_goes_on_where_it_was(
     evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
 
 
+@pytest.mark.slow
 async def test_a_hidden_entry_stops_the_pull(pilot: Pilot) -> None:
     """Expect refusal, and nothing of the page is kept."""
     await share(pilot, "KEN", "GBR", count=2)
@@ -99,6 +103,7 @@ async def test_a_hidden_entry_stops_the_pull(pilot: Pilot) -> None:
         assert store.trust("KEN").tip.count == 0
 
 
+@pytest.mark.slow
 async def test_a_journal_that_was_set_back_is_refused(pilot: Pilot) -> None:
     """Expect refusal: a page under an older tree than the evidence has."""
     await share(pilot, "KEN", "GBR")
@@ -114,6 +119,7 @@ async def test_a_journal_that_was_set_back_is_refused(pilot: Pilot) -> None:
             await auditor.pull()
 
 
+@pytest.mark.slow
 async def test_a_proof_that_others_could_not_check_is_not_kept(pilot: Pilot) -> None:
     """Expect refusal, though the client has seen newer trees, and was shown a right proof."""
     await share(pilot, "KEN", "GBR")
@@ -137,6 +143,7 @@ async def test_a_proof_that_others_could_not_check_is_not_kept(pilot: Pilot) -> 
     evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
 
 
+@pytest.mark.slow
 async def test_evidence_that_was_put_back_or_edited_is_not_believed(
     pilot: Pilot,
 ) -> None:
@@ -166,6 +173,7 @@ async def test_evidence_that_was_put_back_or_edited_is_not_believed(
         pass
 
 
+@pytest.mark.slow
 async def test_two_pulls_at_once_do_not_disturb_each_other(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +189,7 @@ async def test_two_pulls_at_once_do_not_disturb_each_other(
     evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
 
 
+@pytest.mark.slow
 async def test_a_store_of_somebody_else_is_not_used(pilot: Pilot) -> None:
     await share(pilot, "KEN", "GBR")
     kenya, britain = desk(pilot, "KEN"), desk(pilot, "GBR")
@@ -193,6 +202,7 @@ async def test_a_store_of_somebody_else_is_not_used(pilot: Pilot) -> None:
         pass
 
 
+@pytest.mark.slow
 async def test_the_status_is_green_while_it_is_fresh(pilot: Pilot) -> None:
     await share(pilot, "KEN", "GBR", "FRA")
     auditor = desk(pilot, "KEN")

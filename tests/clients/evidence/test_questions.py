@@ -232,6 +232,7 @@ def test_a_filter_alone_lists_entries(told: Told) -> None:
     assert {row["type"] for row in ask(told, None, who=told.lost[:10])} >= {"release"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nation", ["GBR", "FRA"])
 def test_every_question_can_be_asked_by_every_nation(told: Told, nation: str) -> None:
     words = {"report": told.shared[0], "who": "ab", "policy": "1", "index": 3}

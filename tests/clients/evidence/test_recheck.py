@@ -30,6 +30,7 @@ def test_what_was_pulled_holds(told: Told) -> None:
     assert found(told) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -56,6 +57,7 @@ def test_an_edited_fact_is_found_and_named(
     assert said.startswith(f"entry {count} of KEN, at index {index}: the index (")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["fact", "portion", "denial", "drawn"])
 def test_a_row_that_no_entry_proves_is_found(
     told: Told, database: sqlite3.Connection, table: str
@@ -74,6 +76,7 @@ def test_an_edited_proof_is_found(told: Told, database: sqlite3.Connection, chan
     assert "at index" in str(found(told))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["seq = 99", "nation = 'FRA'", "body = CAST('{}' AS BLOB)"])
 def test_an_edited_statement_is_found(
     told: Told, database: sqlite3.Connection, change: str

@@ -25,6 +25,7 @@ def named(form: str, line: str) -> tuple[int, str]:
     return own["index"], own["leaf_hash"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["ocsf", "ecs", "cef"])
 def test_every_line_names_its_entry_and_its_leaf(told: Told, form: str) -> None:
     """Once an entry, in the order of the journal."""
@@ -33,6 +34,7 @@ def test_every_line_names_its_entry_and_its_leaf(told: Told, form: str) -> None:
     assert [index for index, _ in found] == sorted(leaves(told))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["ocsf", "ecs", "cef"])
 def test_a_line_leads_back_to_its_proof(told: Told, tmp_path: Path, form: str) -> None:
     """From what another system has kept: `audit prove`, and the same leaf is in the signed tree."""
@@ -67,6 +69,7 @@ def test_a_fact_that_was_edited_in_the_store_is_not_exported(told: Told) -> None
     assert told_of == {"KEN", "GBR", "FRA", None}
 
 
+@pytest.mark.slow
 def test_evidence_that_was_edited_in_the_store_is_refused(told: Told) -> None:
     """Expect refusal: some of it, or all of it, is that of another entry."""
     desk = told.desks["KEN"]
@@ -89,6 +92,7 @@ def test_evidence_that_was_edited_in_the_store_is_refused(told: Told) -> None:
         assert len(list(entries(store, "KEN", ORIGIN))) == len(leaves(told))
 
 
+@pytest.mark.slow
 def test_exports_in_a_terminal(told: Told) -> None:
     as_kenya = ("--as", told.desks["KEN"].identity.folder)
     lines = here("audit", "export", "--ocsf", *as_kenya).done().rows

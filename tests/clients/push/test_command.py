@@ -40,6 +40,7 @@ def push(desk: Desk, *words: str | Path, **variables: str) -> Said:
     return here("audit", "push", *words, "--as", desk.identity.folder, **variables)
 
 
+@pytest.mark.slow
 def test_it_pulls_verifies_and_pushes_what_is_new(desk: Desk, there: Inbox, secret: Path) -> None:
     words = ("--to", there.url, "--secret-file", secret, "--once")
     first = push(desk, *words, "--json").done().row
@@ -52,6 +53,7 @@ def test_it_pulls_verifies_and_pushes_what_is_new(desk: Desk, there: Inbox, secr
     assert len(set(there.indices)) == len(there.indices)
 
 
+@pytest.mark.slow
 def test_the_secret_comes_from_a_file_or_the_environment_and_never_shows(
     desk: Desk, there: Inbox, secret: Path
 ) -> None:
@@ -70,6 +72,7 @@ def test_the_secret_comes_from_a_file_or_the_environment_and_never_shows(
             assert hidden not in each.out + each.err
 
 
+@pytest.mark.slow
 def test_dead_letters_are_shown_and_sent_again(
     desk: Desk, there: Inbox, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_wrong_command_is_refused_before_anything_happens(
     assert (said.code, why in said.err) == (1, True)
 
 
+@pytest.mark.slow
 def test_evidence_that_was_put_back_is_not_pushed(
     desk: Desk, there: Inbox, secret: Path, told: Told
 ) -> None:
@@ -141,6 +145,7 @@ def test_it_goes_on_by_itself(desk: Desk, there: Inbox, secret: Path) -> None:
     assert first["delivered"] > 70
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_gone_ends_it(desk: Desk, there: Inbox, secret: Path) -> None:
     there.answers = [410]
     said = push(desk, "--to", there.url, "--secret-file", secret)
@@ -171,6 +176,7 @@ def answers(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 def test_the_receiver_among_the_examples_takes_what_is_signed(
     desk: Desk, secret: Path, tmp_path: Path
 ) -> None:

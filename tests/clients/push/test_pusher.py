@@ -61,6 +61,7 @@ async def test_the_signature_is_what_the_schemes_library_accepts(push: Push, the
             Got(got.path, got.headers, got.body + b" ").verified()
 
 
+@pytest.mark.slow
 async def test_ocsf_arrives_as_a_json_array_of_valid_events(push: Push, there: Inbox) -> None:
     push.form = "ocsf"
     await push.run()
@@ -71,6 +72,7 @@ async def test_ocsf_arrives_as_a_json_array_of_valid_events(push: Push, there: I
         check_ocsf(event)
 
 
+@pytest.mark.slow
 async def test_two_targets_and_two_forms_come_forward_by_themselves(push: Push) -> None:
     await push.run()
     with inbox() as second:
@@ -110,6 +112,7 @@ async def test_what_may_still_miss_an_entry_is_not_sent_yet(push: Push, there: I
 # -- a receiver in trouble
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "status", [0, 301, 302, 307, 401, 403, 404, 407, 408, 425, 429, 502, 503, 504]
 )
@@ -183,6 +186,7 @@ def refusing(*bad: int, status: int = 400) -> Callable[[Got], int]:
     return lambda got: status if any(int(e["id"]) in bad for e in got.events) else 204
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 405, 409, 413, 415, 422, 500, 501])
 async def test_an_event_that_is_refused_becomes_a_dead_letter_and_the_rest_arrives(
     push: Push, there: Inbox, status: int
@@ -221,6 +225,7 @@ async def test_a_receiver_that_refuses_all_leaves_all_as_dead_letters(
     assert (done.delivered, done.buried) == (0, len(everything))
 
 
+@pytest.mark.slow
 async def test_dead_letters_are_sent_again_under_the_same_names(push: Push, there: Inbox) -> None:
     bad = push.all[3:5]
     there.says = refusing(*bad)
@@ -250,6 +255,7 @@ async def test_a_receiver_in_trouble_keeps_the_dead_letters_as_they_are(
     assert push.dead == before
 
 
+@pytest.mark.slow
 async def test_refusals_are_counted_across_runs(push: Push, there: Inbox) -> None:
     """A process that is started anew after every try must not try for ever."""
     there.says = lambda _: 400

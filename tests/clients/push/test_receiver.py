@@ -68,6 +68,7 @@ async def test_the_part_of_an_address_that_is_shown_holds_no_secret() -> None:
     assert host("https://siem.example:8443/secret?key=secret") == "siem.example:8443"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_no_redirect_is_followed(status: int) -> None:
     """Expect that whoever answers cannot make this machine ask somebody else."""
@@ -111,6 +112,7 @@ async def test_who_says_yes_and_then_nothing_has_said_yes(monkeypatch: pytest.Mo
         assert (await posted(there.url)).status == 202
 
 
+@pytest.mark.slow
 async def test_a_receiver_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then keeps every single read alive; the whole try has an end."""
     monkeypatch.setattr(receiver, "PATIENCE", 0.3)
@@ -142,6 +144,7 @@ async def test_nobody_there_is_no_answer() -> None:
     assert (reply.status, reply.why) == (0, "no connection, or it broke")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("told", "rest"),
     [

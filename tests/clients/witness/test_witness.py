@@ -81,6 +81,7 @@ def test_a_key_that_others_may_read_is_refused_bad_identity(home: WitnessFolder)
 # -- over HTTP
 
 
+@pytest.mark.slow
 def test_both_keys_cosign_what_follows(home: WitnessFolder) -> None:
     with listening(home) as port:
         for old, new in ((0, 3), (3, 3), (3, 12)):
@@ -91,6 +92,7 @@ def test_both_keys_cosign_what_follows(home: WitnessFolder) -> None:
             assert opened.cosigned_by == {home.keys.name: NOW}
 
 
+@pytest.mark.slow
 def test_every_refusal_has_the_status_of_the_specification(home: WitnessFolder) -> None:
     """Expect refusal, and that nothing of what was refused is remembered."""
     other = grown(12, fork=5)
@@ -120,11 +122,13 @@ def test_every_refusal_has_the_status_of_the_specification(home: WitnessFolder) 
         assert says(port, LOG.asks(8).body()).status == 200, "it is where it was"
 
 
+@pytest.mark.slow
 def test_a_body_that_is_too_large_is_refused(home: WitnessFolder) -> None:
     with listening(home) as port:
         assert says(port, b"old 0\n\n" + b"x" * 300_000).status == 400
 
 
+@pytest.mark.slow
 def test_monitors_read_the_head_and_no_strangers_lines(home: WitnessFolder) -> None:
     junk = Log([b"0"], seed=b"j" * 32).note().rpartition("\n\n")[2]
     with listening(home) as port:
@@ -151,6 +155,7 @@ def test_two_trees_of_one_size_leave_a_proof(home: WitnessFolder) -> None:
     assert trees == [LOG.head(), other.head()]
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_another_client_speaks_to_it_as_to_any_witness(home: WitnessFolder) -> None:
     other = grown(12, fork=2)
@@ -290,6 +295,7 @@ def test_a_log_written_by_tessera_is_witnessed_from_checkpoint_to_checkpoint(
 # -- commands
 
 
+@pytest.mark.slow
 def test_init_prints_the_keys_that_a_charter_names(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "clients.cli.main", "witness", "init", str(tmp_path / "w")]
     done = subprocess.run(

@@ -90,7 +90,7 @@ def compare(
     return len(true)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_listed_classes_are_exactly_what_cedar_answers_otherwise() -> None:
     """Every request of a small world through Cedar, for many pairs of policies."""
     asked = small.Asked(small.words())
@@ -106,7 +106,7 @@ def test_the_listed_classes_are_exactly_what_cedar_answers_otherwise() -> None:
     assert changed >= 40
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_policy_signed_anew_grows_exactly_by_what_the_new_reference_data_lets_through() -> None:
     """Until a nation signs again, the lower of pinned and current counts; then current alone."""
     now, then = small.words(), small.words(moved=True)

@@ -21,6 +21,7 @@ from tests.policies.world import NATIONS, analyst, moment, permit_all, report
 from tests.refusal import refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signed", [False, True])
 def test_every_cell_is_reached_by_a_report_that_cedar_releases_and_passed_by_none(
     *, signed: bool
