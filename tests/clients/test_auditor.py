@@ -1,9 +1,11 @@
 """What an auditor finds: the whole history that concerns its nation, or the first thing wrong."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
 from broker import audit
@@ -13,6 +15,7 @@ from clients.evidence import answers
 from clients.evidence.answers import Asked
 from clients.evidence.status import status_of
 from clients.subscriber import Subscriber
+from tests.cli.terminal import here
 from tests.clients.evidence.little_history import desk
 from tests.pilot import Pilot, draft, open_policy
 from tests.refusal import refused
@@ -183,6 +186,11 @@ async def test_what_was_consented_to_later_is_no_finding(
         assert status_of(store, "KEN", 0).findings == found
         assert len(answers.ask(store, "KEN", answers.find("outside"), Asked()).rows) == 2
     assert ["releases other than what entry" in one for one in found] == [True, True]
+    words = ("audit", "verify", "--as", pilot.device("KEN", "auditor").folder)
+    said = await anyio.to_thread.run_sync(partial(here, *words))
+    assert (said.code, said.out.count("finding: entry")) == (1, 2)
+    said = await anyio.to_thread.run_sync(partial(here, *words, "--json"))
+    assert (said.code, said.row["findings"]) == (1, list(found))
 
 
 async def test_an_entry_that_does_not_say_who_shared_what_breaks_the_walk(
