@@ -92,8 +92,10 @@ async def restore(source: Path, settings: Settings, progress: Progress) -> tuple
     Gives what it is, and what its anchor says of it: "served" (nothing is missing), "older"
     (acknowledged entries are not in it: it is refused) or "no anchor" (see `resume`).
 
-    Raises `BrokerFault`, and `Malformed` "bad-input" if there is a journal already.
+    Raises `BrokerFault`, and `Malformed` "bad-input" if there is a journal already, or no copy.
     """
+    if not (source / DATABASE_FILE).is_file():
+        raise Malformed("bad-input", f"there is no copy of a journal in {source}")
     make_folders(settings)
     data = settings.data_folder
     with faults(), _lock(data):

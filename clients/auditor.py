@@ -9,6 +9,7 @@ import anyio
 
 from clients import ledger
 from clients.certificate import Certificate, certify
+from clients.consented import Said, consented
 from clients.denials import Denial, told_in
 from clients.history import History
 from clients.ledger import Ledger
@@ -64,7 +65,7 @@ class Auditor(Session):
 
         Raises `Malformed` naming the first bad entry, or `Conflict` ("fork-detected").
         """
-        tally, trust = _Tally(self.identity.nation), Trust()
+        tally, trust = _Tally(self.identity.nation, self.follower.said), Trust()
         async for trust, page in self._pages():
             for entry in page:
                 tally.take(entry)
@@ -196,8 +197,9 @@ class Auditor(Session):
 class _Tally:
     """What the entries say, counted and compared."""
 
-    def __init__(self, nation: str) -> None:
+    def __init__(self, nation: str, said: Said) -> None:
         self.nation = nation
+        self.said = said
         self.types: Counter[str] = Counter()
         self.shared: dict[tuple[str, str], set[str]] = {}
         self.shown: dict[tuple[str, str], set[str]] = {}
@@ -225,28 +227,37 @@ class _Tally:
         if view.get("display"):
             self.shown.setdefault((originator, to), set()).add(report)
         if originator == self.nation:
-            self._check_ours(entry.index, view)
+            self._check_ours(entry, view)
 
-    def _check_ours(self, index: int, view: Mapping[str, object]) -> None:
-        """What was released in our name was accepted from us, where the release says, and named
-        the nation it went to: readers take the broker's word for it, we can tell.
+    def _check_ours(self, entry: VerifiedEntry, view: Mapping[str, object]) -> None:
+        """What was released in our name was accepted from us, where the release says, and we named
+        the nation it went to, or consented later: readers take the broker's word, we can tell.
         """
         accepted, at = self._accepted.get(_number(view.get("accepted"))), view.get("accepted_time")
         if accepted is None or at != accepted.time // 1000:
-            self.findings.append(f"entry {index} releases a report that we are not known to send")
-        elif accepted.view is not None:
-            portions = accepted.view.get("portions")
-            named = {
-                portion.get("index")
-                for portion in (portions if isinstance(portions, list) else [])
-                if isinstance(portion, dict) and view["to"] in _mapping(portion.get("nations"))
-            }
-            released = view.get("portions")
-            same = accepted.view.get("report") == view["report"]
-            if not same or not isinstance(released, list) or not set(released) <= named:
-                self.findings.append(
-                    f"entry {index} releases other than what entry {accepted.index} accepted"
-                )
+            self.findings.append(
+                f"entry {entry.index} releases a report that we are not known to send"
+            )
+        elif accepted.view is not None and not self._is_as_accepted(entry, view, accepted.view):
+            self.findings.append(
+                f"entry {entry.index} releases other than what entry {accepted.index} accepted"
+            )
+
+    def _is_as_accepted(
+        self, entry: VerifiedEntry, view: Mapping[str, object], accepted: Mapping[str, object]
+    ) -> bool:
+        report, to, released = view["report"], view["to"], view.get("portions")
+        if accepted.get("report") != report or not isinstance(released, list):
+            return False
+        portions = accepted.get("portions")
+        named = {
+            portion.get("index")
+            for portion in (portions if isinstance(portions, list) else [])
+            if isinstance(portion, dict) and to in _mapping(portion.get("nations"))
+        }
+        return set(released) <= named or consented(
+            self.said, self.nation, report, to, index=entry.index, now=entry.time // 1000
+        )
 
 
 def _number(value: object) -> int:

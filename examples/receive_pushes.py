@@ -18,9 +18,12 @@ from pathlib import Path
 
 TOLERANCE = 300  # seconds that a message may be old: what is older was recorded and sent again
 BODY_MAX = 2 << 20  # bytes; the sender stays well below
-SECRETS = [
-    base64.b64decode(s.removeprefix("whsec_")) for s in Path(sys.argv[1]).read_text().split()
-]
+try:
+    _, secret, port = sys.argv
+    SECRETS = [base64.b64decode(s.removeprefix("whsec_")) for s in Path(secret).read_text().split()]
+    PORT = int(port)
+except (OSError, ValueError) as error:
+    sys.exit(f"{error}\nusage: receive_pushes.py FILE-WITH-THE-SECRET PORT")
 
 seen: set[tuple[str, str]] = set()  # a real receiver keeps this with what it stores
 
@@ -56,4 +59,4 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-HTTPServer(("127.0.0.1", int(sys.argv[2])), Receiver).serve_forever()
+HTTPServer(("127.0.0.1", PORT), Receiver).serve_forever()

@@ -34,6 +34,7 @@ def verify(
 ) -> None:
     """Walk your nation's whole chain: complete, unaltered, in the tree that everybody sees.
 
+    Ends with 1 if it contradicts itself: a release that is not as you sent it.
     With a FILE, verify that instead; it needs no network and no keys.
     Example: tearline audit verify --as kit/KEN/auditor
     """
@@ -51,8 +52,10 @@ def verify(
     verdict = using(Auditor, loaded, work)
     if json:
         output.line(fields(verdict))
-        return
-    show(verdict)
+    else:
+        show(verdict)
+    if verdict.findings:
+        raise typer.Exit(1)
 
 
 def fields(verdict: Verdict) -> dict[str, Any]:
@@ -70,6 +73,7 @@ def fields(verdict: Verdict) -> dict[str, Any]:
             {"originator": a, "to": b, "reports": n, "shown": verdict.shown.get((a, b), 0)}
             for (a, b), n in sorted(verdict.shared.items())
         ],
+        "findings": list(verdict.findings),
     }
 
 
@@ -79,6 +83,8 @@ def show(verdict: Verdict) -> None:
         f"[green]complete and unaltered[/green]: {verdict.entries} entries concern "
         f"{verdict.nation}, in a journal of {verdict.size}"
     )
+    for finding in verdict.findings:
+        output.say(f"  [red]finding: {output.clean_line(finding)}[/red]")
     if verdict.newest_ms is not None:
         moment = dt.datetime.fromtimestamp(verdict.newest_ms / 1000, dt.UTC)
         output.say(f"  newest entry {moment:%Y-%m-%d %H:%M:%SZ}, root {verdict.root[:16]}")

@@ -1,6 +1,7 @@
 """What the commands share: opening an identity, running async work, the one edge for errors."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -14,7 +15,7 @@ from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
 from clients.session import Session
 from clients.transport import Withheld
-from wire.errors import SLUGS, NotAllowed, TearlineError
+from wire.errors import SLUGS, Malformed, NotAllowed, TearlineError
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Session)
@@ -107,3 +108,14 @@ def refuse(error: TearlineError, *, json: bool, code: int = REFUSED) -> NoReturn
 def split(values: list[str]) -> list[str]:
     """`--release-to GBR,FRA --release-to SEN` is three nations."""
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def whole_identity(text: str) -> str:
+    """An argument that names a report: all 64 digits, for screens show the first of them only.
+
+    Raises `Malformed` ("bad-input").
+    """
+    if re.fullmatch("[0-9a-f]{64}", text) is None:
+        words = "a report is named by all its 64 hex digits, as --json prints them"
+        raise Malformed("bad-input", words)
+    return text

@@ -112,7 +112,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
             tasks[channel] = bars.add_task(channel, total=total)
         bars.update(tasks[channel], completed=done, total=total)
 
-    if quiet:
+    if quiet or not output.errors.is_terminal:
         yield told
         return
     with bars:

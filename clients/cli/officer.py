@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli import denials, output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, using, whole_identity
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer, Spoken
 from clients.referral import Referral
@@ -107,7 +107,10 @@ def reject(
 
 @app.command()
 def consent(
-    report: Annotated[str, typer.Argument(help="Your own report's identity, 64 hex digits.")],
+    report: Annotated[
+        str,
+        typer.Argument(help="Your own report's identity, 64 hex digits.", callback=whole_identity),
+    ],
     identity: As,
     to: Annotated[str, typer.Option("--to", help="One more nation that may have it.")],
     author: Annotated[

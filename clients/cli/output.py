@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.open import OpenedReport
+from wire.errors import Malformed
 
 STYLES = {"FLASH": "bold white on red", "IMMEDIATE": "bold red", "PRIORITY": "yellow"}
 OUTCOMES = {"RELEASE": "green", "REFER": "yellow", "WITHHOLD": "red"}
@@ -163,5 +164,12 @@ def show_report(report: OpenedReport, proof: Mapping[str, Any]) -> None:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone, unless the answer was given beforehand."""
-    if not yes:
-        typer.confirm(question, abort=True, err=True)
+    if yes:
+        return
+    try:
+        sure = typer.confirm(question, err=True)
+    except typer.Abort:  # nobody to answer, or Ctrl-C: the question still stands on this line
+        typer.echo(err=True)
+        sure = False
+    if not sure:
+        raise Malformed("bad-input", "no yes, so nothing was done; --yes answers beforehand")

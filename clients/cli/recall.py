@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from clients.auditor import Auditor
 from clients.certificate import Answer, Certificate, Holder
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, using, whole_identity
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from wire.bodies import RecallConfirm
@@ -17,7 +17,9 @@ from wire.errors import Malformed
 OUTCOMES = get_args(RecallConfirm.model_fields["outcome"].annotation)
 TAKE = "take"
 
-Report = Annotated[str, typer.Argument(help="The report's identity, 64 hex digits.")]
+Report = Annotated[
+    str, typer.Argument(help="The report's identity, 64 hex digits.", callback=whole_identity)
+]
 
 
 class RecallGroup(TyperGroup):

@@ -13,6 +13,9 @@ from wire.errors import Malformed, quoted
 ALL: Final = Question(0, "entries", "", ENTRIES)
 """A filter alone."""
 
+KNOWN: Final = "SELECT 1 FROM statement WHERE nation = ?"
+"""A nation of the mission: its root is the first that it publishes."""
+
 FLAGS: Final = {"index": "--entry", "with": "--with"}
 """Options whose name is not that of the word they set."""
 
@@ -60,7 +63,8 @@ def find(name: str) -> Question:
 def ask(store: EvidenceStore, nation: str, question: Question | None, asked: Asked) -> Answer:
     """The answer from verified rows; without a question, the entries that a filter leaves.
 
-    Raises `Malformed` ("bad-input") if a word is missing that the question needs.
+    Raises `Malformed` ("bad-input") if a word is missing that the question needs, or for a nation
+    that never was of the mission: "nothing" is an answer only about one that was.
     """
     if question is None:
         question = ALL
@@ -69,6 +73,8 @@ def ask(store: EvidenceStore, nation: str, question: Question | None, asked: Ask
         if words.get("file" if word == "with" else word) is None:
             flag = FLAGS.get(word, f"--{word}")
             raise Malformed("bad-input", f"{question.name} needs {flag}")
+    if asked.to is not None and store.one(KNOWN, asked.to) is None:
+        raise Malformed("bad-input", f"no nation {quoted(asked.to)} in your evidence")
     words.pop("file")
     # One row more than may be shown tells whether there is one; -1 is SQLite's word for all.
     words["limit"] = -1 if asked.limit is None else asked.limit + 1

@@ -7,7 +7,7 @@ labels are there as digests only, so nobody can ask the journal for a region or 
 
 from typing import Final
 
-from clients.evidence.question import AGAIN, ANYTIME, DENIED, RULES, WITHIN, Question
+from clients.evidence.question import AGAIN, ANYTIME, DENIED, RULES, WITHIN, Question, consented
 from clients.evidence.questions_of_trail import OF_TRAIL
 
 _OF_SHARING: Final = (
@@ -188,7 +188,7 @@ _OF_SHARING: Final = (
     Question(
         17,
         "outside",
-        "What went out in our name to a nation that the accepted report did not name?",
+        "What went out in our name to a nation that neither its report nor a consent names?",
         f"""
         SELECT e.time, e.report, e.recipient, e.accepted, a.idx AS accepted_index,
           (SELECT group_concat(b.banner, '; ') FROM part_banner b WHERE b.part = e.banners)
@@ -198,7 +198,7 @@ _OF_SHARING: Final = (
         WHERE e.type = 'release' AND e.originator = :nation AND NOT e.erased AND {WITHIN}
           AND (a.idx IS NULL OR (NOT a.erased AND NOT EXISTS (
             SELECT 1 FROM portion n WHERE n.channel = a.channel AND n.count = a.count
-              AND n.nation = e.recipient)))
+              AND n.nation = e.recipient) AND NOT {consented("e")}))
         ORDER BY e.count
         """,
         limits="The banner shows the caveats; whether a reader held them, his nation's policy "

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from clients.evidence.erased import ByOrder, Coming, by_order, coming
+from clients.evidence.question import NOT_NAMED
 from clients.evidence.store import EvidenceStore
 from wire import links, strict_json
 from wire.base64_strict import decode
@@ -19,14 +20,6 @@ SELECT r.idx FROM fact r WHERE r.channel = :nation AND r.type = 'release'
     SELECT 1 FROM fact a WHERE a.channel = :nation AND a.type = 'report.accepted'
       AND a.idx = r.accepted AND (a.erased OR a.report = r.report)
       AND a.time / 1000 = r.accepted_time)
-"""
-NOT_NAMED: Final = """
-SELECT r.idx, a.idx AS accepted FROM fact r JOIN fact a ON a.channel = :nation
-  AND a.idx = r.accepted AND a.type = 'report.accepted' AND NOT a.erased
-WHERE r.channel = :nation AND r.type = 'release' AND r.originator = :nation AND EXISTS (
-  SELECT 1 FROM json_each(r.portions) p WHERE NOT EXISTS (
-    SELECT 1 FROM portion n WHERE n.channel = a.channel AND n.count = a.count
-      AND n.part = p.value AND n.nation = r.recipient))
 """
 
 

@@ -252,6 +252,13 @@ async def test_a_copy_older_than_its_anchor_is_never_served(house: House) -> Non
         await fsck(house)
 
 
+async def test_what_is_no_copy_is_not_restored(house: House) -> None:
+    """Expect refusal, with the folder named, and nothing made."""
+    await house.broker.close()
+    with refused("bad-input", "no copy of a journal in"):
+        await restored(house, house.folder / "nothing")
+
+
 @pytest.mark.slow
 async def test_a_copy_that_was_changed_is_not_restored(house: House) -> None:
     await busy(house)

@@ -253,8 +253,14 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
     (
         "no-report",
         lambda h: ("recall", "3f", *_officer(h), "--reason", "x"),
-        "bad-fields",
-        "report",
+        "bad-input",
+        "all its 64 hex digits",
+    ),
+    (
+        "consent-no-report",
+        lambda h: ("officer", "consent", "3f", *_officer(h), "--to", "GBR"),
+        "bad-input",
+        "all its 64 hex digits",
     ),
     (
         "kit-there",
@@ -324,7 +330,8 @@ def test_what_cannot_be_undone_is_asked_first(house: House) -> None:
         said = here(*words, typed=typed)
         assert said.code == 1
         assert said.out.strip() == ""
-        assert "nothing was done" in said.err
+        assert "nothing was done; --yes answers beforehand" in said.err
+    assert said.err.splitlines()[-1].startswith("refused:"), "nobody's Enter ended the question"
     assert house.state() == before
 
 

@@ -1,15 +1,22 @@
 """What an auditor finds: the whole history that concerns its nation, or the first thing wrong."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
 from broker import audit
 from clients import auditor as auditing
 from clients.auditor import Auditor
+from clients.evidence import answers
+from clients.evidence.answers import Asked
+from clients.evidence.status import status_of
 from clients.subscriber import Subscriber
+from tests.cli.terminal import here
+from tests.clients.evidence.little_history import desk
 from tests.pilot import Pilot, draft, open_policy
 from tests.refusal import refused
 
@@ -141,6 +148,49 @@ async def test_a_release_in_our_name_that_we_never_made_is_found(
     assert verdict.complete
     (found,) = verdict.findings
     assert finding in found
+
+
+async def test_what_was_consented_to_later_is_no_finding(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it stands, for this report and this nation: then the officers named it."""
+    async with pilot.publisher("KEN") as publisher:
+        consented, other = [(await publisher.publish(draft())).report for _ in range(2)]
+    async with pilot.officer("KEN") as officer, pilot.subscriber("FRA") as france:
+        (consent,) = await officer.consent(consented, "FRA", life=3_600)
+        await france.fetch_one(consented)
+        keeper = desk(pilot, "KEN")
+        await keeper.pull()
+        with keeper.store() as store:
+            assert status_of(store, "KEN", 0).findings == ()
+            assert answers.ask(store, "KEN", answers.find("outside"), Asked()).rows == ()
+        async with pilot.auditor("KEN") as auditor:
+            assert (await auditor.verify()).findings == ()
+        honest = audit.released
+
+        def lying(*what: Any) -> Any:
+            event = honest(*what)
+            views = {channel: {**view, "to": "FRA"} for channel, view in event.views.items()}
+            return type(event)(event.type, views)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(audit, "released", lying)
+            async with pilot.subscriber("GBR") as britain:
+                await britain.transport.get(f"/v1/reports/{other}")
+                await officer.withdraw(consent.identity, "given in error")
+                await britain.transport.get(f"/v1/reports/{consented}")
+    async with pilot.auditor("KEN") as auditor:
+        found = (await auditor.verify()).findings
+    await keeper.pull()
+    with keeper.store() as store:
+        assert status_of(store, "KEN", 0).findings == found
+        assert len(answers.ask(store, "KEN", answers.find("outside"), Asked()).rows) == 2
+    assert ["releases other than what entry" in one for one in found] == [True, True]
+    words = ("audit", "verify", "--as", pilot.device("KEN", "auditor").folder)
+    said = await anyio.to_thread.run_sync(partial(here, *words))
+    assert (said.code, said.out.count("finding: entry")) == (1, 2)
+    said = await anyio.to_thread.run_sync(partial(here, *words, "--json"))
+    assert (said.code, said.row["findings"]) == (1, list(found))
 
 
 async def test_an_entry_that_does_not_say_who_shared_what_breaks_the_walk(

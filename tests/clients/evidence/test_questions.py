@@ -247,3 +247,10 @@ def test_nobodys_answers_name_what_does_not_concern_him(told: Told) -> None:
         everything = "".join(row["view"] or "" for row in store.rows("SELECT view FROM entry"))
     assert told.given_back not in everything
     assert told.shared[0] in everything
+
+
+def test_nothing_is_said_of_a_nation_that_never_was_there(told: Told) -> None:
+    """Expect refusal: "nothing went to it" would read like an answer, and it is a slip."""
+    for name in ("disclosures", "received", None):
+        with refused("bad-input", "no nation `GBT`"):
+            ask(told, name, to="GBT")

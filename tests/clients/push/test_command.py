@@ -195,3 +195,13 @@ def test_the_receiver_among_the_examples_takes_what_is_signed(
     names = [tuple(line.split()[2:4]) for line in lines]
     assert taken <= len(names) == len(set(names))
     assert ("release", "KEN") in {(line.split()[1].split(".")[3], "KEN") for line in lines}
+
+
+@pytest.mark.parametrize("words", [[], ["nothing", "8321"], ["secret", "port"]])
+def test_the_receiver_says_how_it_is_started(secret: Path, words: list[str]) -> None:
+    words = [str(secret) if word == "secret" else word for word in words]
+    program = [sys.executable, str(ROOT / "examples/receive_pushes.py"), *words]
+    said = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr.endswith("usage: receive_pushes.py FILE-WITH-THE-SECRET PORT\n")
+    assert "Traceback" not in said.stderr
