@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import hashlib
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from wire.composite import VerifyKey
 # Machines are shared, in CI as well: what is slow is shown by benchmarks, not by a flickering test.
 settings.register_profile("tearline", deadline=None)
 settings.load_profile("tearline")
+
+# A shell has what runs in the background ignore SIGINT, and so would all that it starts. Commands
+# that people end with Ctrl-C are started here, and must end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = 40  # bytes: a value that says nothing in the name of a test
 
