@@ -155,9 +155,10 @@ _OF_SHARING: Final = (
           AS denied_time, d.because, d.rules, e.idx AS "index"
         FROM fact e JOIN denial d ON d.channel = e.channel AND d.report = e.report
           AND d."to" = e.recipient
-        WHERE e.type = 'release' AND {WITHIN} AND d.last * 1000 > e.time ORDER BY e.count
+        WHERE e.type = 'release' AND {WITHIN} AND (d.last + 1) * 1000 > e.time ORDER BY e.count
         """,
-        limits="A denial is told with the next reading of the audit trail, at most once a day.",
+        limits="A denial is told with the next reading of the audit trail, at most once a day, and "
+        "by the second: one in the second of the release is shown as later.",
     ),
     Question(
         14,
