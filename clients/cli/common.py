@@ -13,6 +13,7 @@ import typer
 from clients.cli import freshness
 from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
+from clients.keystore import PASSPHRASE_MIN
 from clients.session import Session
 from clients.transport import Withheld
 from wire.errors import SLUGS, Malformed, NotAllowed, TearlineError
@@ -45,7 +46,8 @@ def new_passphrase() -> str:
     if found is not None:
         return found
     _check_terminal()
-    return str(typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    words = f"New passphrase, {PASSPHRASE_MIN} characters or more"
+    return str(typer.prompt(words, hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _check_terminal() -> None:

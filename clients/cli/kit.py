@@ -31,7 +31,8 @@ def create(
     """Make a mission: every nation's keys, statements, policies, and the broker's folder.
 
     Writes DIR/broker and DIR/<NATION>/{root,officer,system,analyst,auditor}.
-    All keys are sealed with one passphrase, from TEARLINE_PASSPHRASE or typed.
+    All keys are sealed with one passphrase of at least 15 characters, from
+    TEARLINE_PASSPHRASE or typed.
     For real use every nation makes its own keys on its own machines: see
     `tearline nation` and `tearline member`.
 

@@ -191,6 +191,23 @@ def test_a_wrong_passphrase(house: House) -> None:
     assert house.state() == before
 
 
+MAKERS: dict[str, Callable[[House], Words]] = {
+    "kit": lambda h: ("kit", "create", h.files / "k", "--mission", "M", "--nations", "KEN"),
+    "root": lambda h: ("nation", "init", h.files / "k", "--mission", "M", "--nation", "KEN"),
+    "member": lambda h: (
+        *("member", "create", h.files / "k", "--kind", "analyst"),
+        *("--like", h.who("KEN/system")),
+    ),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_new_keys_do_not_rest_on_a_short_passphrase(house: House, maker: str) -> None:
+    """Expect refusal, and no folder."""
+    is_one_line(here(*MAKERS[maker](house), passphrase="hello"), "at least 15 characters")
+    assert not (house.files / "k").exists()
+
+
 def test_nobody_types_a_passphrase(house: House) -> None:
     said = tearline("fetch", "--as", house.who("GBR/analyst"), passphrase=None)
     is_one_line(said, "there is no terminal to type it at; set TEARLINE_PASSPHRASE")
