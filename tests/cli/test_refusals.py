@@ -298,6 +298,15 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
         "the mission's code",
     ),
     (
+        "kit-floor",
+        lambda h: (
+            *("kit", "create", h.files / "k", "--mission", "M", "--nations", "KEN"),
+            *("--retention-floor", "9" * 5_000),
+        ),
+        "bad-input",
+        "a number of days, or for-ever",
+    ),
+    (
         "root-there",
         lambda h: ("nation", "init", h.who("KEN/root"), "--mission", "M", "--nation", "KEN"),
         "bad-input",
