@@ -121,6 +121,7 @@ class Publisher(Receiving):
 
         The ciphertexts of its attachments are open files, and the caller's to close.
         """
+        self.identity.check_signs()
         directory = await self.follower.sync(within=FRESH)
         lineage = await self._lineage(draft)
         return seal(

@@ -46,6 +46,7 @@ def adopt(
     Example: tearline policy adopt policies/KEN --as kit/KEN/officer
     """
     loaded = load(identity)
+    loaded.check_signs()
     texts = _texts(folder, loaded.nation)
 
     async def work(officer: Officer) -> tuple[Spoken, ...]:
@@ -86,6 +87,7 @@ def countersign(
     Example: tearline policy countersign policy.tlst --as kit/KEN/officer2
     """
     loaded = load(identity)
+    loaded.check_signs()
     raw = read(file, STATEMENT_MAX)
     statement = statements.parse(raw)
     if statement.head.type != "policy.publish" or statement.head.nation != loaded.nation:

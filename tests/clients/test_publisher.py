@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,13 @@ async def test_no_report_is_sealed_to_a_nation_without_fresh_keys(tmp_path: Path
 
 
 async def test_who_may_not_sign_for_its_nation_posts_nothing(pilot: Pilot) -> None:
-    async with Publisher(pilot.device("KEN", "analyst")) as publisher:
+    """Expect refusal, also where its folder says that it is of another kind."""
+    analyst = pilot.device("KEN", "analyst")
+    async with Publisher(analyst) as publisher:
+        with refused("not-allowed", "only a member of kind officer or system signs for KEN"):
+            await publisher.publish(draft())
+    claims = replace(analyst, public=analyst.public.model_copy(update={"kind": "system"}))
+    async with Publisher(claims) as publisher:
         with refused("unknown-signer"):
             await publisher.publish(draft())
 
