@@ -97,6 +97,25 @@ async def test_a_receipt_is_proof_for_anybody(pilot: Pilot) -> None:
     assert entry.view["report"] == receipt.report
 
 
+async def test_a_receipt_tells_the_outcome_of_each_portion(pilot: Pilot) -> None:
+    """In the order of the draft, wherever in the report the portions stand."""
+    below, last = draft(release_to={"FRA"}).label, draft(release_to={"GBR"}).label
+    one = draft(
+        release_to={"GBR", "FRA"},
+        caveats={"SOURCE SENSITIVE"},
+        portions=[Portion(label=one, title="-", body="-") for one in (below, last)],
+    )
+    async with pilot.publisher("KEN") as publisher:
+        for _ in range(3):
+            receipt = await publisher.publish(one)
+            assert receipt.portions == (
+                {"KEN": "RELEASE", "GBR": "REFER", "FRA": "REFER"},
+                {"KEN": "RELEASE", "FRA": "RELEASE"},
+                {"KEN": "RELEASE", "GBR": "RELEASE"},
+            )
+            assert receipt.recipients == {"KEN": "RELEASE", "GBR": "REFER", "FRA": "REFER"}
+
+
 async def test_the_same_sealed_report_again_gives_the_same_receipt(pilot: Pilot) -> None:
     async with pilot.publisher("KEN") as publisher:
         sealed = await publisher.seal(draft())
@@ -105,7 +124,7 @@ async def test_the_same_sealed_report_again_gives_the_same_receipt(pilot: Pilot)
         again = await publisher.submit(sealed)
     assert (first.duplicate, again.duplicate) == (False, True)
     assert (first.report, first.index) == (again.report, again.index)
-    assert first.recipients == again.recipients
+    assert first.portions == again.portions
 
 
 async def test_what_a_policy_withholds_is_refused_with_the_explanation(pilot: Pilot) -> None:
