@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -32,6 +32,16 @@ REFUSED = 1
 def load(folder: Path) -> Identity:
     """Open an identity folder; the passphrase comes from the environment or a prompt."""
     return Identity.load(folder, ask)
+
+
+def roots_of(nation: str, folders: Iterable[Path]) -> list[Identity]:
+    """Open folders of this nation's root. Raises `Malformed` ("bad-input") for another's."""
+    roots = [load(folder) for folder in folders]
+    for root in roots:
+        if root.nation != nation:
+            words = f"the root of {root.nation} signs with --as an identity of {root.nation}"
+            raise Malformed("bad-input", f"{words}, and this one is of {nation}")
+    return roots
 
 
 def ask() -> str:

@@ -11,7 +11,7 @@ import typer
 from clients import retention
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from clients.retention import Preview, Standing
@@ -48,7 +48,7 @@ def nation_retention(
     _tell(found, *wanted, json=json)
     if not root:
         return
-    roots = [load(folder).root for folder in root]
+    roots = [each.root for each in roots_of(loaded.nation, root)]
     output.confirm(f"Order this for {loaded.nation}?", yes=yes or json)
 
     show_spoken(using(Officer, loaded, lambda officer: officer.retain(*wanted, roots)), json=json)

@@ -53,6 +53,8 @@ def test_an_order_is_shown_before_it_is_signed(pilot: Pilot) -> None:
     assert "views of your channel, and the payloads of 0 reports" in seen
     assert "let your auditors pull before" in seen
     assert here(*words, "--json").done().row["orders"] == [], "a preview orders nothing"
+    other = here(*wanted, "--root", pilot.folder / "FRA/root", "--yes")
+    assert (other.code, "the root of FRA signs with" in other.err) == (1, True)
     preview, said = here(*wanted, "--root", root, "--json").done().rows
     assert preview["preview"]["views"] > 3
     assert said["type"] == "retention.set"
