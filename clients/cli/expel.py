@@ -10,8 +10,9 @@ from clients.cli import ledger, output
 from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.ledger import Code
 from clients.cli.spoken import show_spoken
-from clients.files import read, replace, write_new
+from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken
+from wire.bodies import NationExpel
 from wire.directory import Directory
 from wire.statements import STATEMENT_MAX
 
@@ -64,9 +65,8 @@ def nation_sign(
 
     Example: tearline nation sign expel.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, raw = load(identity), read(file, STATEMENT_MAX)
+    loaded, (raw, said) = load(identity), _proposed(file)
     roots = roots_of(loaded.nation, root)
-    said = proposal.expelled(raw)
     _tell(said.code, said.reason, json=json)
     output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
 
@@ -81,8 +81,7 @@ def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = 
 
     Example: tearline nation publish expel.tlst --as kit/KEN/officer
     """
-    loaded, raw = load(identity), read(file, STATEMENT_MAX)
-    said = proposal.expelled(raw)
+    loaded, (raw, said) = load(identity), _proposed(file)
 
     async def work(officer: Officer) -> Spoken:
         directory = await officer.follower.sync()
@@ -92,6 +91,12 @@ def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = 
 
     show_spoken([using(Officer, loaded, work)], json=json)
     ledger.show(ledger.nation_leaves(loaded, said.code), json=json)
+
+
+def _proposed(file: Path) -> tuple[bytes, NationExpel]:
+    raw = read(file, STATEMENT_MAX)
+    with meant(file, "a proposal to expel a nation"):
+        return raw, proposal.expelled(raw)
 
 
 def _tell(code: str, reason: str, *, json: bool) -> None:

@@ -5,12 +5,14 @@ this machine was just proven from the bytes that leave.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from clients.evidence import erased
 from clients.evidence.store import EvidenceStore
-from wire import evidence_file, strict_json
+from clients.files import meant
+from wire import evidence_file, evidence_lines, strict_json
 from wire.entries import MISSION
 from wire.errors import Malformed, quoted
 from wire.evidence import HeadEvidenceModel
@@ -40,8 +42,22 @@ def read(path: Path, charter: str, *, now_ms: int) -> Proven:
     Raises `Malformed` or `Conflict` naming the line and the first bad entry, `OSError`.
     """
     with path.open("rb") as file:
-        lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-        return evidence_file.verify(lines, charter, now_ms=now_ms)
+        first = file.readline(MAX_LINE_BYTES + 1)
+        _check_meant(path, first, charter)
+        rest = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+        return evidence_file.verify(chain([first], rest), charter, now_ms=now_ms)
+
+
+def _check_meant(path: Path, first: bytes, charter: str) -> None:
+    """Tell another file, or one of another mission, from one that was tampered with."""
+    with meant(path, "an evidence file"):
+        header = evidence_lines.read(first).evidence
+        if header is None:
+            raise Malformed("bad-fields", "it does not begin as one does")
+        found = header.charter.identity
+    if found != charter:
+        of = f"it is of the mission whose charter is {found}"
+        raise Malformed("bad-input", f"{quoted(path.name)}: {of}, not {quoted(charter, 64)}")
 
 
 def write(path: Path, lines: Iterable[bytes], charter: str, *, now_ms: int) -> Proven:
