@@ -35,7 +35,7 @@ from clients.witness.folder import SEED, WitnessKeys
 from wire import strict_json
 from wire.bodies import Kind
 from wire.directory import Directory
-from wire.errors import Malformed, NotAllowed, quoted
+from wire.errors import Malformed, quoted
 from wire.statements import Statement
 from wire.witness import quorum, tolerated
 
@@ -61,13 +61,12 @@ def create(
 ) -> Founded:
     """Found a mission and write its folders.
 
-    Raises `Malformed` ("bad-input") if there is something at `folder` already.
+    Raises `Malformed` ("bad-input") if there is something at `folder` already, and for a
+    passphrase that is too short.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Malformed("bad-input", f"{quoted(folder.name)} exists and is not empty")
-    if not passphrase:
-        raise NotAllowed("bad-passphrase", "it is empty")
     witnesses = _witnesses(plan, random) if plan.witnesses is None else {}
     made = found(_witnessed(plan, witnesses), now=now, random=random)
     lock = partial(keystore.lock, passphrase=passphrase, random=random, cost=cost)

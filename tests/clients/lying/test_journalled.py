@@ -21,18 +21,18 @@ from wire.entries import Event as Entry
 pytestmark = pytest.mark.slow
 
 
-def journals(monkeypatch: pytest.MonkeyPatch, lie: Doc) -> None:
-    """Release entries say this from now on, under valid proofs; `None` takes a field away."""
-    honest = audit.released
+def journals(monkeypatch: pytest.MonkeyPatch, lie: Doc, what: str = "released") -> None:
+    """Such entries say this from now on, under valid proofs; `None` takes a field away."""
+    honest = getattr(audit, what)
 
-    def released(*args: Any) -> Entry:
+    def lying(*args: Any) -> Entry:
         event, wrong = honest(*args), {}
         for channel, body in event.bodies.items():
             view = json.loads(body) | lie
             wrong[channel] = {k: v for k, v in view.items() if v is not None}
         return Entry(event.type, wrong)
 
-    monkeypatch.setattr(audit, "released", released)
+    monkeypatch.setattr(audit, what, lying)
 
 
 async def french_refuse(stage: Stage, raw: bytes, slug: str, words: str) -> None:
@@ -103,6 +103,27 @@ async def test_a_report_of_a_revoked_member_is_not_shown(
         revoked = (await officer.revoke(leaver.kid, "lost"))[0].index
     journals(monkeypatch, {"accepted": revoked})
     await french_refuse(stage, receipt.raw, "unknown-signer", "")
+
+
+PORTION = {"index": 0, "label": "00" * 32, "nations": {"KEN": "RELEASE"}}
+TAKEN: dict[str, tuple[Any, str]] = {
+    "no portions": (None, "does not say who may have which portion"),
+    "no portion": ([], "for other portions than were sent"),
+    "more portions": ([{**PORTION, "index": i} for i in range(16)], "for other portions"),
+    "something else": ([{**PORTION, "nations": {"KEN": "PERHAPS"}}], "does not say who may have"),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", TAKEN, ids=named)
+async def test_a_receipt_for_other_portions_is_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    portions, words = TAKEN[name]
+    journals(monkeypatch, {"portions": portions}, "accepted")
+    async with stage.pilot.publisher("KEN") as publisher:
+        with refused("bad-proof", words):
+            await publisher.publish(draft(release_to={"KEN"}))
 
 
 def told(device: Identity, port: int) -> Identity:
