@@ -80,15 +80,25 @@ class _Keys(Strict):
     keys: dict[str, str]
 
 
+def is_short(passphrase: str) -> bool:
+    """Whether it is too short to guard keys that matter."""
+    return len(_composed(passphrase)) < PASSPHRASE_MIN
+
+
 def lock(
-    private: dict[str, str], passphrase: str, *, random: Random, cost: Cost = STANDARD
+    private: dict[str, str],
+    passphrase: str,
+    *,
+    random: Random,
+    cost: Cost = STANDARD,
+    any_passphrase: bool = False,
 ) -> bytes:
     """The bytes of `keys.json`.
 
-    Raises `Malformed` ("bad-input") for a passphrase that is too short for what it costs to guess,
+    Raises `Malformed` ("bad-input") for a passphrase that is too short, unless any will do;
     `NotAllowed` ("bad-passphrase") for an empty one.
     """
-    if not cost.weak_on_purpose and len(_composed(passphrase)) < PASSPHRASE_MIN:
+    if is_short(passphrase) and not (any_passphrase or cost.weak_on_purpose):
         words = f"a passphrase for new keys has at least {PASSPHRASE_MIN} characters"
         raise Malformed("bad-input", f"{words}; four words of your own do")
     salt, nonce = random(SALT), random(NONCE)

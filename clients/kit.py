@@ -61,15 +61,18 @@ def create(
 ) -> Founded:
     """Found a mission and write its folders.
 
-    Raises `Malformed` ("bad-input") if there is something at `folder` already, and for a
-    passphrase that is too short.
+    One machine holds the keys of all nations, for a pilot or an exercise; any passphrase will do
+    but an empty one. Raises `Malformed` ("bad-input") if there is something at `folder` already,
+    `NotAllowed` ("bad-passphrase").
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Malformed("bad-input", f"{quoted(folder.name)} exists and is not empty")
     witnesses = _witnesses(plan, random) if plan.witnesses is None else {}
     made = found(_witnessed(plan, witnesses), now=now, random=random)
-    lock = partial(keystore.lock, passphrase=passphrase, random=random, cost=cost)
+    lock = partial(
+        keystore.lock, passphrase=passphrase, random=random, cost=cost, any_passphrase=True
+    )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -11,6 +11,7 @@ from clients.cli import output
 from clients.cli.common import Json, new_passphrase, split
 from clients.cli.retention import days
 from clients.founding import RETENTION_FLOOR, Plan
+from clients.keystore import PASSPHRASE_MIN, is_short
 
 app = typer.Typer(no_args_is_help=True, help="All keys of a pilot or an exercise on one machine.")
 
@@ -35,8 +36,8 @@ def create(
     """Make a mission: every nation's keys, statements, policies, and the broker's folder.
 
     Writes DIR/broker and DIR/<NATION>/{root,officer,system,analyst,auditor}.
-    All keys are sealed with one passphrase of at least 15 characters, from
-    TEARLINE_PASSPHRASE or typed.
+    All keys are sealed with one passphrase, from TEARLINE_PASSPHRASE or typed;
+    a warning says so if it is short.
     The charter names the retention floor, so it stands as long as the mission.
     For real use every nation makes its own keys on its own machines: see
     `tearline nation` and `tearline member`.
@@ -51,6 +52,9 @@ def create(
         retention_floor=days("--retention-floor", retention_floor),
     )
     made = kit.create(folder, plan, passphrase, now=int(time.time()), port=port)
+    if is_short(passphrase):
+        words = f"the passphrase has less than {PASSPHRASE_MIN} characters"
+        output.note(f"warning: {words}; keys that matter need a longer one")
     if json:
         output.line(
             {

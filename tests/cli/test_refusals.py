@@ -192,7 +192,6 @@ def test_a_wrong_passphrase(house: House) -> None:
 
 
 MAKERS: dict[str, Callable[[House], Words]] = {
-    "kit": lambda h: ("kit", "create", h.files / "k", "--mission", "M", "--nations", "KEN"),
     "root": lambda h: ("nation", "init", h.files / "k", "--mission", "M", "--nation", "KEN"),
     "member": lambda h: (
         *("member", "create", h.files / "k", "--kind", "analyst"),
@@ -206,6 +205,15 @@ def test_new_keys_do_not_rest_on_a_short_passphrase(house: House, maker: str) ->
     """Expect refusal, and no folder."""
     is_one_line(here(*MAKERS[maker](house), passphrase="hello"), "at least 15 characters")
     assert not (house.files / "k").exists()
+
+
+@pytest.mark.slow
+def test_a_kit_is_made_all_the_same_and_says_so(house: House) -> None:
+    words = ("kit", "create", house.files / "pilot", "--mission", "M", "--nations", "KEN", "--json")
+    made = here(*words, passphrase="hello").done()
+    assert made.row["nations"] == ["KEN"]
+    assert "warning: the passphrase has less than 15 characters" in made.err
+    assert here("member", "list", "--as", house.files / "pilot/KEN/officer", passphrase="x").code
 
 
 def test_nobody_types_a_passphrase(house: House) -> None:
