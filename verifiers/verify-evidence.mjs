@@ -504,8 +504,8 @@ export async function verify(chunks, charter, nowMs) {
   }
 }
 
-async function main([file, charter]) {
-  if (!charter) {
+async function main([file, charter, ...more]) {
+  if (!charter || more.length) {
     console.error("usage: node verify-evidence.mjs FILE CHARTER");
     process.exit(2);
   }

@@ -390,7 +390,7 @@ def verify(lines, charter, now_ms):
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(__doc__)
+        sys.exit(print(__doc__, file=sys.stderr) or 2)
     try:
         with open(sys.argv[1], "rb") as opened:
             told = iter(lambda: opened.readline(LINE_MAX + 1), b"")
