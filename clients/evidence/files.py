@@ -7,7 +7,7 @@ this machine was just proven from the bytes that leave.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from clients.evidence import erased
 from clients.evidence.store import EvidenceStore
@@ -18,22 +18,6 @@ from wire.errors import Malformed, quoted
 from wire.evidence import HeadEvidenceModel
 from wire.evidence_file import Proven
 from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, TreeLine
-
-SHOWN: Final = frozenset(
-    {
-        "nation.admit",
-        "nation.expel",
-        "retention.set",
-        "policy.publish",
-        "report.release",
-        "report.recall",
-        "recall.confirm",
-        "approval",
-    }
-)
-"""Statements that go into a file: who is where, what was permitted, what was to be erased. Keys
-stay in the chains.
-"""
 
 
 def read(path: Path, charter: str, *, now_ms: int) -> Proven:
@@ -136,7 +120,7 @@ def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
 
 def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
     yield b'{"entry":%s}\n' % entry["line"].encode()
-    if entry["channel"] == MISSION and entry["spoke"] in SHOWN:
+    if entry["channel"] == MISSION and entry["spoke"] in evidence_file.NEEDED:
         said = store.said(entry["statement"])
         if said is not None:
             yield Line(statement=said).encode()
