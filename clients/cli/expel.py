@@ -74,6 +74,8 @@ def nation_sign(
         return await officer.follower.sync()
 
     replace(file, proposal.sign(using(Officer, loaded, work), raw, roots))
+    if not json:
+        output.say(f"signed for {loaded.nation}")
 
 
 def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = False) -> None:

@@ -107,6 +107,8 @@ def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json
     _tell(changes, body.version, json=json)
     output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
     replace(file, proposal.sign(directory, raw, roots))
+    if not json:
+        output.say(f"signed for {loaded.nation}")
 
 
 @app.command()
