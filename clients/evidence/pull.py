@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from clients.auditor import Auditor, ViewPage
+from clients.auditor import Auditor
 from clients.evidence import erased
 from clients.evidence.store import EvidenceStore, Tree
 from clients.follower import StatementPage
-from wire import base64_strict, merkle, prove, strict_json
+from wire import base64_strict, merkle, pages, prove, strict_json
 from wire.entries import MISSION
 from wire.erasures import Erasures
 from wire.errors import Malformed
-from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Strict
 from wire.notes import OpenedCheckpoint
+from wire.pages import Page, PageAnswer
 
 PAGE: Final = 500  # entries a request: about a megabyte
 YOUNG_OBJECTS: Final = 50_000  # made before the collector looks at them
@@ -134,13 +134,13 @@ async def _page(
 ) -> bool:
     """One page of a channel; says whether it was the last."""
     trust, newest = store.trust(channel), store.newest()
-    segment, proof = await _asked(auditor, channel, trust.tip.count, newest.size)
-    opened = await auditor.follower.trees.observe(segment.checkpoint, proof, newest.size)
+    page, proof = await _asked(auditor, channel, trust.tip.count, newest.size)
+    opened = await auditor.follower.trees.observe(page.checkpoint, proof, newest.size)
     _check_extends(newest, opened, proof)
     place = auditor.directory.channels.index(channel)  # once given, a nation's place is for ever
-    trust, found, complete = prove.follow(trust, segment, opened, channel, place, None)
+    trust, found, complete = prove.follow(trust, page, opened, channel, place, None)
     await auditor.check_erased(erasures, found, complete=complete)
-    store.append(opened, proof, segment, found, trust, complete=complete)
+    store.append(opened, proof, page, found, trust, complete=complete)
     if progress and trust.head:
         progress(channel, trust.tip.count, trust.head.count)
     return complete
@@ -148,12 +148,11 @@ async def _page(
 
 async def _asked(
     auditor: Auditor, channel: str, after: int, size: int
-) -> tuple[Segment, tuple[str, ...]]:
+) -> tuple[Page, tuple[str, ...]]:
     path = "/v1/statements" if channel == MISSION else "/v1/log/views"
     answer = await auditor.transport.page(path, PAGE, after=after, size=size)
-    form: type[StatementPage | ViewPage] = StatementPage if channel == MISSION else ViewPage
-    page = strict_json.load(answer.body, form, limit=MAX_SEGMENT_BYTES, prose=True)
-    return page.segment, page.consistency
+    told, page = pages.read(answer.body, StatementPage if channel == MISSION else PageAnswer)
+    return page, told.consistency
 
 
 def _check_extends(newest: Tree, opened: OpenedCheckpoint, proof: tuple[str, ...]) -> None:

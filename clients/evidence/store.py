@@ -22,13 +22,14 @@ from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
 from wire.errors import BrokerFault, Malformed
-from wire.evidence import Evidence, Segment
+from wire.evidence import Evidence
 from wire.evidence_lines import Said
 from wire.merkle import EMPTY_ROOT
 from wire.notes import OpenedCheckpoint
+from wire.pages import Exhibit, Page
 from wire.prove import Trust, VerifiedEntry
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 FILE: Final = "evidence.sqlite3"
 PULLING: Final = "another pull of this evidence is under way"
 PARTS: Final = 65_536
@@ -143,7 +144,7 @@ class EvidenceStore:
         self,
         opened: OpenedCheckpoint,
         proof: Sequence[str],
-        segment: Segment,
+        page: Page,
         entries: Sequence[VerifiedEntry],
         trust: Trust,
         *,
@@ -156,16 +157,16 @@ class EvidenceStore:
         database.execute("BEGIN IMMEDIATE")
         try:
             self._keep_tree(opened, proof)
-            head = segment.head.model_dump_json()
-            page = database.execute(
+            head = page.head.model_dump_json()
+            number = database.execute(
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
-                (tree.size, segment.channel, len(entries), head),
+                (tree.size, page.channel, len(entries), head),
             ).lastrowid
-            self._keep(entries, segment.entries, page)
+            self._keep(entries, page.entries, number)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (segment.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
+                (page.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
             )
         except BaseException as error:
             self._parts.clear()
@@ -185,7 +186,10 @@ class EvidenceStore:
             self._database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
 
     def _keep(
-        self, entries: Sequence[VerifiedEntry], evidence: Sequence[Evidence], page: int | None
+        self,
+        entries: Sequence[VerifiedEntry],
+        evidence: Sequence[Exhibit | Evidence],
+        page: int | None,
     ) -> None:
         """The entries of a page: one statement for each table."""
         last = self.one("SELECT max(number) AS number FROM line")

@@ -162,7 +162,7 @@ async def test_evidence_that_was_put_back_or_edited_is_not_believed(
     path.write_bytes(new)
     with sqlite3.connect(path) as database:
         database.execute(
-            "UPDATE line SET link = 'f' || substr(link, 2) WHERE number = "
+            "UPDATE line SET link = CAST('f' || substr(link, 2) AS BLOB) WHERE number = "
             "(SELECT line FROM fact WHERE channel = 'KEN' ORDER BY count DESC LIMIT 1)"
         )
     database.close()
