@@ -57,7 +57,7 @@ class VerifiedEntry(metaclass=OnlyByMaker):
 
 
 def verify_entry(
-    evidence: Evidence,
+    evidence: Evidence | Exhibit,
     log_keys: Sequence[VKey],
     channel: str,
     *,

@@ -9,10 +9,9 @@ reader cannot see (controls, bidi overrides, zero-width and other invisible char
 Refused texts raise `Malformed` with the slug "too-large" or "bad-json"; well-formed JSON that does
 not fit its model raises `Malformed("bad-fields")`.
 
-Most texts are plain: ASCII without escapes, written compactly. Such a text, decoded into a type that
-has no floats, no long integers and no deep nesting, and encoded again, is the same text; one that
-holds anything of the above is not. It is a few microseconds' way to the same answer, and every
-other text goes the long way.
+Most texts are plain: ASCII without escapes, written compactly. Decoded by a library into a type
+that knows no floats, long integers or deep nesting, and encoded again, such a text is the same; a
+text with any of the above in it is not. Every other text goes the long way, to the same answers.
 """
 
 import json

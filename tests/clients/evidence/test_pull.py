@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.auditor import Auditor
-from clients.evidence import pull
+from clients.evidence import fetching
 from clients.evidence.status import status_of
 from clients.evidence.store import FILE
 from tests.clients.evidence.little_history import LATER, NATIONS, Desk, desk, piloted, share
@@ -63,7 +63,7 @@ async def test_a_pull_that_breaks_goes_on_where_it_was(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await share(pilot, "KEN", "GBR", count=4)
-    monkeypatch.setattr(pull, "PAGE", 3)
+    monkeypatch.setattr(fetching, "PAGE", 3)
     (door,) = pilot.doors
     auditor = desk(pilot, "KEN", port=door.getsockname()[1])
     async with Liar.at(door, pilot.port) as liar:
@@ -178,7 +178,7 @@ async def test_two_pulls_at_once_do_not_disturb_each_other(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a push that goes on and a person may: one of them keeps a page, the other is told so."""
-    monkeypatch.setattr(pull, "PAGE", 5)
+    monkeypatch.setattr(fetching, "PAGE", 5)
     await share(pilot, "KEN", "GBR", count=3)
     auditor = desk(pilot, "KEN")
     first, second = await asyncio.gather(auditor.pull(), auditor.pull(), return_exceptions=True)
