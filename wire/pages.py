@@ -109,6 +109,15 @@ def read(data: bytes, form: type[Answer]) -> tuple[Answer, Page]:
     return _load(data, form)
 
 
+def usual(data: bytes) -> Exhibit | None:
+    """One entry, if it is written in the usual form."""
+    try:
+        found = _EXHIBIT.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    return found if _ENCODER.encode(found) == data else None
+
+
 def _exhibits(array: bytes) -> tuple[Exhibit, ...] | None:
     """The entries, if they are written in the usual form."""
     try:
@@ -127,6 +136,7 @@ def _load(
     return answer, Page(segment.checkpoint, segment.channel, entries, segment.head)
 
 
+_EXHIBIT: Final = msgspec.json.Decoder(Exhibit)
 _EXHIBITS: Final = msgspec.json.Decoder(
     Annotated[tuple[Exhibit, ...], Meta(max_length=MAX_SEGMENT_ENTRIES)]
 )
