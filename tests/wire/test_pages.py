@@ -133,6 +133,9 @@ CHANGES: dict[str, Change] = {
     "one entry too many": lambda page: page["segment"].update(
         entries=page["segment"]["entries"][:1] * (MAX_SEGMENT_ENTRIES + 1)
     ),
+    "entries that are too large": lambda page: page["segment"].update(
+        entries=[page["segment"]["entries"][0] | {"view": encode(bytes(66_000))}] * 200
+    ),
     "another channel": lambda page: page["segment"].update(channel="GBR"),
     "no channel": lambda page: page["segment"].update(channel="ken"),
     "no head": lambda page: page["segment"].update(head={}),

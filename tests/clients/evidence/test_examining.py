@@ -19,6 +19,7 @@ from tests.refusal import refused
 from tests.wire.evidence_files import erased
 from tests.wire.memory_log import CHANNELS, MemoryLog, released
 from wire.base64_strict import decode, encode
+from wire.entries import Event
 from wire.errors import Malformed
 from wire.evidence import Segment
 from wire.notes import open_checkpoint
@@ -167,7 +168,9 @@ async def test_a_process_that_died_between_two_pages_loses_nothing(examiner: Exa
     os.kill(process, signal.SIGKILL)
     while children():
         await anyio.sleep(0)
-    assert same(await asked(examiner, job()), examine(job()))
+    large = MemoryLog()  # more than a pipe takes in before it is found to be broken
+    large.append(*[Event("large", {"KEN": {"x": "y" * 60_000}}) for _ in range(9)])
+    assert same(await asked(examiner, job(large)), examine(job(large)))
     assert not children()
 
 
