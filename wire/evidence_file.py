@@ -112,12 +112,13 @@ class _Reading:
             self._take_tree(line.tree)
         elif line.page is not None:
             self._take_page(line.page)
-        elif line.entry is not None:
-            self._open_page().entries.append(line.entry)
         else:
-            assert line.statement is not None  # a line is of one kind
             page = self._open_page()
-            page.said[len(page.entries) - 1] = line.statement
+            if line.entry is not None:
+                page.entries.append(line.entry)
+            else:
+                assert line.statement is not None  # a line is of one kind
+                page.said[len(page.entries) - 1] = line.statement
 
     def end(self) -> Proven:
         """What all lines together prove."""

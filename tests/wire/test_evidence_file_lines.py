@@ -15,12 +15,14 @@ from wire import evidence_file, evidence_lines, pages
 from wire.base64_strict import encode
 from wire.bodies import HeadSeen
 from wire.entries import MISSION
-from wire.errors import TearlineError
+from wire.errors import Malformed, TearlineError
 from wire.evidence_file import CLOCK_SLACK_MS, Proven
 from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
 from wire.pages import Exhibit
 
 HOUR = 3_600_000  # milliseconds
+PULLED = pulled()
+RECEIPT = receipt(PULLED, [2, 5], [0])
 
 
 def verified(pen: Pen, now_ms: int = SOON) -> Proven:
@@ -268,6 +270,16 @@ def test_a_receipt_is_not_from_the_future() -> None:
         verified(pen)
 
 
+@pytest.mark.parametrize("kind", ["evidence", "tree", "page", "entry", "statement"])
+def test_a_line_of_a_kind_that_holds_nothing_is_refused(kind: str) -> None:
+    """Expect refusal, with the line's number, wherever it stands."""
+    lines = PULLED.written()
+    for number in range(len(lines)):
+        changed = [*lines[:number], b'{"%b":null}\n' % kind.encode(), *lines[number + 1 :]]
+        with pytest.raises(Malformed, match=f"line {number + 1}: "):
+            evidence_file.verify(changed, PULLED.charter.identity, now_ms=SOON)
+
+
 # -- an entry in the form that auditors write is read without the gate, to the same effect
 
 
@@ -280,8 +292,6 @@ def outcome(lines: list[bytes], charter: str) -> object:
     return proven.entries, proven.complete_at, proven.trees
 
 
-PULLED = pulled()
-RECEIPT = receipt(PULLED, [2, 5], [0])
 EDITS = [bytes([mark]) for mark in b'{}[]",:\\/= \n\x00\x7f\xff-.019eEABab+'] + [
     b"",
     b"null",

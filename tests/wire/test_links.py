@@ -62,6 +62,12 @@ def test_each_number_has_the_bounds_of_its_field(field: str, number: int) -> Non
     judged_alike(written(**{field: number}))
 
 
+@pytest.mark.parametrize("name", ["a", "a" * 64, "a" * 65, "a.b.c.d", "a.b.c.d.e", "A", "", "a\n"])
+@pytest.mark.parametrize("channel", ["KEN", "MISSION", "KENYA", "ken", ""])
+def test_a_type_and_a_channel_have_their_forms(name: str, channel: str) -> None:
+    judged_alike(written(type=name, channel=channel))
+
+
 @pytest.mark.slow
 @given(
     st.fixed_dictionaries(
