@@ -55,6 +55,7 @@ QUERIES: Final[dict[str, str]] = {
     "attachments": f"{_ATTACHMENT} ORDER BY identity, portion, id",
     "attachments_of": f"{_ATTACHMENT} WHERE identity = ? ORDER BY portion, id",
     "attachment": f"{_ATTACHMENT} WHERE identity = ? AND portion = ? AND id = ?",
+    "heads": "SELECT size, note FROM head ORDER BY size",
     # -> reports, statements, releases, subscriptions, attachments
     "counts": """SELECT (SELECT count(*) FROM report), (SELECT count(*) FROM statement),
         (SELECT count(*) FROM release), (SELECT count(*) FROM subscription),
