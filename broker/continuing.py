@@ -39,7 +39,7 @@ KEPT: Final = "before-{size}"
 
 @dataclass(frozen=True)
 class Gone:
-    """The log's new name, the size from which it goes on, and how many statements are said again."""
+    """The log's new name, the size from which it goes on, and how many statements are handed in."""
 
     origin: str
     size: int

@@ -67,8 +67,9 @@ class Journal(Readable):
 
         `anchor` is the path of the anchor file, on another disk if there is one. `clock` gives
         Unix seconds. A journal that exists must begin with the channels given; those admitted
-        later it knows by itself. `eras` are the losses after which it was continued. Accepting a missing anchor is for a restored machine only: a
-        rollback then goes unseen until a witness is asked.
+        later it knows by itself. `eras` are the losses after which it was continued. Accepting a
+        missing anchor is for a restored machine only: a rollback then goes unseen until a witness
+        is asked.
 
         Raises `BrokerFault` "locked", "journal-damaged", "rollback-detected", "bad-settings" if
         the channels are others, "disk-full" or "journal-stopped".

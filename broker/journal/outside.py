@@ -1,7 +1,8 @@
 """A journal looked at and copied by another process than the broker's: by its operator.
 
-Nothing here writes to a journal, but for `rename` to one that nobody has open. A journal that a broker has open may be copied, with one reader
-more; SQLite allows that as long as it neither writes nor folds the log back (see `store`).
+Nothing here writes to a journal, but for `rename` to one that nobody has open. A journal that a
+broker has open may be copied, with one reader more; SQLite allows that as long as it neither writes
+nor folds the log back (see `store`).
 """
 
 import json
@@ -15,8 +16,8 @@ from typing import Any, Final
 from broker.journal.anchor import Anchor
 from broker.journal.queries import QUERIES
 from broker.journal.recovery import PAGE, check_pages, check_prefix, compare_anchor, recover
-from broker.journal.state import Seals, State
 from broker.journal.schema import RENAME_HEAD
+from broker.journal.state import Seals, State
 from broker.journal.store import Reads, Store, faults
 from wire.errors import BrokerFault
 
