@@ -7,19 +7,20 @@ came with, so the evidence is one history; a fork or a rollback stops here and l
 
 import base64
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from clients.auditor import Auditor, ViewPage
-from clients.evidence import erased
+from clients.evidence import erased, left
+from clients.evidence.left import whose as whose
 from clients.evidence.store import EvidenceStore, Tree
 from clients.follower import StatementPage
 from wire import base64_strict, merkle, prove, strict_json
 from wire.entries import MISSION
 from wire.erasures import Erasures
-from wire.errors import Malformed
+from wire.errors import Conflict, Malformed
 from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Strict
 from wire.notes import OpenedCheckpoint
@@ -58,12 +59,15 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
     """
     nation, before = auditor.identity.nation, check(auditor, store)
     await auditor.follower.sync()
+    if store.whose != whose(auditor):
+        raise Conflict("log-continued", f"pull again, of {auditor.follower.log.origin}")
     for channel in (MISSION, nation):
         erasures = erased.followed(store, channel)
         with spared_collector():
             while not await _page(auditor, store, channel, erasures, progress):
                 pass
         anchor(auditor, store)
+    left.check(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
     store.settle()
     newest, now = store.newest(), _counts(store, nation)
@@ -95,7 +99,7 @@ def check(auditor: Auditor, store: EvidenceStore) -> dict[str, int]:
     Raises `Malformed` ("bad-input") if it was put back or edited.
     """
     counts = _counts(store, auditor.identity.nation)
-    sealed = auditor.store.get(ANCHOR)
+    sealed = auditor.store.get(auditor.follower.log.name(ANCHOR))
     if sealed is not None:
         known = strict_json.load(sealed, Anchor)
         if any(counts.get(c, 0) < n for c, n in known.counts.items()):
@@ -113,7 +117,7 @@ def anchor(auditor: Auditor, store: EvidenceStore) -> None:
     counts = _counts(store, auditor.identity.nation)
     last = {channel: _last(store, channel, count) for channel, count in counts.items()}
     known = Anchor(counts=counts, last=last)
-    auditor.store.put(ANCHOR, known.model_dump_json().encode())
+    auditor.store.put(auditor.follower.log.name(ANCHOR), known.model_dump_json().encode())
 
 
 def _last(store: EvidenceStore, channel: str, count: int) -> str:
@@ -166,9 +170,3 @@ def _check_extends(newest: Tree, opened: OpenedCheckpoint, proof: tuple[str, ...
     if newest.size:
         hashes = [base64_strict.decode(text) for text in proof]
         merkle.verify_consistency(newest.size, tree.size, hashes, newest.root, tree.root)
-
-
-def whose(auditor: Auditor) -> Mapping[str, str]:
-    """Whose evidence a store must hold to be this auditor's."""
-    public = auditor.identity.public
-    return {"mission": public.mission, "nation": public.nation, "charter": public.charter}
