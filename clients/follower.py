@@ -196,7 +196,7 @@ class Follower:
         The new log is followed from the pinned charter on, beside what is known; only if all holds
         that `continuing.compare` asks is it believed.
         """
-        if note.partition("\n")[0] == self.log.origin or not self._moves:
+        if not self._moves or note.partition("\n")[0] in {key.name for key in self.log.keys}:
             return False
         asked = await self._asked_continuation()
         body, old, store = asked.body(MissionContinue), self.log, self._store

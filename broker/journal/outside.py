@@ -5,7 +5,6 @@ broker has open may be copied, with one reader more; SQLite allows that as long 
 nor folds the log back (see `store`).
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -69,9 +68,9 @@ class AtRest:
     async def statements(self) -> AsyncIterator[tuple[int, bytes, int]]:
         """All statements in order: index, bytes, and the time of the entry in seconds."""
         after = -1
-        while rows := await self._reads.read(QUERIES["statements_dated"], (after, PAGE)):
-            for index, raw, link in rows:
-                yield index, raw, json.loads(link)["time"] // 1000
+        while rows := await self._reads.read(QUERIES["statements_timed"], (after, PAGE)):
+            for index, raw, time_ms in rows:
+                yield index, raw, time_ms // 1000
             after = rows[-1][0]
 
     async def heads(self) -> Sequence[tuple[int, str]]:

@@ -82,6 +82,7 @@ def bring(loaded: Identity, *, json: bool) -> None:
     """Pull, let the nation's witness cosign, and say what came."""
 
     async def work(auditor: Auditor) -> tuple[Pulled, bool, ConfirmedCheckpoint | None]:
+        await auditor.follower.sync()  # which log it is that is pulled
         mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)
         with mine as store, progress_bar(quiet=json) as told:
             found = await pull.pull(auditor, store, told)

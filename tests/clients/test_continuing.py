@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clients import sent
 from clients.auditor import Auditor
 from clients.evidence import files, left, pull
 from clients.evidence.store import EvidenceStore
@@ -16,6 +17,7 @@ from clients.witness.folder import WitnessFolder
 from tests.falling_back import Falling
 from tests.pilot import draft
 from tests.refusal import refused
+from tests.verifiers.verifying import HAS_NODE, alone, node, ours, script
 from wire import evidence_file
 from wire.evidence_file import Proven
 
@@ -97,8 +99,112 @@ async def test_an_auditors_evidence_of_both_logs_is_kept_apart(pilot: Falling) -
     assert [one.report for one in lost if one.type == "report.accepted"] == gone
     assert {one.log for one in lost} == {"tearline/minusx"}
     assert seen.size > fresh.size
-    assert history(later).header.continued is not None
-    assert history(later, back=1).newest.checkpoint.size == seen.size
+    assert [last(later).header.continued is None, last(later, 1).header.continued is None] == [
+        False,
+        True,
+    ]
+    assert last(later, 1).newest.checkpoint.size == seen.size
+
+
+# -- what is handed on
+
+
+async def test_a_file_of_the_new_log_is_verified_by_all_three(pilot: Falling) -> None:
+    """Expect refusal of a file that says less than that, or is held against something else."""
+    with pilot.serves():
+        await reports(pilot, 2)
+        auditor = pilot.auditor("KEN")
+        await pulls(auditor)
+    vault = await pilot.saves()
+    with pilot.serves():
+        await reports(pilot)
+    await pilot.loses(vault)
+    await pilot.goes_on()
+    with pilot.serves():
+        await pulls(pilot.again(auditor))
+        await reports(pilot)
+        later = pilot.again(auditor)
+        await pulls(later)
+    lines, pinned = history(later)
+    old, charter = history(later, 1)
+    first = json.loads(lines[0])
+    bare = {name: value for name, value in first["evidence"].items() if name != "continued"}
+    other = json.loads(lines[0])
+    other["evidence"]["continued"] = other["evidence"]["charter"]
+    unproven = json.loads(lines[1])
+    unproven["tree"]["consistency"] = []
+    asked = {
+        "whole": (lines, pinned, True),
+        "the old log": (old, charter, True),
+        "against the charter": (lines, charter, False),
+        "the old log against the statement": (old, pinned, False),
+        "without the statement": ([_line({"evidence": bare}), *lines[1:]], charter, False),
+        "with another statement": ([_line(other), *lines[1:]], pinned, False),
+        "not from the tree that is left": ([lines[0], _line(unproven), *lines[2:]], pinned, False),
+        "the old log's entries": ([lines[0], *old[1:]], pinned, False),
+        "before any tree": ([lines[0], *lines[2:]], pinned, False),
+    }
+    now = time.time_ns() // 1_000_000
+    for what, (file, known, holds) in asked.items():
+        for verifier in (ours, script):
+            assert (verifier(file, known, now) is None) == holds, (what, verifier.__name__)
+    if HAS_NODE:
+        verdicts = node([(file, known, now) for file, known, _ in asked.values()])
+        assert [v is None for v in verdicts] == [holds for *_, holds in asked.values()]
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+async def test_a_receipt_of_the_new_log_is_small_and_verified_by_all_three(
+    pilot: Falling,
+) -> None:
+    vault = await pilot.saves()
+    with pilot.serves():
+        await reports(pilot)
+    await pilot.loses(vault)
+    await pilot.goes_on()
+    auditor = pilot.auditor("KEN")
+    with pilot.serves():
+        (report,) = await reports(pilot)
+        await pulls(auditor)
+    me = auditor.identity
+    with EvidenceStore.open(me.state, left.whose(auditor), new=False) as store:
+        row = store.one("SELECT idx FROM fact WHERE report = ?", report)
+        assert row is not None
+        lines = files.receipt(store, me.mission, me.nation, me.charter, row["idx"])
+        now = time.time_ns() // 1_000_000
+        for verifier in (ours, script, *([alone] if HAS_NODE else [])):
+            assert verifier(lines, store.pinned, now) is None
+            assert verifier(lines, me.charter, now) is not None
+
+
+# -- everybody's part
+
+
+async def test_a_publisher_knows_what_to_send_again(pilot: Falling) -> None:
+    publisher = pilot.publisher("KEN")
+    with pilot.serves():
+        async with publisher:
+            await publisher.publish(draft())
+    vault = await pilot.saves()
+    with pilot.serves():
+        async with pilot.again(publisher) as again:
+            sealed = [await again.seal(draft()) for _ in range(2)]
+            receipts = [await again.submit(report) for report in sealed]
+    await pilot.loses(vault)
+    await pilot.goes_on()
+    with pilot.serves():
+        async with pilot.again(publisher) as moved:
+            with refused("log-continued"):
+                await moved.publish(draft())
+            found = sent.lost(moved.store, moved.follower.log)
+            assert [one.report for one in found] == [one.report for one in receipts]
+            assert {one.log for one in found} == {"tearline/minusx"}
+            await moved.submit(sealed[0])
+            found = sent.lost(moved.store, moved.follower.log)
+            assert [one.report for one in found] == [receipts[1].report]
 
 
 async def test_witnesses_go_with_their_log_and_leave_the_old_one(pilot: Falling) -> None:
@@ -131,16 +237,22 @@ async def cosigned(auditors: list[Auditor]) -> int:
 
 async def pulls(auditor: Auditor) -> pull.Pulled:
     async with auditor:
+        await auditor.follower.sync()
         with EvidenceStore.open(auditor.identity.state, pull.whose(auditor), new=True) as store:
             return await pull.pull(auditor, store)
 
 
-def history(auditor: Auditor, back: int = 0) -> Proven:
-    """The evidence of one log, verified as anybody would."""
+def history(auditor: Auditor, back: int = 0) -> tuple[list[bytes], str]:
+    """The evidence of one log as a file, and what a verifier of it has to know."""
     me, whose = auditor.identity, left.whose(auditor, back)
     with EvidenceStore.open(me.state, whose, new=False) as store:
-        lines = list(files.history(store, me.mission, me.nation, me.charter))
-        return evidence_file.verify(lines, store.pinned, now_ms=time.time_ns() // 1_000_000)
+        return list(files.history(store, me.mission, me.nation, me.charter)), store.pinned
+
+
+def last(auditor: Auditor, back: int = 0) -> Proven:
+    """The same, verified."""
+    lines, pinned = history(auditor, back)
+    return evidence_file.verify(lines, pinned, now_ms=time.time_ns() // 1_000_000)
 
 
 async def pilot_size(pilot: Falling) -> int:
