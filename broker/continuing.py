@@ -49,7 +49,7 @@ class Gone:
 async def loss(settings: Settings, origin: str | None, progress: Progress) -> Loss:
     """What is left of a log, verified; `origin` is its next name, if not the usual one.
 
-    Raises `BrokerFault`, and `Malformed` ("bad-input") if nothing is missing.
+    Raises `BrokerFault`, and `Malformed` ("bad-input") if nothing is missing, the key included.
     """
     make_folders(settings)
     before = continued(settings)
@@ -58,7 +58,8 @@ async def loss(settings: Settings, origin: str | None, progress: Progress) -> Lo
         async with AtRest.open(settings.data_folder / DATABASE_FILE, seals, progress) as journal:
             note, directory = journal.state.checkpoint, await _directory(settings, journal)
     tree, seen = Checkpoint.parse(note.rpartition("\n\n")[0] + "\n"), _seen(settings, seals)
-    if seen is not None and seen <= tree.size:
+    signs = seals_of(settings, eras_of(before)).log_keys == seals.log_keys
+    if signs and seen is not None and seen <= tree.size:
         raise Malformed("bad-input", "nothing is missing of it: start the broker")
     name = origin or f"{settings.origin}/{len(before) + 2}"
     later = seals_of(settings, (*eras_of(before), Era(tree.size, name)))

@@ -6,7 +6,8 @@
     resume    go on from a copy whose anchor is lost, if no nation has seen more
 
 A copy that is older than what any nation saw is never served under the same name: its next entries
-would be a second history, and every client stops at a fork (`docs/decisions/0025`).
+would be a second history, and every client stops at a fork (`docs/decisions/0025`). Under another
+name it may be, if the nations sign that (`continuing`).
 """
 
 import hashlib

@@ -71,6 +71,8 @@ async def _loss(given: argparse.Namespace, told: Told) -> Answer:
 
 
 async def _continue(given: argparse.Namespace, told: Told) -> Answer:
+    for missing in (f for f in (given.statement, *given.again) if not f.exists()):
+        raise Malformed("bad-input", f"there is no {missing.name}")
     raw = given.statement.read_bytes()[: STATEMENT_MAX + 1]
     again = [path for folder in given.again for path in folder.glob("*.tlst")]
     done = await continuing.go_on(Settings.load(given.folder), raw, again, told, time.time)

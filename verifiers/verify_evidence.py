@@ -130,7 +130,7 @@ def extends(old, old_root, new, new_root, proof):
     for step, node in enumerate(path[1:]):
         old_top = sha(b"\1", node, old_top) if step >= inner or last >> step & 1 else old_top
     tops = (old_top, climb(path[0], path[1:], last, inner))
-    need(tops == (old_root, new_root), "not an extension of the older tree: the log forked")
+    need(tops == (old_root, new_root), "the tree does not start with the older one: a fork")
 
 
 def checkpoint(note, log_keys):

@@ -4,8 +4,10 @@ import typer
 
 from clients import sent
 from clients.cli import output
-from clients.cli.common import As, Json, load
+from clients.cli.common import As, Json, load, using
 from clients.publisher import Publisher
+from clients.sent import Unkept
+from wire.errors import Conflict
 
 app = typer.Typer()
 
@@ -14,11 +16,19 @@ app = typer.Typer()
 def lost(identity: As, json: Json = False) -> None:
     """Reports of this device that were accepted and then lost with the broker's disk.
 
-    Each was proven to be in a log that the nations have since left. Send them again: the same saved
-    file, or the report anew. Asks nobody. Example: tearline lost --as kit/KEN/system
+    Each was proven to be in a log that the nations have since left. They have to be sent again.
+    Example: tearline lost --as kit/KEN/system
     """
-    publisher = Publisher(load(identity))
-    found = sent.lost(publisher.store, publisher.follower.log)
+
+    async def work(publisher: Publisher) -> list[Unkept]:
+        try:
+            await publisher.follower.sync()
+        except Conflict as error:
+            if error.slug != "log-continued":
+                raise
+        return sent.lost(publisher.store, publisher.follower.log)
+
+    found = using(Publisher, load(identity), work)
     if json:
         for one in found:
             output.line(vars(one))

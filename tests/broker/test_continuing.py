@@ -228,3 +228,14 @@ async def test_the_statement_stands_only_right_behind_the_tree_it_names(house: H
     await house.opens()
     with refused("statement-conflict", "is not the entry after"):
         await house.files(found)
+
+
+async def test_a_stolen_log_key_is_replaced_though_nothing_is_lost(house: House) -> None:
+    await reports(house, 2)
+    await house.broker.close()
+    (house.folder / "log-key").write_text("cd" * 32 + "\n")
+    found = await lost.loss(house)
+    assert (found.seen, found.size) == (house.broker.journal.size, house.broker.journal.size)
+    await lost.goes_on(house, lost.agreed(house, found))
+    await house.opens()
+    assert len(await house.pulls(house["GBR"].analyst)) == 2
