@@ -12,7 +12,7 @@ import typer
 
 from clients import proposal
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load
+from clients.cli.common import As, Json, Yes, load, roots_of
 from clients.files import read, write_new
 from clients.identity import Identity
 from clients.session import Session
@@ -41,7 +41,8 @@ def nation_continue(
     Example: tearline nation continue loss.json --as kit/KEN/officer --root kit/KEN/root
     --reason "the disk was lost" --out continue.tlst
     """
-    session, roots = Session(load(identity)), [load(folder) for folder in root]
+    session = Session(load(identity))
+    roots = roots_of(session.identity.nation, root)
     found = strict_json.load(read(loss, LOSS_MAX), Loss)
     _tell(session, proposal.lost(session.follower, found), json=json)
     output.confirm(f"Let the log go on as {found.origin}?", yes=yes or json)
@@ -80,7 +81,7 @@ def sign(raw: bytes, identity: Identity, roots: list[Identity], *, yes: bool, js
     body = statements.parse(raw).body(MissionContinue)
     gone = proposal.lost(session.follower, body)
     _tell(session, gone, json=json)
-    output.confirm(f"Let the log go on as {body.origin}, for {roots[0].nation}?", yes=yes)
+    output.confirm(f"Let the log go on as {body.origin}, for {identity.nation}?", yes=yes)
     return proposal.sign(session.directory, raw, roots)
 
 
