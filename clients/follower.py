@@ -226,9 +226,9 @@ class Follower:
             detail = f"a checkpoint of another log than {self.log.origin}"
             raise Malformed("bad-checkpoint", detail) from error
         asked = continuing.read(answer.body)
-        if asked.identity in {said.identity for said in self.log.left.values()}:
-            detail = f"a checkpoint of a log that was left for {self.log.origin}"
-            raise Malformed("bad-checkpoint", detail)
+        # What is known of a log is kept under its name, and nobody may have it dropped for a trial.
+        if asked.body(MissionContinue).origin in {self.log.origin, *self.log.left}:
+            raise Malformed("bad-checkpoint", f"it leads back, and not on from {self.log.origin}")
         return asked
 
     # -- page by page

@@ -22,11 +22,15 @@ from broker import continuing, custody
 from broker.settings import Settings
 from clients import proposal
 from clients.identity import Identity
+from clients.member_keys import RootKeys
 from clients.session import Session
 from tests.broker.server import serving
 from tests.people import random_of
 from tests.pilot import PASSPHRASE, Client, Pilot, free_port
+from wire import statements
+from wire.bodies import MissionContinue
 from wire.continuing import Loss
+from wire.entries import MISSION
 
 
 def told(done: int, size: int) -> None:
@@ -42,9 +46,9 @@ class Falling(Pilot):
     followed: Session = field(init=False)
 
     @classmethod
-    def back(cls, *nations: str, folder: Path) -> "Falling":
-        laid = Pilot.laid_out(*nations, folder=folder)
-        return cls(laid.folder, free_port())
+    def back(cls, *nations: str, folder: Path, doors: int = 0) -> "Falling":
+        laid = Pilot.laid_out(*nations, folder=folder, doors=doors)
+        return cls(laid.folder, free_port(), doors=laid.doors)
 
     async def begins(self) -> None:
         """Let a device follow the founding."""
@@ -107,6 +111,15 @@ class Falling(Pilot):
             random=random_of("agreeing", loss.origin, loss.size),
         )
         return proposal.sign(session.directory, made.raw, [self.root(code) for code in others])
+
+    def claims(self, loss: Loss) -> bytes:
+        """What an operator makes up: it bears a signature, of nobody who has a say."""
+        fields = {**loss.model_dump(), "salt": "ab" * 16, "reason": "trust me"}
+        body = MissionContinue.model_validate({n: fields[n] for n in MissionContinue.model_fields})
+        head = {"mission": loss.mission, "nation": MISSION, "seq": loss.seq, "prev": loss.prev}
+        head |= {"type": "mission.continue", "scope": "mission", "issued": int(time.time())}
+        (key, *_) = RootKeys.generate(1, random_of("nobody")).keys
+        return statements.draft(head, body).signed_by(statements.signer(key))
 
     def again(self, session: Client) -> Client:
         """The same device in its next run."""

@@ -10,17 +10,23 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from broker.core import Broker
+from clients.auditor import Auditor
 from clients.ceremony import Ceremony
+from clients.evidence import pull
+from clients.evidence.store import EvidenceStore
 from clients.member_keys import RootKeys
 from clients.session import Session
 from clients.speaker import signers
+from clients.subscriber import Subscriber
+from tests.clients.liar import Asked, Liar, Told
 from tests.falling_back import Falling
 from tests.people import random_of
 from tests.pilot import ROOT, BrokerProcess, draft
@@ -35,11 +41,13 @@ FOUNDED = "tearline/minusx"
 
 
 @pytest.fixture
-async def pilot(tmp_path: Path) -> Falling:
-    found = Falling.back(*NATIONS, folder=tmp_path)
+async def pilot(tmp_path: Path) -> AsyncIterator[Falling]:
+    found = Falling.back(*NATIONS, folder=tmp_path, doors=1)
     with found.serves():
         await found.begins()
-    return found
+    yield found
+    for door in found.doors:
+        door.close()
 
 
 async def follows(session: Session) -> Session:
@@ -184,6 +192,41 @@ async def test_who_was_moved_is_not_led_back_to_the_log_that_was_left(pilot: Fal
         await refuses(pilot, device, "bad-checkpoint", f"another log than {FOUNDED}/2")
 
 
+async def test_a_statement_that_leads_back_makes_nobody_forget(pilot: Falling) -> None:
+    """Expect refusal: a log is tried out beside what is known of it, and never in its place."""
+    (door,) = pilot.doors
+    device: Session = Subscriber(pilot.device("GBR", "analyst", port=door.getsockname()[1]))
+    vault = await pilot.saves()
+    with pilot.serves():
+        await reports(pilot, 2)
+        async with Liar.at(door, pilot.port):
+            await follows(device)
+    shutil.copytree(pilot.broker, pilot.folder / "kept")
+    await pilot.loses(vault)
+    found = await pilot.loss()
+    statement = pilot.agrees(found)
+    await pilot.moves(statement)
+    with pilot.serves():
+        async with Liar.at(door, pilot.port):
+            with refused("log-continued"):
+                await follows(pilot.again(device))
+            device = await follows(pilot.again(device))
+    shutil.rmtree(pilot.broker)
+    (pilot.folder / "kept").rename(pilot.broker)
+    back = found.model_copy(update={"continues": found.origin, "origin": FOUNDED})
+    claims = [statement, pilot.claims(found), pilot.claims(back)]
+    with pilot.serves():
+        for claimed in claims:
+            async with Liar.at(door, pilot.port) as liar:
+                liar.says("/v1/log/continuation", partial(_saying, claimed))
+                await refuses(pilot, device, "bad-checkpoint", "it leads back")
+
+
+def _saying(body: bytes, _: Asked, told: Told) -> Told:
+    headers = {**told.headers, "content-length": str(len(body))}
+    return Told(200, headers, body)
+
+
 async def test_a_copy_in_which_the_past_was_rewritten_is_not_gone_on_from(pilot: Falling) -> None:
     """Expect refusal, whoever signed it: what was seen must be in it."""
     vault, device = await sees_more(pilot)
@@ -217,6 +260,36 @@ async def test_a_statement_that_was_seen_is_not_cut_out_of_what_is_left(pilot: F
     await pilot.goes_on()
     with pilot.serves():
         await refuses(pilot, device, "broken-chain", "other statements than were seen")
+
+
+async def test_an_auditor_finds_what_was_rewritten_in_what_is_left(pilot: Falling) -> None:
+    """Expect refusal: he has the links of all that he pulled, whatever tree he saw since."""
+    vault = await pilot.saves()
+    auditor = pilot.auditor("KEN")
+    with pilot.serves():
+        await reports(pilot, 9)
+        await pulls(auditor)
+    sets_back(pilot, vault)
+    with pilot.serves():
+        await reports(pilot, 2)
+    forged = await pilot.saves("forged")
+    with pilot.serves():
+        await reports(pilot)
+    await pilot.loses(forged)
+    await pilot.goes_on()
+    with pilot.serves():
+        with refused("log-continued"):
+            await pulls(pilot.again(auditor))
+        for _ in range(2):
+            with refused("broken-chain", "other entries than before the loss"):
+                await pulls(pilot.again(auditor))
+
+
+async def pulls(auditor: Auditor) -> None:
+    async with auditor:
+        await auditor.follower.sync()
+        with EvidenceStore.open(auditor.identity.state, pull.whose(auditor), new=True) as store:
+            await pull.pull(auditor, store)
 
 
 async def test_a_statement_that_names_another_root_is_worth_nothing(pilot: Falling) -> None:
