@@ -9,11 +9,14 @@ import pytest
 
 from clients import sent
 from clients.auditor import Auditor
+from clients.console import api
 from clients.evidence import files, left, pull
 from clients.evidence.store import EvidenceStore
 from clients.session import Session
 from clients.witness import attend
 from clients.witness.folder import WitnessFolder
+from tests.clients.console.proving import failed, proved
+from tests.clients.console.serving import desk_of
 from tests.falling_back import Falling
 from tests.pilot import draft
 from tests.refusal import refused
@@ -178,6 +181,13 @@ async def test_a_receipt_of_the_new_log_is_small_and_verified_by_all_three(
         for verifier in (ours, script, *([alone] if HAS_NODE else [])):
             assert verifier(lines, store.pinned, now) is None
             assert verifier(lines, me.charter, now) is not None
+    desk = desk_of(me)
+    assert desk.recheck == ""
+    if HAS_NODE:
+        told = api.answer(desk, f"entry/{row['idx']}", {})
+        (true, lie) = proved([told, {**told, "continued": told["charter"]}])
+        assert true["good"], true
+        assert failed(lie) == ("charter", "the log was not continued by what was pinned")
 
 
 # -- everybody's part
