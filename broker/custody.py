@@ -26,7 +26,7 @@ from broker.eras import seals_of
 from broker.journal import Journal, Record
 from broker.journal.anchor import sync_folder, write_anchor
 from broker.journal.lock import FolderLock
-from broker.journal.outside import AtRest, Progress, copy
+from broker.journal.outside import AtRest, Progress, copy, newest_head
 from broker.journal.state import Seals
 from broker.journal.store import DATABASE_FILE, faults
 from broker.settings import Settings
@@ -99,6 +99,12 @@ async def restore(source: Path, settings: Settings, progress: Progress) -> tuple
         raise Malformed("bad-input", f"there is no copy of a journal in {source}")
     make_folders(settings)
     data = settings.data_folder
+    stored, origin = (
+        (await newest_head(source / DATABASE_FILE)).partition("\n")[0],
+        seals_of(settings).origin,
+    )
+    if stored != origin:
+        raise Malformed("bad-input", f"a copy of {stored}, and the log is {origin} by now")
     with faults(), locked(data):
         if (data / DATABASE_FILE).exists():
             raise Malformed("bad-input", "there is a journal in `data`; move it away and keep it")

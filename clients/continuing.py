@@ -6,18 +6,19 @@ saw and that is left stands there unchanged. What it saw of the log that it leav
 who knows more than the rest has the proof.
 """
 
-import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from clients.store import Store
+from clients.transport import Transport
 from clients.trees import Seen, Trees
 from wire import continuing, statements, strict_json
+from wire.base64_strict import decode, encode
 from wire.bodies import MissionContinue
 from wire.directory import Continued, Directory
-from wire.errors import Conflict, Malformed
+from wire.errors import Conflict, Malformed, NotAllowed
 from wire.model import Strict
 from wire.notes import VKey
 from wire.statements import STATEMENT_MAX, Statement
@@ -54,7 +55,7 @@ class Log:
         if data is None:
             return cls(origin, tuple(map(VKey.parse, keys)))
         moves = strict_json.load(data, Moves, limit=RECORD_MAX, prose=True).moves
-        body = read(base64.b64decode(moves[-1].statements[-1])).body(MissionContinue)
+        body = read(decode(moves[-1].statements[-1])).body(MissionContinue)
         return cls(body.origin, tuple(map(VKey.parse, body.log_keys)), moves)
 
     def name(self, what: str) -> str:
@@ -69,7 +70,7 @@ class Log:
     @property
     def left(self) -> Mapping[str, Statement]:
         """By which statement each log was left."""
-        raws = (base64.b64decode(raw) for move in self.moves for raw in move.statements)
+        raws = (decode(raw) for move in self.moves for raw in move.statements)
         found = [statements.parse(raw) for raw in raws]
         return {statement.body(MissionContinue).continues: statement for statement in found}
 
@@ -100,6 +101,42 @@ def read(raw: bytes) -> Statement:
     if statement.head.type != "mission.continue":
         raise Malformed("bad-statement", "it continues no log")
     return statement
+
+
+async def follow(
+    old: Following,
+    transport: Transport,
+    store: Store,
+    beside: Callable[[Log], Awaitable[Following]],
+) -> tuple[Log, Continued]:
+    """Follow the log to where the nations moved it: gives it, and by what the old one was left.
+
+    `beside` follows another log from the pinned charter on. Raises what `compare` raises, and
+    `Malformed` ("bad-checkpoint") if the broker shows no way on.
+    """
+    asked = await _asked(transport, old.log)
+    body = asked.body(MissionContinue)
+    new = await beside(old.log.after(body, Move(statements=(), seen="")))
+    ours = await compare(old, new, asked, store)
+    since = {c.statement for c in new.directory.continued if c.position >= ours.position}
+    raws = [encode(said.raw) for _, _, said in new.places if said.identity in since]
+    log = old.log.after(body, Move(statements=tuple(raws), seen=old.trees.newest.note))
+    keep(store, log)
+    return log, ours
+
+
+async def _asked(transport: Transport, log: Log) -> Statement:
+    """By what the broker says that the log was continued."""
+    try:
+        answer = await transport.get("/v1/log/continuation")
+    except NotAllowed as error:
+        detail = f"a checkpoint of another log than {log.origin}"
+        raise Malformed("bad-checkpoint", detail) from error
+    asked = read(answer.body)
+    # What is known of a log is kept under its name, and nobody may have it dropped for a trial.
+    if asked.body(MissionContinue).origin in {log.origin, *log.left}:
+        raise Malformed("bad-checkpoint", f"it leads back, and not on from {log.origin}")
+    return asked
 
 
 async def compare(old: Following, new: Following, asked: Statement, store: Store) -> Continued:
@@ -149,17 +186,18 @@ def _until(end: int, one: Following) -> Iterator[tuple[int, int, str]]:
 def _fork(store: Store, known: Statement, shown: Statement) -> Conflict:
     """Write the two statements down for everybody to see: they are the proof."""
     what = f"two ways on from {known.body(MissionContinue).continues}"
-    pair = [base64.b64encode(statement.raw).decode() for statement in (known, shown)]
+    pair = [encode(statement.raw) for statement in (known, shown)]
     text = json.dumps({"what": what, "seen": pair[0], "shown": pair[1]}, indent=1).encode()
     path = store.publish(f"fork-continued-{shown.identity[:16]}.json", text)
     return Conflict("fork-detected", f"{what}; see {path.name} in the state folder")
 
 
-def keep(store: Store, log: Log, seen: str) -> None:
+def keep(store: Store, log: Log) -> None:
     """Write down that another log is followed, and for everybody what was seen of the old one."""
-    raw = log.moves[-1].statements[0]
-    size = read(base64.b64decode(raw)).body(MissionContinue).size
-    text = json.dumps({"statement": raw, "seen": seen}, indent=1, ensure_ascii=False).encode()
+    move = log.moves[-1]
+    said = {"statement": move.statements[0], "seen": move.seen}
+    size = read(decode(move.statements[0])).body(MissionContinue).size
+    text = json.dumps(said, indent=1, ensure_ascii=False).encode()
     store.publish(f"continued-{size}.json", text)
     record = Moves(moves=log.moves).model_dump(mode="json")
     data = strict_json.dump(record, limit=RECORD_MAX, prose=True)

@@ -16,14 +16,14 @@ import anyio
 from pydantic import ValidationError
 
 from clients import continuing
-from clients.continuing import Log, Move
+from clients.continuing import Log
 from clients.identity import Identity
 from clients.keys import EpochKeyring
 from clients.store import Store
 from clients.transport import Transport
 from clients.trees import SEEN, Seen, Trees
 from wire import base64_strict, fold, statements, strict_json
-from wire.bodies import EpochGrant, MissionContinue, ReportRecall, ReportRelease
+from wire.bodies import EpochGrant, ReportRecall, ReportRelease
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
 from wire.errors import Malformed, NotAllowed
@@ -95,8 +95,7 @@ class Follower:
         self._identity, self._transport, self._store = identity, transport, store
         self._following = anyio.Lock()
         self._moves = log is None
-        public = identity.public
-        self._begin(log or Log.kept(public.origin, public.log_keys, store))
+        self._begin(log or self._kept_log())
 
     def _begin(self, log: Log) -> None:
         """Take up what is known of a log."""
@@ -191,45 +190,32 @@ class Follower:
         return (Seen(self._trust.size, self._trust.root), self.trees.newest)
 
     async def _move(self, note: str) -> bool:
-        """If the note is of another log, follow the nations there; says whether that was so.
-
-        The new log is followed from the pinned charter on, beside what is known; only if all holds
-        that `continuing.compare` asks is it believed.
-        """
+        """If the note is of another log, follow the nations there; says whether that was so."""
         if not self._moves or note.partition("\n")[0] in {key.name for key in self.log.keys}:
             return False
-        asked = await self._asked_continuation()
-        body, old, store = asked.body(MissionContinue), self.log, self._store
-        log = old.after(body, Move(statements=(), seen=""))
-        for name in (HISTORY, SEEN):
-            store.drop(log.name(name))  # of an earlier try, and nobody agreed to that
-        new = Follower(self._identity, self._transport, store, log)
-        await new.sync()
-        new.trees.keep()
-        ours = await continuing.compare(self, new, asked, store)
-        since = [c.statement for c in new.directory.continued if c.position >= ours.position]
-        filed = new.filed(asked.head.type)
-        raws = [base64.b64encode(filed[identity].statement.raw).decode() for identity in since]
-        seen, gone = self.seen.note, self.seen.size - ours.body.size
-        log = old.after(body, Move(statements=tuple(raws), seen=seen))
-        continuing.keep(store, log, seen)
+        kept = self._kept_log()
+        if len(kept.moves) > len(self.log.moves):  # another process of this member has, and said so
+            self._begin(kept)
+            return True
+        log, ours = await continuing.follow(self, self._transport, self._store, self._beside)
+        gone = self.seen.size - ours.body.size
         self._begin(log)
         if gone > 0:
             raise continuing.told(ours, gone)
         return True
 
-    async def _asked_continuation(self) -> Statement:
-        """By what the broker says that the log was continued. Raises `Malformed`."""
-        try:
-            answer = await self._transport.get("/v1/log/continuation")
-        except NotAllowed as error:
-            detail = f"a checkpoint of another log than {self.log.origin}"
-            raise Malformed("bad-checkpoint", detail) from error
-        asked = continuing.read(answer.body)
-        # What is known of a log is kept under its name, and nobody may have it dropped for a trial.
-        if asked.body(MissionContinue).origin in {self.log.origin, *self.log.left}:
-            raise Malformed("bad-checkpoint", f"it leads back, and not on from {self.log.origin}")
-        return asked
+    async def _beside(self, log: Log) -> "Follower":
+        """Another log, followed from the pinned charter on: nothing of it is believed yet."""
+        for name in (HISTORY, SEEN):
+            self._store.drop(log.name(name))  # of an earlier try, and nobody agreed to that
+        new = Follower(self._identity, self._transport, self._store, log)
+        await new.sync()
+        new.trees.keep()
+        return new
+
+    def _kept_log(self) -> Log:
+        public = self._identity.public
+        return Log.kept(public.origin, public.log_keys, self._store)
 
     # -- page by page
 
