@@ -323,7 +323,7 @@ async def test_a_store_of_somebody_else_is_not_used(pilot: Pilot) -> None:
         pass
     britain.identity.state.mkdir(exist_ok=True)
     (britain.identity.state / FILE).write_bytes((kenya.identity.state / FILE).read_bytes())
-    with refused("bad-input", "belongs to another"), britain.store():
+    with refused("bad-input", "of another member"), britain.store():
         pass
 
 
