@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from clients import proposal
-from clients.cli import ledger, output
+from clients.cli import continuing, ledger, output
 from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.ledger import Code
 from clients.cli.spoken import show_spoken
 from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken
+from wire import statements
 from wire.bodies import NationExpel
 from wire.directory import Directory
 from wire.statements import STATEMENT_MAX
@@ -61,12 +62,18 @@ def nation_expel(
 def nation_sign(
     file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json = False
 ) -> None:
-    """Add your root's signatures to an expulsion that another nation drafted.
+    """Add your root's signatures to an expulsion, or a log's continuation, that another drafted.
 
     Example: tearline nation sign expel.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, (raw, said) = load(identity), _proposed(file)
+    loaded, raw = load(identity), read(file, STATEMENT_MAX)
     roots = roots_of(loaded.nation, root)
+    with meant(file, "a statement that waits for signatures"):
+        kind = statements.parse(raw).head.type
+    if kind == "mission.continue":
+        replace(file, continuing.sign(raw, loaded, roots, yes=yes or json, json=json))
+        return
+    said = _expelled(file, raw)
     _tell(said.code, said.reason, json=json)
     output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
 
@@ -83,7 +90,8 @@ def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = 
 
     Example: tearline nation publish expel.tlst --as kit/KEN/officer
     """
-    loaded, (raw, said) = load(identity), _proposed(file)
+    loaded, raw = load(identity), read(file, STATEMENT_MAX)
+    said = _expelled(file, raw)
 
     async def work(officer: Officer) -> Spoken:
         directory = await officer.follower.sync()
@@ -95,10 +103,9 @@ def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = 
     ledger.show(ledger.nation_leaves(loaded, said.code), json=json)
 
 
-def _proposed(file: Path) -> tuple[bytes, NationExpel]:
-    raw = read(file, STATEMENT_MAX)
+def _expelled(file: Path, raw: bytes) -> NationExpel:
     with meant(file, "a proposal to expel a nation"):
-        return raw, proposal.expelled(raw)
+        return proposal.expelled(raw)
 
 
 def _tell(code: str, reason: str, *, json: bool) -> None:

@@ -17,40 +17,43 @@ from wire.entries import MISSION
 from wire.errors import Malformed, quoted
 from wire.evidence import HeadEvidenceModel
 from wire.evidence_file import Proven
-from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, TreeLine
+from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, Said, TreeLine
 
 
-def read(path: Path, charter: str, *, now_ms: int) -> Proven:
-    """Verify a file against the identity of the mission's charter.
+def read(path: Path, pinned: str, *, now_ms: int) -> Proven:
+    """Verify a file against the identity of the mission's charter, or of the statement by which
+    its log was continued last.
 
     Raises `Malformed` or `Conflict` naming the line and the first bad entry, `OSError`.
     """
     with path.open("rb") as file:
         first = file.readline(MAX_LINE_BYTES + 1)
-        _check_meant(path, first, charter)
+        _check_meant(path, first, pinned)
         rest = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-        return evidence_file.verify(chain([first], rest), charter, now_ms=now_ms)
+        return evidence_file.verify(chain([first], rest), pinned, now_ms=now_ms)
 
 
-def _check_meant(path: Path, first: bytes, charter: str) -> None:
+def _check_meant(path: Path, first: bytes, pinned: str) -> None:
     """Tell another file, or one of another mission, from one that was tampered with."""
     with meant(path, "an evidence file"):
-        header = evidence_lines.read(first).evidence
+        line = evidence_lines.read(first)
+        header = line.evidence if isinstance(line, Line) else None
         if header is None:
             raise Malformed("bad-fields", "it does not begin as one does")
-        found = header.charter.identity
-    if found != charter:
-        of = f"it is of the mission whose charter is {found}"
-        raise Malformed("bad-input", f"{quoted(path.name)}: {of}, not {quoted(charter, 64)}")
+        found = (header.continued or header.charter).identity
+    if found != pinned:
+        known = "its log was continued by" if header.continued else "its mission's charter is"
+        detail = f"{quoted(path.name)}: {known} {found}, not {quoted(pinned, 64)}"
+        raise Malformed("bad-input", detail)
 
 
-def write(path: Path, lines: Iterable[bytes], charter: str, *, now_ms: int) -> Proven:
+def write(path: Path, lines: Iterable[bytes], pinned: str, *, now_ms: int) -> Proven:
     """Write a file and verify it; it is there whole or not at all. Raises like `read`."""
     fresh = path.with_name(f"{path.name}.new")
     try:
         with fresh.open("wb") as file:
             file.writelines(lines)
-        proven = read(fresh, charter, now_ms=now_ms)
+        proven = read(fresh, pinned, now_ms=now_ms)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
@@ -129,12 +132,24 @@ def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
 def _header(
     store: EvidenceStore, kind: Kind, mission: str, nation: str, charter: str, size: int
 ) -> bytes:
-    said = store.said(charter)
+    fields: dict[str, Any] = {
+        "v": 1,
+        "kind": kind,
+        "mission": mission,
+        "nation": nation,
+        "size": size,
+    }
+    fields["charter"] = _said(store, charter)
+    if store.pinned != charter:
+        fields["continued"] = _said(store, store.pinned)
+    return Line(evidence=Header.model_validate(fields)).encode()
+
+
+def _said(store: EvidenceStore, identity: str) -> Said:
+    said = store.said(identity)
     if said is None:
-        raise Malformed("bad-input", f"the charter {quoted(charter)} was not pulled")
-    return Line(
-        evidence=Header(v=1, kind=kind, mission=mission, nation=nation, size=size, charter=said)
-    ).encode()
+        raise Malformed("bad-input", f"the statement {quoted(identity)} was not pulled")
+    return said
 
 
 def _size(store: EvidenceStore, page: int) -> int:
