@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from clients.auditor import Auditor
-from clients.evidence import fetching, pull
+from clients.evidence import examining, fetching, pull
 from clients.evidence.pull import Progress
 from clients.evidence.status import status_of
 from clients.evidence.store import FILE, EvidenceStore
@@ -202,6 +202,7 @@ def long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every pull is a long one."""
     monkeypatch.setattr(fetching, "PAGE", 3)
     monkeypatch.setattr(pull, "MANY", 1)
+    monkeypatch.setattr(examining, "STARTING", 0)
 
 
 async def pulled(desk: Desk, progress: Progress) -> None:
