@@ -11,9 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from broker import audit, consequences, retention
+from broker import audit, consequences, logs, retention, sheets
+from broker.held import Held
 from broker.holdings import Holdings
 from broker.journal import Entry, Journal, Record
+from broker.journal.memory import Remembered, UnfitError
+from broker.journal.reading import Readable
 from broker.matching import Filter
 from broker.publishing import Publishing
 from broker.sequencer import Act, BatchClock, Moment
@@ -25,10 +28,12 @@ from wire.errors import BrokerFault, TearlineError
 from wire.notes import VKey
 from wire.report import Header, PortionLabel, Protected
 from wire.statements import Statement
-from wire.vocabulary import Vocabulary
 
 PAGE: Final = 256
 """Rows read at a time."""
+
+FAR: Final = 1 << 54
+"""Beyond every index: the formats stop at 2^53."""
 
 ATTACHMENTS_FOLDER: Final = "attachments"
 ANCHOR_FILE: Final = "checkpoint"
@@ -63,19 +68,16 @@ def make_folders(settings: Settings) -> None:
         raise BrokerFault("bad-settings", "`data` or `anchor` cannot be made") from None
 
 
-async def replay(state: State, journal: Journal, clock: BatchClock) -> None:
-    """Fill the state with what the journal says. Raises `BrokerFault` ("journal-damaged")."""
+async def replay(state: State, journal: Journal, clock: BatchClock) -> int:
+    """Fill the state with what the journal says; gives up to which entry that was remembered.
+
+    Raises `BrokerFault` ("journal-damaged").
+    """
     if journal.size:
         last, _, _ = links.open_heads(await journal.leaf(journal.size - 1))
         clock.not_before(last)
-    try:
-        about_reports = await _statements(state, journal)
-        await _reports(state, journal, about_reports)
-    except TearlineError as error:
-        if isinstance(error, BrokerFault):
-            raise
-        raise BrokerFault("journal-damaged", f"an entry does not follow: {error.slug}") from error
-    await _releases(state.holdings, journal)
+    remembered = await recalled(journal)
+    await fill(state, journal, remembered)
     await retention.load(state, journal)
     for kid, name, body, _ in await journal.rows("subscriptions"):
         state.subscriptions[kid, name] = Filter.model_validate_json(body)
@@ -83,6 +85,31 @@ async def replay(state: State, journal: Journal, clock: BatchClock) -> None:
         state.cursors[kid, name] = position
     for nation in state.standing.directory.order:
         journal.add_channel(nation)
+    return remembered.size
+
+
+async def recalled(journal: Readable) -> Remembered:
+    """What is remembered of the journal; nothing, if that is not to be believed."""
+    try:
+        return await journal.remembered(sheets.FORM)
+    except UnfitError as reason:
+        logs.event("memory.unfit", because=str(reason))
+        return Remembered(0, [], ())
+
+
+async def fill(state: State, journal: Readable, remembered: Remembered) -> None:
+    """Fold all statements and hold all reports: what is remembered, then what came after.
+
+    Raises `BrokerFault` ("journal-damaged").
+    """
+    try:
+        about_reports = await _statements(state, journal)
+        await _reports(state, journal, about_reports, remembered)
+    except TearlineError as error:
+        if isinstance(error, BrokerFault):
+            raise
+        raise BrokerFault("journal-damaged", f"an entry does not follow: {error.slug}") from error
+    await _releases(state.holdings, journal, remembered.size)
 
 
 async def genesis(folder: Path, state: State, publishing_: Publishing) -> None:
@@ -124,7 +151,7 @@ def check_founded(state: State, origin: str, key: VKey) -> None:
 # -- one table after the other
 
 
-async def _statements(state: State, journal: Journal) -> list[Filed]:
+async def _statements(state: State, journal: Readable) -> list[Filed]:
     """Fold all statements; gives those about reports, whose effects come later."""
     standing, after, filed = state.standing, -1, list[Filed]()
     loop = asyncio.get_running_loop()
@@ -148,22 +175,53 @@ def _folded(
     return standing, filed
 
 
-async def _reports(state: State, journal: Journal, effects: Sequence[Filed]) -> None:
-    """Hold all reports; what statements did to them happens between them, in journal order."""
-    left = list(reversed(effects))
-    async for rows in _pages(journal, "reports_dated", 0):
-        terms = state.standing.directory.terms
+class _Effects:
+    """What statements did to reports, brought about between the reports, in journal order."""
+
+    def __init__(self, state: State, filed: Sequence[Filed]) -> None:
+        self._state, self._left = state, list(reversed(filed))
+        self.next = self._left[-1][0] if filed else FAR
+        """Position of the next statement."""
+
+    def up_to(self, position: int) -> None:
+        """All of them before this position."""
+        while self.next < position:
+            at, statement = self._left.pop()
+            consequences.take_effect(self._state, statement, at)
+            self.next = self._left[-1][0] if self._left else FAR
+
+
+async def _reports(
+    state: State, journal: Readable, filed: Sequence[Filed], remembered: Remembered
+) -> None:
+    """Hold all reports, and let statements have their effects on them."""
+    holdings = state.holdings
+    effects, since = _Effects(state, filed), remembered.size
+    outdated = {position for position, in await journal.rows("erased_since", (since,))}
+    for sheet in remembered.sheets:
+        for held, outline in sheets.read(sheet, holdings.kinds):
+            if effects.next < held.position:
+                effects.up_to(held.position)
+            if held.position in outdated:
+                holdings.add(await _again(held, state, journal))
+            else:
+                holdings.add_outlined(held, *outline)
+    async for rows in _pages(journal, "reports_dated", 0, since - 1):
         for index, raw, link in rows:
-            while left and left[-1][0] < index:
-                position, statement = left.pop()
-                consequences.take_effect(state, statement, position)
-            _hold(state.holdings, raw, index, _seconds(link), terms)
-    while left:
-        position, statement = left.pop()
-        consequences.take_effect(state, statement, position)
+            effects.up_to(index)
+            holdings.add(_held(state, raw, index, _seconds(link)))
+    effects.up_to(FAR)
 
 
-def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Vocabulary) -> None:
+async def _again(held: Held, state: State, journal: Readable) -> Held:
+    """A report that was deleted from after it was remembered: what is left of it says the rest."""
+    ((_, raw),) = await journal.rows("reports_at", (json.dumps([held.position]),))
+    left = _held(state, raw, held.position, held.accepted)
+    left.released.update(held.released)
+    return left
+
+
+def _held(state: State, raw: bytes, index: int, accepted: int) -> Held:
     frame = report.parse(raw)
     header = Header.model_validate_json(frame.header_bytes)
     said = {
@@ -173,24 +231,25 @@ def _hold(holdings: Holdings, raw: bytes, index: int, accepted: int, terms: Voca
         )
         for p in frame.portions
     }
-    holdings.add(holdings.hold(frame, header, said, index, accepted, terms))
+    terms = state.standing.directory.terms
+    return state.holdings.hold(frame, header, said, index, accepted, terms)
 
 
-async def _releases(holdings: Holdings, journal: Journal) -> None:
-    async for rows in _pages(journal, "releases_after", -1):
+async def _releases(holdings: Holdings, journal: Readable, since: int) -> None:
+    async for rows in _pages(journal, "releases_after", -1, since - 1):
         for position, nation, mask, index in rows:
             holdings.at(position).released[nation, mask] = index
 
 
 async def _pages(
-    journal: Journal, query: str, column: int
+    journal: Readable, query: str, column: int, after: int
 ) -> AsyncIterator[Sequence[tuple[Any, ...]]]:
     """The pages of a query; while one is used, the next is read. `column` has what a row is after.
 
     Close it if it is not read to the end.
     """
     loop = asyncio.get_running_loop()
-    reading = loop.create_task(journal.rows(query, (-1, PAGE)))
+    reading = loop.create_task(journal.rows(query, (after, PAGE)))
     try:
         while rows := await reading:
             reading = loop.create_task(journal.rows(query, (rows[-1][column], PAGE)))
