@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
 
-from broker import logs, startup
+from broker import logs, rebuilding, startup
 from broker.answers import (
     Download,
     Event,
@@ -146,7 +146,7 @@ class Broker:
             undo.push_async_callback(journal.close)
             cursor_key = settings.secret("cursor-key")
             broker = cls(settings, journal, still, random, cursor_key, signatures or Threads())
-            broker._memory.size = await startup.replay(broker._state, journal, still)
+            broker._memory.size = await rebuilding.rebuild(broker._state, journal, still)
             await broker._denials.load(journal)
             broker._sequencer.start()
             undo.push_async_callback(broker._sequencer.close)

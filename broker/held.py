@@ -190,8 +190,9 @@ class Outline(NamedTuple):
         """Of a report that was read."""
         lanes: dict[str, int] = {}
         for portion in held.portions:
+            lane = 1 << portion.urgency
             for nation in portion.recipients:
-                lanes[nation] = lanes.get(nation, 0) | 1 << portion.urgency
+                lanes[nation] = lanes.get(nation, 0) | lane
         return cls(
             every=sum(1 << portion.index for portion in held.portions),
             offered="".join(f"{nation}{lanes[nation]:x}" for nation in sorted(lanes)),

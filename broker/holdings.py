@@ -10,7 +10,17 @@ from functools import partial
 from heapq import heappop, heappush
 from typing import Final
 
-from broker.held import Held, HeldAttachment, HeldPortion, Lanes, Offer, Origin, Outline, Said, lanes_of
+from broker.held import (
+    Held,
+    HeldAttachment,
+    HeldPortion,
+    Lanes,
+    Offer,
+    Origin,
+    Outline,
+    Said,
+    lanes_of,
+)
 from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.banner import banner
@@ -69,34 +79,28 @@ class Holdings:
         """Hold an accepted report and offer it to its nations."""
         for portion in held.portions:
             self.kinds.share(Kind(portion.facts, portion.topic, portion.banner))
-        self.add_outlined(held, *Outline.of(held))
+        self.add_all([(held, Outline.of(held))])
 
-    def add_outlined(
-        self,
-        held: Held,
-        every: int,
-        offered: str,
-        ends: Sequence[Sequence[int]],
-        salts: Sequence[str],
-        derived: int,
-    ) -> None:
-        """The same for one that need not be read for it: the rest is its outline."""
-        position, originator, left = held.position, held.originator, every & ~held.erased
-        self._by_identity[held.identity] = held
-        self._by_id[originator, held.id] = held
-        self._by_position[position] = held
-        for salt in salts:
-            self._salts[originator].add(bytes.fromhex(salt))
-        if left:
-            self._aging[originator].append(held)
-        for until, index in ends:
-            if left >> index & 1:
-                heappush(self._expiring, (until, position, index))
-        if derived:
-            self._add_derived(held)
-        offer = Offer(position, held)
-        for queue in self._queues.get(offered) or self._find_queues(offered):
-            queue.append(offer)
+    def add_all(self, reports: Iterable[tuple[Held, Outline]]) -> None:
+        """The same for many; with their outlines, they need not be read for it."""
+        identities, ids, positions = self._by_identity, self._by_id, self._by_position
+        for held, (every, offered, ends, salts, derived) in reports:
+            position, originator, left = held.position, held.originator, every & ~held.erased
+            identities[held.identity] = held
+            ids[originator, held.id] = held
+            positions[position] = held
+            for salt in salts:
+                self._salts[originator].add(bytes.fromhex(salt))
+            if left:
+                self._aging[originator].append(held)
+            for until, index in ends:
+                if left >> index & 1:
+                    heappush(self._expiring, (until, position, index))
+            if derived:
+                self._add_derived(held)
+            offer = Offer(position, held)
+            for queue in self._queues.get(offered) or self._find_queues(offered):
+                queue.append(offer)
 
     def _add_derived(self, held: Held) -> None:
         offered = held.nations

@@ -34,8 +34,8 @@ class RememberAct(Act[int]):
     async def prepare(self, moment: Moment) -> None:
         """Write; nothing is journalled meanwhile, so memory is the journal's at this very size."""
         journal, since = self._journal, self._since
-        erased = [position for position, in await journal.rows("erased_since", (since,))]
-        released = [position for position, in await journal.rows("released_since", (since,))]
+        erased = [position for (position,) in await journal.rows("erased_since", (since,))]
+        released = [position for (position,) in await journal.rows("released_since", (since,))]
         holdings = list(self._state.holdings)
         positions = [held.position for held in holdings]
         changed = (bisect_left(positions, position) for position in (*erased, *released))

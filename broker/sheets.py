@@ -9,13 +9,12 @@ Only what the journal's tables say of a report is in it, and nothing that a stat
 start folds those again. Of what was deleted stands here what still stands there.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline
 from broker.kinds import Kind, Kinds
@@ -81,47 +80,63 @@ class _Sheet:
         return kind, frozenset(recipients), frozenset(obligations)
 
 
-def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Sequence[Any]]]:
+def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outline]]:
     """The reports of a sheet that this program wrote, each with its outline."""
     columns, kinds, *lines = sheet.split(b"\n")
     common = _Sheet(kinds, shared)
-    *heads, erased, every, offered, ends, salts, derived = from_json(columns)
-    outlines = zip(every, offered, ends, salts, derived, strict=True)
-    for *head, gone, line, outline in zip(*heads, erased, lines, outlines, strict=True):
-        held = Held(*head, (), gone, (common, line), None, _NOBODY, _NOTHING)
+    heads, outlines = from_json(columns)
+    rows = zip(*heads, lines, map(Outline._make, zip(*outlines, strict=True)), strict=True)
+    for position, accepted, identity, name, originator, created, erased, line, outline in rows:
+        unread = (common, line)
+        held = Held(
+            position,
+            accepted,
+            identity,
+            name,
+            originator,
+            created,
+            (),
+            erased,
+            unread,
+            None,
+            _NOBODY,
+            _NOTHING,
+        )
         yield held, outline
 
 
 def write(reports: Iterable[Held]) -> bytes:
     """A sheet of these reports."""
-    kinds: dict[bytes, int] = {}
-    known: dict[tuple[object, ...], int] = {}
-    rows, lines = list[Sequence[Any]](), list[bytes]()
+    kinds: dict[Alike, int] = {}
+    heads, outlines, lines = list[Sequence[Any]](), list[Outline](), list[bytes]()
     for held in reports:
         outline = Outline.of(held)
         erased = held.erased & outline.every
         head = (held.position, held.accepted, held.identity, held.id, held.originator, held.created)
-        rows.append((*head, erased, *outline))
+        heads.append((*head, erased))
+        outlines.append(outline)
         portions = [_said(p, kinds, gone=bool(erased >> p.index & 1)) for p in held.portions]
         releases = [(*name, index) for name, index in held.released.items()]
-        lines.append(_dump([portions, releases]))
-    columns = list(zip(*rows, strict=True))
-    return b"\n".join([_dump(columns), b"[" + b",".join(kinds) + b"]", *lines])
+        lines.append(to_json([portions, releases]))
+    columns = [list(zip(*rows, strict=True)) for rows in (heads, outlines)]
+    return b"\n".join([to_json(columns), to_json([_alike(*kind) for kind in kinds]), *lines])
 
 
-def _said(portion: HeldPortion, kinds: dict[bytes, int], *, gone: bool) -> Sequence[Any]:
-    facts = portion.facts
-    kind = _dump(
-        [
-            [getattr(facts, name) for name in _PLAIN],
-            [sorted(getattr(facts, name)) for name in _SETS],
-            portion.banner,
-            sorted(portion.recipients),
-            sorted(portion.obligations),
-        ]
-    )
+def _alike(kind: Kind, recipients: frozenset[str], obligations: frozenset[str]) -> Sequence[Any]:
+    facts = kind.facts
     return (
-        kinds.setdefault(kind, len(kinds)),
+        [getattr(facts, name) for name in _PLAIN],
+        [sorted(getattr(facts, name)) for name in _SETS],
+        kind.banner,
+        sorted(recipients),
+        sorted(obligations),
+    )
+
+
+def _said(portion: HeldPortion, kinds: dict[Alike, int], *, gone: bool) -> Sequence[Any]:
+    kind = Kind(portion.facts, portion.topic, portion.banner)
+    return (
+        kinds.setdefault((kind, portion.recipients, portion.obligations), len(kinds)),
         portion.index,
         portion.commitment,
         portion.expires,
@@ -167,7 +182,3 @@ def _portion(
         salt=bytes.fromhex(salt),
         banner=kind.banner,
     )
-
-
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")

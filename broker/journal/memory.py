@@ -1,4 +1,4 @@
-"""What the broker remembered at one entry, kept beside the log so that a start need not read it all.
+"""What the broker remembered at one entry, kept beside the log so that a start need not read all.
 
 Everything in it follows from the log, so losing it costs time and nothing else. It is believed only
 if all of it is there and under our key, at a checkpoint which this very journal goes on from: a
@@ -10,6 +10,7 @@ Older memory is worth less, and as true: what came after it is in the log.
 
 import hashlib
 import hmac
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,10 +34,10 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The sheets, all verified, and how many entries the log had then."""
+    """The sheets, all verified, to be taken one by one; and how many entries the log had then."""
 
     size: int
-    sheets: list[bytes]
+    sheets: deque[bytes]
     digests: Sequence[bytes]
 
 
@@ -72,4 +73,4 @@ async def read(reads: Reads, state: State, seals: Seals, form: str) -> Remembere
         size = await check_prefix(reads, note, state, seals, "what is remembered")
     except BrokerFault as fault:
         raise UnfitError("another journal") from fault
-    return Remembered(size, sheets, found)
+    return Remembered(size, deque(sheets), found)
