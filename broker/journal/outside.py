@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
+from broker.journal import memory
 from broker.journal.anchor import Anchor
+from broker.journal.memory import Remembered
 from broker.journal.queries import QUERIES
 from broker.journal.recovery import check_pages, check_prefix, compare_anchor, recover
 from broker.journal.state import Seals, State
@@ -63,9 +65,17 @@ class AtRest:
         """
         return await check_prefix(self._reads, note, self.state, self._seals, name)
 
+    async def rows(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query of `queries.QUERIES` finds."""
+        return await self._reads.read(QUERIES[query], params)
+
+    async def remembered(self, form: str) -> Remembered:
+        """What was remembered last. Raises `memory.UnfitError`."""
+        return await memory.read(self._reads, self.state, self._seals, form)
+
     async def attachments(self) -> Sequence[tuple[Any, ...]]:
         """All attachments there ever were: report, portion, id, SHA-256, length, received."""
-        return await self._reads.read(QUERIES["attachments"])
+        return await self.rows("attachments")
 
 
 def copy(source: Path, target: Path) -> None:
