@@ -174,7 +174,10 @@ async def test_what_grew_old_is_gone_after_the_next_start_too(house: House) -> N
 # -- what is not believed
 
 UNBELIEVED = {
-    "an edited sheet": ("it is not what was written", "UPDATE sheet SET body = CAST(body || ' ' AS BLOB)"),
+    "an edited sheet": (
+        "it is not what was written",
+        "UPDATE sheet SET body = CAST(body || ' ' AS BLOB)",
+    ),
     "a portion opened to a nation": (
         "it is not what was written",
         "UPDATE sheet SET body = CAST(replace(CAST(body AS TEXT), 'GBR8', 'FRA8') AS BLOB)",
