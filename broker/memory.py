@@ -35,7 +35,9 @@ class RememberAct(Act[int]):
         """Write; nothing is journalled meanwhile, so memory is the journal's at this very size."""
         journal, since = self._journal, self._since
         erased = [position for (position,) in await journal.rows("erased_since", (since,))]
-        released = [position for (position,) in await journal.rows("released_since", (since,))]
+        released = [
+            position for (position,) in await journal.rows("released_since", (since, since))
+        ]
         holdings = list(self._state.holdings)
         positions = [held.position for held in holdings]
         changed = (bisect_left(positions, position) for position in (*erased, *released))
