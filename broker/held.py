@@ -21,6 +21,9 @@ LANES: Final = len(PRECEDENCES)
 ALL_PORTIONS: Final = -1
 """Every bit of a set of portions."""
 
+SALT: Final = 64
+"""Hexadecimal digits of a salt (`wire.header.Protected`)."""
+
 _RANK: Final = {word: rank for rank, word in enumerate(PRECEDENCES)}
 
 
@@ -180,8 +183,8 @@ class Outline(NamedTuple):
     """To whom: codes of nations in order, each with its lanes as a hexadecimal digit."""
     ends: Sequence[Sequence[int]]
     """When (seconds) which portion (index) is over."""
-    salts: Sequence[str]
-    """Of what it says of protected sources."""
+    salts: str
+    """Of what its portions say of protected sources, `SALT` hexadecimal digits each."""
     derived: int
     """1 if any portion draws on others."""
 
@@ -197,7 +200,7 @@ class Outline(NamedTuple):
             every=sum(1 << portion.index for portion in held.portions),
             offered="".join(f"{nation}{lanes[nation]:x}" for nation in sorted(lanes)),
             ends=[(p.expires, p.index) for p in held.portions if p.expires is not None],
-            salts=[portion.salt.hex() for portion in held.portions],
+            salts="".join(portion.salt.hex() for portion in held.portions),
             derived=int(any(portion.ancestors for portion in held.portions)),
         )
 
@@ -208,8 +211,10 @@ def lanes_of(offered: str) -> Mapping[str, Sequence[int]]:
     return {code: [lane for lane in range(LANES) if bits >> lane & 1] for code, bits in named}
 
 
-class Offer(NamedTuple):
-    """That at this journal position a report was there to be had, or had again.
+@dataclass(slots=True, eq=False)
+class Offer:
+    """That at this journal position a report was there to be had, or had again. It never changes,
+    and is not frozen, because a start makes one a report, in a quarter of the time.
 
     `portions` are those that may be new then, as bits: to who may have none of them it is nothing.
     """

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from broker.held import (
+    SALT,
     Held,
     HeldAttachment,
     HeldPortion,
@@ -84,22 +85,23 @@ class Holdings:
     def add_all(self, reports: Iterable[tuple[Held, Outline]]) -> None:
         """The same for many; with their outlines, they need not be read for it."""
         identities, ids, positions = self._by_identity, self._by_id, self._by_position
+        used, aging, queues = self._salts, self._aging, self._queues
         for held, (every, offered, ends, salts, derived) in reports:
             position, originator, left = held.position, held.originator, every & ~held.erased
             identities[held.identity] = held
             ids[originator, held.id] = held
             positions[position] = held
-            for salt in salts:
-                self._salts[originator].add(bytes.fromhex(salt))
+            for at in range(0, len(salts), SALT):
+                used[originator].add(bytes.fromhex(salts[at : at + SALT]))
             if left:
-                self._aging[originator].append(held)
+                aging[originator].append(held)
             for until, index in ends:
                 if left >> index & 1:
                     heappush(self._expiring, (until, position, index))
             if derived:
                 self._add_derived(held)
             offer = Offer(position, held)
-            for queue in self._queues.get(offered) or self._find_queues(offered):
+            for queue in queues.get(offered) or self._find_queues(offered):
                 queue.append(offer)
 
     def _add_derived(self, held: Held) -> None:

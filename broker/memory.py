@@ -34,13 +34,11 @@ class RememberAct(Act[int]):
     async def prepare(self, moment: Moment) -> None:
         """Write; nothing is journalled meanwhile, so memory is the journal's at this very size."""
         journal, since = self._journal, self._since
-        erased = [position for (position,) in await journal.rows("erased_since", (since,))]
-        released = [
-            position for (position,) in await journal.rows("released_since", (since, since))
-        ]
+        erased = {at for (at,) in await journal.rows("erased_since", (since,))}
+        released = {at for (at,) in await journal.rows("released_since", (since, since))}
         holdings = list(self._state.holdings)
         positions = [held.position for held in holdings]
-        changed = (bisect_left(positions, position) for position in (*erased, *released))
+        changed = (bisect_left(positions, position) for position in erased | released)
         added = range(bisect_left(positions, since), len(positions))
         fresh = dict[int, bytes]()
         for number in sorted({at // REPORTS for at in (*changed, *added)}):

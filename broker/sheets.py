@@ -11,6 +11,7 @@ start folds those again. Of what was deleted stands here what still stands there
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import starmap
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -85,7 +86,7 @@ def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outline]]:
     columns, kinds, *lines = sheet.split(b"\n")
     common = _Sheet(kinds, shared)
     heads, outlines = from_json(columns)
-    rows = zip(*heads, lines, map(Outline._make, zip(*outlines, strict=True)), strict=True)
+    rows = zip(*heads, lines, starmap(Outline, zip(*outlines, strict=True)), strict=True)
     for position, accepted, identity, name, originator, created, erased, line, outline in rows:
         unread = (common, line)
         held = Held(
