@@ -20,25 +20,23 @@ from clients.keys import EpochKeyring
 from clients.store import Store
 from clients.transport import Transport
 from clients.trees import Seen, Trees
-from wire import base64_strict, fold, statements, strict_json
+from wire import base64_strict, fold, pages, statements
 from wire.bodies import EpochGrant, ReportRecall, ReportRelease
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
 from wire.errors import Malformed, NotAllowed
-from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+from wire.pages import PageAnswer
 from wire.prove import Trust, VerifiedEntry, walk
 from wire.statements import Statement
 
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
 
 
-class StatementPage(Strict):
+class StatementPage(PageAnswer):
     """What `GET /v1/statements` answers."""
 
-    segment: Segment
-    consistency: tuple[str, ...]
     statements: dict[Hex32B, str]
 
 
@@ -166,24 +164,24 @@ class Follower:
             if error.slug == "not-found":  # it has not got our tree: then it shall show its own
                 await self._compare_with_newest()
             raise
-        page = strict_json.load(answer.body, StatementPage, limit=MAX_SEGMENT_BYTES, prose=True)
-        opened = await self.trees.observe(page.segment.checkpoint, page.consistency, trust.size)
+        told, page = pages.read(answer.body, StatementPage)
+        opened = await self.trees.observe(page.checkpoint, told.consistency, trust.size)
         if opened.checkpoint.size < seen:  # who is revoked since would still be there
             raise Malformed("broken-chain", "statements up to an older tree than was seen before")
         trust, entries, complete = walk(
             trust,
-            page.segment,
+            page,
             self.log_keys,
             MISSION,
             0,
             None,
-            _decoded(page.consistency),
+            _decoded(told.consistency),
             checkpoint=opened,
         )
         directory, kept = self.directory, list[Kept]()
         for entry in entries:
             if entry.type == "statement":
-                item = _kept(entry, page.statements)
+                item = _kept(entry, told.statements)
                 directory = self._folded(directory, item)
                 kept.append(item)
         self._trust, self.directory, self._note = trust, directory, opened.note

@@ -15,9 +15,10 @@ from wire.bodies import MissionCharter, NationAdmit, RetentionSet
 from wire.entries import MISSION
 from wire.erasures import Erasures, Orders
 from wire.errors import Malformed, TearlineError
-from wire.evidence import Evidence, HeadEvidenceModel, Segment
+from wire.evidence import Evidence, HeadEvidenceModel
 from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+from wire.pages import Exhibit, Page
 from wire.prove import Trust, VerifiedEntry
 from wire.retention import Order
 
@@ -70,7 +71,7 @@ class _Open:
     """A page whose lines are still coming."""
 
     line: PageLine
-    entries: list[Evidence] = field(default_factory=list)
+    entries: list[Evidence | Exhibit] = field(default_factory=list)
     said: dict[int, Said] = field(default_factory=dict)
 
 
@@ -95,10 +96,14 @@ class _Reading:
         self._ordered: dict[str, list[Order]] = {}
         self._erasures: dict[str, Erasures] = {}
 
-    def take(self, line: Line) -> None:
+    def take(self, line: Line | Exhibit) -> None:
         """The next line, in the only order that lines may have."""
-        if (line.evidence is None) != (self._header is not None):
+        begins = isinstance(line, Line) and line.evidence is not None
+        if begins != (self._header is None):
             raise Malformed("bad-fields", "the first line, and no other, says what the file is")
+        if isinstance(line, Exhibit):
+            self._open_page().entries.append(line)
+            return
         if line.entry is None and line.statement is None:
             self._close_page()
         if line.evidence is not None:
@@ -107,13 +112,13 @@ class _Reading:
             self._take_tree(line.tree)
         elif line.page is not None:
             self._take_page(line.page)
-        elif self._page is None:
-            raise Malformed("bad-fields", "an entry or a statement outside a page")
-        elif line.entry is not None:
-            self._page.entries.append(line.entry)
         else:
-            assert line.statement is not None  # a line is of one kind
-            self._page.said[len(self._page.entries) - 1] = line.statement
+            page = self._open_page()
+            if line.entry is not None:
+                page.entries.append(line.entry)
+            else:
+                assert line.statement is not None  # a line is of one kind
+                page.said[len(page.entries) - 1] = line.statement
 
     def end(self) -> Proven:
         """What all lines together prove."""
@@ -187,6 +192,11 @@ class _Reading:
             raise Malformed("bad-fields", "pages of a history have a head, those of a receipt none")
         self._page = _Open(line)
 
+    def _open_page(self) -> _Open:
+        if self._page is None:
+            raise Malformed("bad-fields", "an entry or a statement outside a page")
+        return self._page
+
     def _close_page(self) -> None:
         page, tree = self._page, self._tree
         if page is None or tree is None:
@@ -216,12 +226,9 @@ class _Reading:
         channel = page.line.channel
         if channel not in self._places:
             raise Malformed("broken-chain", f"{channel} is no nation of the mission yet")
-        segment = Segment.model_construct(
-            checkpoint="", channel=channel, entries=tuple(page.entries), head=head
-        )
         trust, found, complete = prove.follow(
             self._trust.get(channel, Trust()),
-            segment,
+            Page("", channel, page.entries, head),
             tree,
             channel,
             self._places.index(channel),

@@ -16,19 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.facts import Texts, facts
-from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kept
+from clients.evidence.examining import Examined, Row
+from clients.evidence.facts import Texts
+from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line
 from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
 from wire.errors import BrokerFault, Malformed
-from wire.evidence import Evidence, Segment
+from wire.evidence import Evidence
 from wire.evidence_lines import Said
 from wire.merkle import EMPTY_ROOT
 from wire.notes import OpenedCheckpoint
-from wire.prove import Trust, VerifiedEntry
+from wire.pages import Page
+from wire.prove import Trust
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 FILE: Final = "evidence.sqlite3"
 PULLING: Final = "another pull of this evidence is under way"
 PARTS: Final = 65_536
@@ -143,29 +145,26 @@ class EvidenceStore:
         self,
         opened: OpenedCheckpoint,
         proof: Sequence[str],
-        segment: Segment,
-        entries: Sequence[VerifiedEntry],
-        trust: Trust,
-        *,
-        complete: bool,
+        page: Page,
+        examined: Examined,
     ) -> None:
         """Keep a verified page: all of it, or nothing. Raises `BrokerFault` ("busy") if another
         process kept it in the meantime.
         """
-        database, tree = self._database, opened.checkpoint
+        database, tree, trust = self._database, opened.checkpoint, examined.trust
         database.execute("BEGIN IMMEDIATE")
         try:
             self._keep_tree(opened, proof)
-            head = segment.head.model_dump_json()
-            page = database.execute(
+            head = page.head.model_dump_json()
+            number = database.execute(
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
-                (tree.size, segment.channel, len(entries), head),
+                (tree.size, page.channel, len(examined.rows), head),
             ).lastrowid
-            self._keep(entries, segment.entries, page)
+            self._keep(page.channel, examined.rows, number)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (segment.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
+                (page.channel, trust.size, examined.complete, *_flat(trust.tip), *_flat(at)),
             )
         except BaseException as error:
             self._parts.clear()
@@ -184,20 +183,18 @@ class EvidenceStore:
             row = (tree.size, tree.root, opened.note, " ".join(proof))
             self._database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
 
-    def _keep(
-        self, entries: Sequence[VerifiedEntry], evidence: Sequence[Evidence], page: int | None
-    ) -> None:
+    def _keep(self, channel: str, entries: Sequence[Row], page: int | None) -> None:
         """The entries of a page: one statement for each table."""
         last = self.one("SELECT max(number) AS number FROM line")
         assert last is not None, "an aggregate always has a row"
         rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in INSERTS}
         numbers = itertools.count((last["number"] or 0) + 1)
-        for entry, proof, number in zip(entries, evidence, numbers, strict=False):
-            found, where = facts(entry), (entry.channel, entry.count)
-            own = (*where, entry.index, page, entry.time, entry.type, proof.view is None)
-            parts = (self._part(table, texts) for table, texts in found.shared)
+        for entry, number in zip(entries, numbers, strict=False):
+            found, where = entry.facts, (channel, entry.count)
+            own = (*where, entry.index, page, entry.time, entry.type, entry.erased)
+            parts = [self._part(table, texts) for table, texts in found.shared]
             rows["fact"].append((*own, *found.fact, *parts, number))
-            rows["line"].append((number, *kept(proof)))
+            rows["line"].append((number, *entry.line))
             for table, each in found.own:
                 rows[table] += [(*where, *part) for part in each]
         for table, sql in INSERTS.items():
