@@ -38,13 +38,15 @@ _PLAIN: Final = (
     *("originator", "level", "derived", "exercise", "precedence", "originator_control"),
 )
 
-
 _NOBODY: Final[Mapping[str, frozenset[str]]] = MappingProxyType({})
 _NOTHING: Final[dict[tuple[str, int], int]] = {}
 """In the place of what is unread."""
 
+Common = tuple[ReportFacts, str, frozenset[str], frozenset[str]]
+"""Facts, banner, recipients and obligations: what portions have in common, to be written."""
+
 Alike = tuple[Kind, frozenset[str], frozenset[str]]
-"""A kind, the recipients, and the obligations."""
+"""The same, read: a kind, recipients and obligations."""
 
 
 class _Sheet:
@@ -108,7 +110,7 @@ def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outline]]:
 
 def write(reports: Iterable[Held]) -> bytes:
     """A sheet of these reports."""
-    kinds: dict[Alike, int] = {}
+    kinds: dict[Common, int] = {}
     heads, outlines, lines = list[Sequence[Any]](), list[Outline](), list[bytes]()
     for held in reports:
         outline = Outline.of(held)
@@ -123,21 +125,22 @@ def write(reports: Iterable[Held]) -> bytes:
     return b"\n".join([to_json(columns), to_json([_alike(*kind) for kind in kinds]), *lines])
 
 
-def _alike(kind: Kind, recipients: frozenset[str], obligations: frozenset[str]) -> Sequence[Any]:
-    facts = kind.facts
+def _alike(
+    facts: ReportFacts, banner: str, recipients: frozenset[str], obligations: frozenset[str]
+) -> Sequence[Any]:
     return (
         [getattr(facts, name) for name in _PLAIN],
         [sorted(getattr(facts, name)) for name in _SETS],
-        kind.banner,
+        banner,
         sorted(recipients),
         sorted(obligations),
     )
 
 
-def _said(portion: HeldPortion, kinds: dict[Alike, int], *, gone: bool) -> Sequence[Any]:
-    kind = Kind(portion.facts, portion.topic, portion.banner)
+def _said(portion: HeldPortion, kinds: dict[Common, int], *, gone: bool) -> Sequence[Any]:
+    common = (portion.facts, portion.banner, portion.recipients, portion.obligations)
     return (
-        kinds.setdefault((kind, portion.recipients, portion.obligations), len(kinds)),
+        kinds.setdefault(common, len(kinds)),
         portion.index,
         portion.commitment,
         portion.expires,

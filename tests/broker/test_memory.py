@@ -368,6 +368,8 @@ async def test_a_disk_that_is_full_when_it_is_written_stops_the_journal(
 async def test_fsck_says_what_a_start_makes_of_it(house: House) -> None:
     settings = Settings.load(house.folder)
     await busy(house)
+    alike = [Portion("The same for the same.")]
+    await house.submits(house["KEN"].seals(release_to="GBR FRA", portions=alike))
     await house.broker.close()
     assert (await custody.fsck(settings, lambda *_: None)).memory == "believed"
     shell(house, "DELETE FROM sheet WHERE number = 1")
