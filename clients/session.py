@@ -75,12 +75,13 @@ class Session:
             return None
         confirmed = open_confirmed(answer.body.decode("utf-8", "replace"), charter)
         await self.follower.observe(confirmed.note)
-        self.store.put(CONFIRMED, confirmed.note.encode(), lasting=False)
+        self.store.put(self.follower.log.name(CONFIRMED), confirmed.note.encode(), lasting=False)
         return confirmed
 
     def last_confirmed(self) -> ConfirmedCheckpoint | None:
         """The one that was seen last, by this run or one before; nobody is asked."""
-        note, charter = self.store.get(CONFIRMED), self.directory.charter
+        name, charter = self.follower.log.name(CONFIRMED), self.directory.charter
+        note = self.store.get(name)
         return None if note is None or charter is None else open_confirmed(note.decode(), charter)
 
     async def proven(self, evidence: Evidence, kind: str, channel: str) -> VerifiedEntry:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Verify a Tearline evidence file (.tlev) without Tearline:  verify_evidence.py FILE CHARTER
 
-CHARTER is the identity of the mission's charter, 64 hex digits, from another source than the file.
-Prints one JSON object and exits with 0 if all holds, else names the first thing wrong and exits
-with 1. Written from docs/protocol.md, whose sections the comments name; needs `cryptography`.
+CHARTER is the identity of the mission's charter, or of what continued its log, 64 hex digits, from
+another source than the file. Prints one JSON object and exits with 0 if all holds, else names the
+first thing wrong and exits with 1. Written from docs/protocol.md, whose sections the comments name.
 """
 
 import base64
@@ -114,7 +114,6 @@ def climb(start, proof, index, inner):
 
 
 def included(index, size, leaf, proof, root):
-    """RFC 9162 2.1.3.2: the leaf stands at `index` of the tree."""
     need(0 <= index < size, "the index is not in the tree")
     inner = (index ^ (size - 1)).bit_length()
     need(len(proof) == inner + (index >> inner).bit_count(), "a proof of the wrong length")
@@ -122,7 +121,6 @@ def included(index, size, leaf, proof, root):
 
 
 def extends(old, old_root, new, new_root, proof):
-    """RFC 9162 2.1.4.2: the larger tree starts with the smaller one."""
     need(0 < old < new, f"a tree of {new} after one of {old}: rolled back, or told twice")
     shift = (old & -old).bit_length() - 1
     path = list(proof) if old != 1 << shift else [old_root, *proof]
@@ -131,12 +129,11 @@ def extends(old, old_root, new, new_root, proof):
     old_top = path[0]
     for step, node in enumerate(path[1:]):
         old_top = sha(b"\1", node, old_top) if step >= inner or last >> step & 1 else old_top
-    same = (old_top, climb(path[0], path[1:], last, inner)) == (old_root, new_root)
-    need(same, "the newer tree does not start with the older one: the log forked")
+    tops = (old_top, climb(path[0], path[1:], last, inner))
+    need(tops == (old_root, new_root), "the tree does not start with the older one: a fork")
 
 
 def checkpoint(note, log_keys):
-    """(size, root) of a note that all keys signed; they are given by (name, key id)."""
     need(isinstance(note, str) and not re.search(r"[\x00-\x09\x0b-\x1f]", note), "not a note")
     text, blank, block = note.rpartition("\n\n")
     parts, lines, signed = text.split("\n"), block.split("\n"), []
@@ -184,9 +181,7 @@ def entry(value, channel, tree):
     found["says"] = None if view is None else gate(raw(view))
     if view is not None:
         hidden = commit(b"tearline/view/v1", view_opening, raw(view)).hex()
-        need(
-            hidden == found["view"] and isinstance(found["says"], dict), "not the view committed to"
-        )
+        need(hidden == found["view"] and isinstance(found["says"], dict), "not the view")
     return found, commitment.hex()
 
 
@@ -208,10 +203,10 @@ def head(value, channel, place, tree):
 # 25: the file
 class File:
     def __init__(self, charter, now_ms):
-        self.pinned, self.latest, self.kind = charter, now_ms + 300_000, None
+        self.pinned, self.latest, self.kind, self.begun = charter, now_ms + 300_000, None, False
         self.places, self.tree, self.page, self.orders, self.swept = [MISSION], None, None, {}, 0
         self.tips, self.heads, self.times, self.complete, self.holes = {}, {}, {}, {}, deque()
-        self.count, self.erased, self.proven, self.log_keys = {}, 0, [], {}
+        self.count, self.erased, self.proven, self.log_keys, self.start = {}, 0, [], {}, None
 
     def take(self, data):
         need(data.endswith(b"\n"), "the line is cut off")
@@ -225,7 +220,8 @@ class File:
             return
         self.close()
         if kind == "evidence":
-            self.header(*form(value, "v", "kind", "mission", "nation", "size", "charter"))
+            more = ["continued"] if isinstance(value, dict) and "continued" in value else []
+            self.header(*form(value, "v", "kind", "mission", "nation", "size", "charter", *more))
         elif kind == "tree":  # 25.2: a checkpoint that extends the one above
             note, proof = form(value, "checkpoint", "consistency")
             tree = checkpoint(note, self.log_keys)
@@ -236,21 +232,27 @@ class File:
             need(self.tree or not path, "a proof of consistency with nothing")
             self.tree = tree
         else:  # 25.3: so many entries follow
-            need(kind == "page" and self.tree, "not a line that may stand here")
+            need(kind == "page" and self.tree != self.start, "not a line that may stand here")
             channel, entries, told = form(value, "channel", "entries", "head")
             need(channel in (MISSION, self.nation), "a page of another nation")
             need((told is None) == (self.kind == "receipt"), "a head where none belongs, or none")
             self.page = (channel, number(entries, 0, 1000), [], told)
 
-    def header(self, v, kind, mission, nation, size, charter):
-        """25.1: the charter is the one that was known."""
+    def header(self, v, kind, mission, nation, size, charter, continued=None):
+        """25.1: the charter is the one that was known; or 28: what continued its log is."""
         identity, told, body = said(charter)
-        need(identity == self.pinned, "the charter is not the one that you know")
+        self.named, log = identity, body
+        if continued is not None:  # the log goes on from a tree that nations named
+            self.named, later, log = said(continued)
+            about = (later["type"], (log or {}).get("charter"))
+            need(about == ("mission.continue", identity), "it does not continue that charter")
+            self.tree = self.start = (number(log["size"], 1), bytes.fromhex(word(log["root"], HEX)))
+        need(self.named == self.pinned, "the charter is not the one that you know")
         need(told["type"] == "mission.charter" and body, "no charter with its body")
         known = number(v) == 1 and kind in ("history", "receipt") and mission == told["mission"]
         need(known, "an unknown kind of file, or the charter of another mission")
         self.nation, self.size, self.kind = word(nation, "[A-Z]{3}"), number(size), kind
-        for text in body["log_keys"]:
+        for text in log["log_keys"]:
             name, _, material = text.split("+", 2)
             key = raw(material, 33)
             need(key[0] == 1, "the log's key is not Ed25519")
@@ -259,8 +261,7 @@ class File:
         self.floor = body.get("retention_floor")
 
     def close(self):
-        """25.4 to 25.8: the page whose lines have all come."""
-        if self.page is None:
+        if self.page is None:  # 25.4 to 25.8: the page whose lines have all come
             return
         (channel, entries, lines, told), self.page = self.page, None
         before, shown = self.heads.get(channel), sum(kind == "entry" for kind, _ in lines)
@@ -304,6 +305,8 @@ class File:
             self.count[channel] = self.count.get(channel, 0) + 1
             self.erased += found["says"] is None
             self.proven.append((found["index"], channel, found["type"]))
+            if self.start and (channel, found["index"]) == (MISSION, self.start[0]):
+                self.begun = (found["says"] or {}).get("statement") == self.named
             needed = channel == MISSION and told and (found["says"] or {}).get("type") in NEEDED
             shows = "statement" in dict(lines[at + 1 : at + 2])
             need(shows or not needed, f"{where}: its statement is not shown")
@@ -319,7 +322,7 @@ class File:
         need(shown == entries, f"entry {tip[0]} {where}: {shown} shown, {entries} announced")
 
     def erasure(self, channel, found):
-        """27: what is missing was erased later, by an order of its nation that was in force."""
+        # 27: what is missing was erased later, by an order of its nation that was in force
         says, now, ours = found["says"], found["time"] // 1000, channel != MISSION
         if says is None:
             need(ours and found["type"] != SWEEP, "its view is withheld: it is never erased")
@@ -352,6 +355,7 @@ class File:
                 missing = f"entry {done} of {channel}: {done} shown, {ends} exist"
                 need(self.complete.get(channel), missing)
             need(self.complete.get(self.nation) == self.size, f"more of {self.nation} is missing")
+            need(not self.start or self.begun, "the entry that continues the log is missing")
         need(self.kind == "history" or self.proven, "a receipt of nothing")
         for count, _, index in [*self.holes][:1]:
             raise RefusedError(f"entry {count} of {self.nation}, at index {index}: withheld")
@@ -369,8 +373,7 @@ def said(value):
     names = ("v", "mission", "nation", "seq", "prev", "type", "scope", "issued", "body")
     told = dict(zip(names, form(gate(signed[10:]), *names), strict=True))
     if body is not None:
-        digest = sha(b"tearline/statement-body\0", raw(body)).hex()
-        need(digest == told["body"], "the body is not the one that was signed")
+        need(sha(b"tearline/statement-body\0", raw(body)).hex() == told["body"], "another body")
         body = gate(raw(body))
     return sha(signed).hex(), told, body
 
@@ -378,14 +381,11 @@ def said(value):
 def verify(lines, charter, now_ms):
     file, at = File(charter, now_ms), 0
     try:
-        for line in lines:
-            at += 1
+        for at, line in enumerate(lines, 1):  # noqa: B007 - the refusals below name it
             file.take(line)
         return file.end()
-    except InvalidSignature:
-        raise RefusedError(f"line {at}: the log's signature is wrong") from None
-    except RefusedError as error:
-        raise RefusedError(f"line {at}: {error}") from None
+    except (InvalidSignature, RefusedError) as error:  # the former has no words of its own
+        raise RefusedError(f"line {at}: {str(error) or 'the signature is wrong'}") from None
 
 
 if __name__ == "__main__":

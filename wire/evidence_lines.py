@@ -80,7 +80,10 @@ class Said(Strict):
 
 
 class Header(Strict):
-    """The first line. `size` is that of the newest tree in the file."""
+    """The first line. `size` is that of the newest tree in the file.
+
+    `continued` is the statement by which the log that the file is of was continued after a loss.
+    """
 
     v: Version1
     kind: Kind
@@ -88,6 +91,7 @@ class Header(Strict):
     nation: NationCode
     size: Position
     charter: Said
+    continued: Said | None = None
 
 
 class TreeLine(Strict):

@@ -34,8 +34,10 @@ from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.pages import Exhibit, Page, exhibit
 from wire.prove import Trust, VerifiedEntry
 
-MANY: Final = 10_000
-"""Entries still to come that are worth a process: it takes half a second to start."""
+MANY: Final = 20_000
+"""Entries still to come that are worth a process: it takes most of a second to start."""
+STARTING: Final = 10
+"""Pages that are examined here meanwhile."""
 EXPLAINS: Final = frozenset({VIEWS, PAYLOADS})
 """Entries that say what was erased."""
 
@@ -138,6 +140,8 @@ class Examiner:
     def __init__(self, keys: Sequence[VKey]) -> None:
         self._keys = tuple(map(str, keys))
         self._job: Job | None = None
+        self._here = 0
+        self._is_asked = False
         self._process: Process | None = None
         self._answers: BufferedByteReceiveStream | None = None
 
@@ -155,18 +159,21 @@ class Examiner:
     async def start(self) -> None:
         """Have a process beside this one; without, pages are examined here."""
         if self._process is None:
-            command = (sys.executable, "-m", __name__)
+            command, self._here = (sys.executable, "-m", __name__), STARTING
             self._process = await anyio.open_process(command, stderr=None)
             assert self._process.stdout is not None, "a pipe"
             self._answers = BufferedByteReceiveStream(self._process.stdout)
 
     async def begin(self, job: Job) -> None:
         """The next page; the one before has ended."""
-        self._job = job
-        if self._process is not None:
+        self._job, self._is_asked = job, False
+        if self._here:
+            self._here -= 1
+        elif self._process is not None:
             assert self._process.stdin is not None, "a pipe"
             try:
                 await self._process.stdin.send(_framed(self._question(job)))
+                self._is_asked = True
             except (anyio.BrokenResourceError, Malformed):
                 await self._stop()
 
@@ -174,7 +181,7 @@ class Examiner:
         """What the page proves. Raises like `examine`."""
         job = self._job
         assert job is not None, "it has begun"
-        if self._answers is None:
+        if self._answers is None or not self._is_asked:
             return examine(job)
         try:
             (length,) = _LENGTH.unpack(await self._answers.receive_exactly(_LENGTH.size))

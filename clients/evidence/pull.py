@@ -7,19 +7,20 @@ came with, so the evidence is one history; a fork or a rollback stops here and l
 
 import base64
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from clients.auditor import Auditor
-from clients.evidence import erased
+from clients.evidence import erased, left
 from clients.evidence.examining import MANY, Examiner, Job
 from clients.evidence.fetching import Fetched, coming
+from clients.evidence.left import whose as whose
 from clients.evidence.store import EvidenceStore
 from wire import strict_json
 from wire.entries import MISSION
-from wire.errors import Malformed
+from wire.errors import Conflict, Malformed
 from wire.model import Strict
 
 YOUNG_OBJECTS: Final = 50_000  # made before the collector looks at them
@@ -55,10 +56,13 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
     """
     nation, before = auditor.identity.nation, check(auditor, store)
     await auditor.follower.sync()
+    if store.whose != whose(auditor):
+        raise Conflict("log-continued", f"pull again, of {auditor.follower.log.origin}")
     for channel in (MISSION, nation):
         with spared_collector():
             await _follow(auditor, store, channel, progress)
         anchor(auditor, store)
+    left.check(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
     store.settle()
     newest, now = store.newest(), _counts(store, nation)
@@ -90,7 +94,7 @@ def check(auditor: Auditor, store: EvidenceStore) -> dict[str, int]:
     Raises `Malformed` ("bad-input") if it was put back or edited.
     """
     counts = _counts(store, auditor.identity.nation)
-    sealed = auditor.store.get(ANCHOR)
+    sealed = auditor.store.get(auditor.follower.log.name(ANCHOR))
     if sealed is not None:
         known = strict_json.load(sealed, Anchor)
         if any(counts.get(c, 0) < n for c, n in known.counts.items()):
@@ -108,7 +112,7 @@ def anchor(auditor: Auditor, store: EvidenceStore) -> None:
     counts = _counts(store, auditor.identity.nation)
     last = {channel: _last(store, channel, count) for channel, count in counts.items()}
     known = Anchor(counts=counts, last=last)
-    auditor.store.put(ANCHOR, known.model_dump_json().encode())
+    auditor.store.put(auditor.follower.log.name(ANCHOR), known.model_dump_json().encode())
 
 
 def _last(store: EvidenceStore, channel: str, count: int) -> str:
@@ -152,9 +156,3 @@ async def _follow(
             if found.complete:
                 return
             now = following or await begin(await pages.next())
-
-
-def whose(auditor: Auditor) -> Mapping[str, str]:
-    """Whose evidence a store must hold to be this auditor's."""
-    public = auditor.identity.public
-    return {"mission": public.mission, "nation": public.nation, "charter": public.charter}

@@ -32,6 +32,8 @@ from wire.prove import Trust
 
 VERSION: Final = "3"
 FILE: Final = "evidence.sqlite3"
+LATER_FILE: Final = "evidence-{log}.sqlite3"
+"""Of a log that was continued after a loss: what was seen of the one before stays apart."""
 PULLING: Final = "another pull of this evidence is under way"
 PARTS: Final = 65_536
 """Parts whose numbers are remembered."""
@@ -50,19 +52,20 @@ class Tree:
 class EvidenceStore:
     """Open it with `EvidenceStore.open`; it is a context that closes the file."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, whose: Mapping[str, str]) -> None:
+        self._database, self.whose = database, whose
         self._parts: dict[tuple[str, Texts], int] = {}
 
     @classmethod
     @contextmanager
     def open(cls, folder: Path, whose: Mapping[str, str], *, new: bool) -> Iterator[Self]:
-        """The store in an identity's state folder. `whose` names mission, nation and charter.
+        """The store in an identity's state folder. `whose` names mission, nation and charter, and
+        of a log that was continued its name, by which statement, and from which tree.
 
         Raises `Malformed` ("bad-input") if there is none and it may not be `new`, or it belongs to
         somebody else, or is no such file.
         """
-        path = folder / FILE
+        path = folder / file_of(whose)
         if not new and not path.exists():
             raise Malformed("bad-input", "nothing was pulled yet; run tearline audit pull")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -73,17 +76,17 @@ class EvidenceStore:
                 for pragma in PRAGMAS:
                     database.execute(pragma)
                 database.executescript(SCHEMA)
-                store = cls(database)
+                store = cls(database, whose)
                 store._check_owner({"version": VERSION, **whose})
             except sqlite3.DatabaseError as error:
-                raise Malformed("bad-input", f"{FILE} is not an evidence store") from error
+                raise Malformed("bad-input", f"{path.name} is not an evidence store") from error
             yield store
 
     def _check_owner(self, whose: Mapping[str, str]) -> None:
         rows = list(whose.items())
         self._database.executemany("INSERT OR IGNORE INTO meta VALUES(?, ?)", rows)
         if dict(self._database.execute("SELECT name, value FROM meta")) != whose:
-            raise Malformed("bad-input", f"{FILE} belongs to another member or version")
+            raise Malformed("bad-input", "the evidence is of another member, log or version")
 
     # -- what is known
 
@@ -91,12 +94,21 @@ class EvidenceStore:
         """The newest tree."""
         for tree in self.trees("ORDER BY size DESC LIMIT 1"):
             return tree
-        return Tree()
+        size, _, root = self.whose.get("start", "").partition(" ")
+        return Tree(int(size), bytes.fromhex(root)) if size else Tree()
 
     def trees(self, order: str = "ORDER BY size") -> Iterator[Tree]:
         """All trees, oldest first."""
         for size, root, note, proof in self._database.execute(f"SELECT * FROM tree {order}"):
             yield Tree(size, root, note, tuple(proof.split()))
+
+    @property
+    def pinned(self) -> str:
+        """The identity of the statement that names the log's keys: all that a verifier must know.
+
+        The charter's, or that of the statement by which the log was continued.
+        """
+        return self.whose.get("continued", self.whose["charter"])
 
     def trust(self, channel: str) -> Trust:
         """How far a channel was verified."""
@@ -249,6 +261,12 @@ class EvidenceStore:
         marks = ", ".join("?" * 8)
         self._database.executemany(f"INSERT OR IGNORE INTO statement VALUES({marks})", rows)
         self._database.execute("COMMIT")
+
+
+def file_of(whose: Mapping[str, str]) -> str:
+    """The name of the file that holds the evidence of a log."""
+    log = whose.get("log")
+    return FILE if log is None else LATER_FILE.format(log=log.replace("/", "-"))
 
 
 def _flat(tip: Tip) -> tuple[int, int, int, bytes]:

@@ -60,7 +60,13 @@ def children() -> set[int]:
 
 
 @pytest.fixture
-async def examiner() -> AsyncIterator[Examiner]:
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is asked from the first page on."""
+    monkeypatch.setattr(examining, "STARTING", 0)
+
+
+@pytest.fixture
+async def examiner(at_once: None) -> AsyncIterator[Examiner]:
     async with Examiner([LOG.signer.vkey]) as made:
         await made.start()
         yield made
@@ -183,6 +189,7 @@ async def test_a_process_that_died_between_two_pages_loses_nothing(examiner: Exa
         "sys.stdin.buffer.read(9); sys.stdout.buffer.write(bytes([0, 0, 0, 1, 7]))",
     ],
 )
+@pytest.mark.usefixtures("at_once")
 async def test_an_answer_of_another_kind_stands_for_nothing(
     code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -196,6 +203,7 @@ async def test_an_answer_of_another_kind_stands_for_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("at_once")
 async def test_who_stops_waiting_leaves_no_process_behind() -> None:
     """As Ctrl-C does in the middle of a page."""
     with anyio.move_on_after(5) as scope:
@@ -207,6 +215,26 @@ async def test_who_stops_waiting_leaves_no_process_behind() -> None:
             scope.cancel()
             await examiner.end()
     assert not children()
+
+
+@pytest.mark.slow
+async def test_while_the_process_starts_pages_are_examined_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(examining, "STARTING", 2)
+    here = list[Job]()
+
+    def noted(job: Job) -> Examined:
+        here.append(job)
+        return examine(job)
+
+    monkeypatch.setattr(examining, "examine", noted)
+    async with Examiner([LOG.signer.vkey]) as examiner:
+        await examiner.start()
+        for number in range(4):
+            await examiner.start()
+            assert same(await asked(examiner, job()), examine(job()))
+            assert len(here) == min(number + 1, 2)
 
 
 async def test_a_short_pull_starts_no_process() -> None:

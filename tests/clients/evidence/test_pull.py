@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from clients.auditor import Auditor
-from clients.evidence import fetching, pull
+from clients.evidence import examining, fetching, pull
 from clients.evidence.pull import Progress
 from clients.evidence.status import status_of
 from clients.evidence.store import FILE, EvidenceStore
@@ -202,6 +202,7 @@ def long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every pull is a long one."""
     monkeypatch.setattr(fetching, "PAGE", 3)
     monkeypatch.setattr(pull, "MANY", 1)
+    monkeypatch.setattr(examining, "STARTING", 0)
 
 
 async def pulled(desk: Desk, progress: Progress) -> None:
@@ -322,7 +323,7 @@ async def test_a_store_of_somebody_else_is_not_used(pilot: Pilot) -> None:
         pass
     britain.identity.state.mkdir(exist_ok=True)
     (britain.identity.state / FILE).write_bytes((kenya.identity.state / FILE).read_bytes())
-    with refused("bad-input", "belongs to another"), britain.store():
+    with refused("bad-input", "of another member"), britain.store():
         pass
 
 

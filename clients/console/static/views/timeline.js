@@ -19,6 +19,7 @@ export const MARKS = {
   "retention.set": ["retention", "warn"],
   "nation.admit": ["admitted", "good"],
   "nation.expel": ["expelled", "bad"],
+  "mission.continue": ["continued after a loss", "bad"],
 };
 const named = (m) => `${MARKS[m.what][0]} ${m.nation}${m.version ? ` v${m.version}` : ""}`;
 
