@@ -15,12 +15,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 
-from broker import audit
+from broker import audit, comparing
 from broker.attachments import file_name
 from broker.eras import seals_of
 from broker.journal import Journal, Record
@@ -31,6 +31,7 @@ from broker.journal.state import Seals
 from broker.journal.store import DATABASE_FILE, faults
 from broker.settings import Settings
 from broker.startup import ANCHOR_FILE, ATTACHMENTS_FOLDER, make_folders
+from wire.directory import Directory
 from wire.entries import MISSION
 from wire.errors import BrokerFault, Malformed
 from wire.report import parse
@@ -46,16 +47,19 @@ Standing = Literal["served", "older", "no anchor"]
 class Found:
     """A journal that was verified to its last entry; `missing` are attachments that are lost: they
     came whole, no entry deleted them, and there is no file.
+
+    `memory` is what a start makes of what is remembered beside it, if that was asked.
     """
 
     entries: int
     checkpoint: str
     attachments: int
     missing: int
+    memory: str | None = None
 
 
 async def fsck(settings: Settings, progress: Progress) -> Found:
-    """Verify everything that a stopped broker has, and change nothing.
+    """Verify everything that a stopped broker has, and change nothing; compare what it remembers.
 
     Raises `BrokerFault` "locked" while it is served, "journal-damaged" naming the first entry that
     disagrees, or "rollback-detected".
@@ -64,7 +68,9 @@ async def fsck(settings: Settings, progress: Progress) -> Found:
     with locked(data):
         async with _verified(settings, data, progress) as (journal, found):
             await journal.compare(_anchor(settings))
-            return found
+            directory = Directory(settings.mission, settings.charter)
+            said = await comparing.compare(journal, directory, journal.state.time_ms // 1000)
+            return replace(found, memory=said)
 
 
 async def backup(settings: Settings, target: Path, progress: Progress) -> Found:
