@@ -240,7 +240,8 @@ def _tell(account: Account, pages: Sequence[Path], proof: Path, *, json: bool) -
         told = dict(zip(("page", "pdf"), [*map(str, pages), None], strict=False))
         output.line({"reports": count, "erased": account.erased, **told, **_written(proof)})
         return
-    output.say(f"{count} reports of {account.nation} went to {output.clean_line(account.to)}")
+    reports = "1 report" if count == 1 else f"{count} reports"
+    output.say(f"{reports} of {account.nation} went to {output.clean_line(account.to)}")
     if account.gone:
         output.say(f"  [yellow]{output.clean_line(account.gone)}[/yellow]")
     for path in pages:

@@ -205,6 +205,20 @@ async def test_what_is_derived_ends_with_the_consent_it_leans_on(house: House) -
     assert set(await following.rest()) == set(identities(raw, derived)), "and comes back with it"
 
 
+async def test_who_may_only_look_at_a_source_is_not_given_what_draws_on_it(house: House) -> None:
+    """Only while a consent says so; what may be looked at only is then still for the screen."""
+    kenya, britain, france = house["KEN"], house["GBR"], house["FRA"]
+    raw = await sent(house, kenya, release_to="GBR", display_to="FRA")
+    await house.pulls(britain.analyst)
+    await refuses(house, "third-party-rule", britain, release_to="FRA KEN", **drawn_from(raw))
+    consent = kenya.consents(raw, "FRA")
+    await house.files(consent)
+    derived = await sent(house, britain, release_to="FRA KEN", **drawn_from(raw, consent))
+    assert identities(derived)[0] in await house.pulls(france.analyst)
+    await house.files(kenya.takes_back(consent))
+    assert identities(derived)[0] not in await house.pulls(france.analyst)
+
+
 @pytest.mark.slow
 async def test_a_recalled_source_withholds_what_draws_on_it_from_all_but_its_author(
     house: House,
