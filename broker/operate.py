@@ -85,7 +85,7 @@ async def _continue(given: argparse.Namespace, told: Told) -> Answer:
 
 def _words(found: custody.Found) -> str:
     origin, size, root, *_ = found.checkpoint.splitlines()
-    gone = f", {found.missing} without a file" if found.missing else ""
+    gone = f", {found.missing} lost" if found.missing else ""
     return f"{size} entries of {origin}, root {root}, {found.attachments} attachments{gone}"
 
 

@@ -91,6 +91,12 @@ class AtRest:
         """All attachments there ever were: report, portion, id, SHA-256, length, received."""
         return await self.rows("attachments")
 
+    async def report(self, identity: str) -> bytes:
+        """The bytes of a report, as far as no entry deleted them."""
+        ((*_, raw),) = await self._reads.read(QUERIES["report_by_identity"], (identity,))
+        assert isinstance(raw, bytes)
+        return raw
+
 
 def copy(source: Path, target: Path) -> None:
     """Copy a database as it stands at one moment, while a broker may be writing to it.
