@@ -15,6 +15,7 @@ const LINE_MAX = 524352;
 const SLACK_MS = 300000;
 const FIRST = [0, -1, -1, "0".repeat(64)];
 const [DAY, SWEEP] = [86400, "view.erased"];
+const NEEDED = /^((nation|policy|report|recall|retention)\..*|mission\.continue|approval)$/;
 
 export class Refused extends Error {}
 
@@ -378,7 +379,7 @@ class Reading {
         found = entry(value, channel, this.tree);
         need(found.time <= this.latest, "it is from the future");
         if (heads) this.follow(found, at, heads);
-        const needed = ["nation.admit", "retention.set"].includes(found.says?.get("type"));
+        const needed = NEEDED.test(found.says?.get("type"));
         const told = lines[number + 1]?.[0] === "statement";
         need(!needed || !heads || channel !== "MISSION" || told, "its statement is not shown");
         this.erasure(channel, found, at);
@@ -522,8 +523,8 @@ export async function verify(chunks, charter, nowMs) {
   }
 }
 
-async function main([file, charter]) {
-  if (!charter) {
+async function main([file, charter, ...more]) {
+  if (!charter || more.length) {
     console.error("usage: node verify-evidence.mjs FILE CHARTER");
     process.exit(2);
   }

@@ -20,7 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LINE_MAX, DAY, HEX, FIRST = 524_352, 86_400, "[0-9a-f]{64}", (0, -1, -1, "0" * 64)
-MISSION, SWEEP, NEEDED = "MISSION", "view.erased", ("nation.admit", "retention.set")
+MISSION, SWEEP = "MISSION", "view.erased"
+NEEDED = re.compile(r"(nation|policy|report|recall|retention)\..*|mission\.continue|approval")
 
 
 class RefusedError(Exception): ...
@@ -307,8 +308,8 @@ class File:
             self.proven.append((found["index"], channel, found["type"]))
             if self.start and (channel, found["index"]) == (MISSION, self.start[0]):
                 self.begun = (found["says"] or {}).get("statement") == self.named
-            needed = channel == MISSION and told and (found["says"] or {}).get("type") in NEEDED
-            shows = "statement" in dict(lines[at + 1 : at + 2])
+            needed = told and NEEDED.fullmatch(str((found["says"] or {}).get("type")))
+            shows = "statement" in dict(lines[at + 1 : at + 2]) or channel != MISSION
             need(shows or not needed, f"{where}: its statement is not shown")
         tip, where = self.tips.get(channel, FIRST), f"of {channel}"
         if told is not None:  # 16.4: the page ends at the head, or before it with something new
@@ -389,8 +390,7 @@ def verify(lines, charter, now_ms):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
+    len(sys.argv) == 3 or sys.exit(print(__doc__, file=sys.stderr) or 2)
     try:
         with open(sys.argv[1], "rb") as opened:
             told = iter(lambda: opened.readline(LINE_MAX + 1), b"")

@@ -26,8 +26,24 @@ from wire.retention import Order
 
 CLOCK_SLACK_MS: Final = 300_000
 """How far a broker's clock may be ahead of the verifier's."""
-NEEDED: Final = {"nation.admit": "admission", "retention.set": "order"}
-"""Statements without which a history cannot be verified."""
+NEEDED: Final = frozenset(
+    {
+        "nation.admit",
+        "nation.expel",
+        "mission.continue",
+        "retention.set",
+        "policy.publish",
+        "report.release",
+        "report.withdraw",
+        "report.recall",
+        "report.complaint",
+        "recall.confirm",
+        "approval",
+    }
+)
+"""Statements that a history shows: who is where, what was permitted, taken back, and to be erased.
+Keys stay in the chains.
+"""
 
 
 @dataclass
@@ -290,7 +306,7 @@ class _Reading:
         self._times[channel] = time
 
     def _take_statements(self, page: _Open, found: tuple[VerifiedEntry, ...]) -> None:
-        """Statements are those that their entries name, and those that are needed are there."""
+        """Statements are those that their entries name, and none that is needed is left out."""
         for number, said in page.said.items():
             view = found[number].view if number >= 0 else None
             head, _ = said.opened()
@@ -302,14 +318,14 @@ class _Reading:
                 raise Malformed("bad-statement", "a body is left out that its reader may see")
             self._said[said.identity] = said
         for number, entry in enumerate(found):
-            kind = (entry.view or {}).get("type") if entry.channel == MISSION else None
-            if kind not in NEEDED:
+            kind = str((entry.view or {}).get("type"))
+            if entry.channel != MISSION or kind not in NEEDED:
                 continue
             if number in page.said:
                 self._learn(entry, page.said[number])
             elif self._is_history:
                 where = f"entry {entry.count} of {MISSION}, at index {entry.index}"
-                raise Malformed("broken-chain", f"{where}: the {NEEDED[kind]} is not shown")
+                raise Malformed("broken-chain", f"{where}: the {kind} is not shown")
 
     def _check_continued(self, entry: VerifiedEntry) -> None:
         """The first entry after the tree that the nations named is their statement."""

@@ -55,7 +55,7 @@ def test_a_nation_that_joined_later_has_the_place_that_its_admission_gave() -> N
     assert len(verified(pen).of("FRA")) == 1
     without = [line for line in pen.lines if line.statement is None]
     pen.lines = without
-    with refused("broken-chain", "the admission is not shown"):
+    with refused("broken-chain", "the nation.admit is not shown"):
         verified(pen)
 
 
