@@ -151,7 +151,11 @@ class Broker:
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, settings.origin, signer.vkey)
             broker.cosignatures = Cosignatures(
-                journal, broker.directory.founded, settings.anchor_folder, broker.now()
+                journal,
+                (signer.vkey,),
+                lambda: broker.directory.witnesses,
+                settings.anchor_folder,
+                broker.now(),
             )
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
             await broker._eraser.make_good(broker._state.holdings)

@@ -147,6 +147,11 @@ class Follower:
         return None
 
     @property
+    def complete_to(self) -> int:
+        """The size of the tree up to which this client knows every statement."""
+        return self._complete_to
+
+    @property
     def seen(self) -> Seen:
         """The newest tree that this client has verified."""
         return self.trees.newest

@@ -58,7 +58,7 @@ class Plan:
     `clearances` and `communities` are by nation ("KEN") or by member ("KEN/analyst"); a nation
     without one is accredited to SECRET, a member is cleared as its nation is. `witnesses` are
     verification keys; where none are named, a kit makes one for each nation, `()` is a mission
-    without any.
+    without any. `run_by` has, by nation, the name of the witness whose keys it may replace.
     """
 
     mission: str
@@ -75,6 +75,7 @@ class Plan:
     retention_floor: int | None = RETENTION_FLOOR
     witnesses: tuple[str, ...] | None = None
     witness_quorum: int = 0
+    run_by: Mapping[str, str] = field(default_factory=dict)
     root_keys: int = 3
     root_threshold: int = 2
     root_days: int = 365
@@ -177,7 +178,8 @@ def _charter(
     for code, keys in roots.items():
         root = ceremony.publish_root(code, keys, threshold=plan.root_threshold, life=life)
         clearance = plan.clearance(code)
-        nations.append({"code": code, "name": code, "root": root.identity, "clearance": clearance})
+        named = {"code": code, "name": code, "root": root.identity, "clearance": clearance}
+        nations.append({**named, "witness": plan.run_by.get(code)})
     quorum = len(nations) // 2 + 1
     charter = {
         "name": plan.name or plan.mission,

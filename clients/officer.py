@@ -99,6 +99,16 @@ class Officer(Receiving):
             lambda c: c.say(self.identity.nation, "retention.set", body, signers(*keys))
         )
 
+    async def set_witness(
+        self, keys: Sequence[str], roots: Iterable[RootKeys]
+    ) -> tuple[Spoken, ...]:
+        """Replace the keys of the nation's witness, by its root: for every tree with this in it."""
+        held = [key for root in roots for key in root.keys]
+        body = {"keys": list(keys)}
+        return await self._say(
+            lambda c: c.say(self.identity.nation, "witness.set", body, signers(*held))
+        )
+
     async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
         """Open the next epoch (`life` in seconds) and grant it to every member that reads."""
         return await self._say(

@@ -155,10 +155,16 @@ class Coalition:
     def founds(
         self, codes: Sequence[str], clearances: Mapping[str, str], /, **charter: Any
     ) -> None:
-        """Let the nations publish their roots, sign the charter, and publish the registry."""
+        """Let the nations publish their roots, sign the charter, and publish the registry.
+
+        `run_by` says, by nation, which of the charter's witnesses it runs.
+        """
+        run_by = dict(charter.pop("run_by", ()))
         roots = {code: self[code].publishes_root().identity for code in codes}
         vkey = str(Ed25519Signer(ORIGIN, self.log_seed).vkey)
         body = {**charter_words.body(self.mission, ORIGIN, vkey, roots, clearances), **charter}
+        for nation in body["nations"] if run_by else ():
+            nation["witness"] = run_by.get(nation["code"])
         draft = self.together.drafts("mission.charter", body, by=self.root_signers(codes))
         self.directory = replace(self.directory, pinned_charter=draft.identity)
         self.applies(draft)

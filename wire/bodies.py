@@ -17,6 +17,7 @@ Lines = Annotated[
 ]
 """Policy text, one string a line: the JSON gate lets no line breaks into strings."""
 Words = Annotated[str, StringConstraints(max_length=200)]
+WitnessKey = Annotated[str, StringConstraints(max_length=4_000)]
 Count = Annotated[int, Field(ge=1, le=64)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 RuleName = Annotated[
@@ -39,12 +40,16 @@ class Salted(Strict):
 
 
 class CharterNation(Strict):
-    """A founding nation: its first root statement and up to what level it is accredited."""
+    """A founding nation: its first root statement and up to what level it is accredited.
+
+    `witness` is the name of the charter's witness that it runs, and whose keys it may replace.
+    """
 
     code: NationCode
     name: Words
     root: Hex32B
     clearance: Token
+    witness: Words | None = None
 
 
 class MissionCharter(Salted):
@@ -60,9 +65,7 @@ class MissionCharter(Salted):
     nations: Annotated[tuple[CharterNation, ...], Field(min_length=1, max_length=64)]
     origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]{1,128}\z")]
     log_keys: Annotated[tuple[Words, ...], Field(min_length=1, max_length=4)]
-    witnesses: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=4_000)], ...], Field(max_length=64)
-    ]
+    witnesses: Annotated[tuple[WitnessKey, ...], Field(max_length=64)]
     witness_quorum: Annotated[int, Field(ge=0, le=64)]
     admission_quorum: Count
     floor: Lines
@@ -171,6 +174,12 @@ class RetentionSet(Salted):
     payloads: Days | None
 
 
+class WitnessSet(Salted):
+    """The keys of the nation's witness from this entry on, in place of all that it had."""
+
+    keys: Annotated[tuple[WitnessKey, ...], Field(min_length=1, max_length=2)]
+
+
 class ReportRelease(Salted):
     """The originator's consent to one more nation, with that nation's key wrap.
 
@@ -275,6 +284,7 @@ RULES: Final[dict[str, Rule]] = {
     "policy.publish": Rule("policy", PolicyPublish, ("nation",)),
     "guarantee.publish": Rule("guarantee", GuaranteePublish, ("nation",)),
     "retention.set": Rule("root", RetentionSet, ("mission",)),
+    "witness.set": Rule("root", WitnessSet, ("mission",)),
     "report.release": Rule("release", ReportRelease, ("parties",)),
     "report.withdraw": Rule("release", ReportWithdraw, ("parties",)),
     "report.recall": Rule("release", ReportRecall, ("parties",)),

@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import expel, ledger, output, retention
+from clients.cli import expel, ledger, output, retention, witness_keys
 from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
@@ -33,6 +33,7 @@ nation.command("sign")(expel.nation_sign)
 nation.command("publish")(expel.nation_publish)
 nation.command("ledger")(ledger.nation_ledger)
 nation.command("retention")(retention.nation_retention)
+nation.command("witness")(witness_keys.nation_witness)
 member.command("ledger")(ledger.member_ledger)
 
 

@@ -22,6 +22,7 @@ SHOWN: Final = frozenset(
         "nation.admit",
         "nation.expel",
         "retention.set",
+        "witness.set",
         "policy.publish",
         "report.release",
         "report.recall",

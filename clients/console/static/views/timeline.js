@@ -17,6 +17,7 @@ export const MARKS = {
   "report.recall": ["recall", "warn"],
   "member.revoke": ["revoked", "bad"],
   "retention.set": ["retention", "warn"],
+  "witness.set": ["witness", "muted"],
   "nation.admit": ["admitted", "good"],
   "nation.expel": ["expelled", "bad"],
 };
