@@ -39,17 +39,26 @@ class Salted(Strict):
     salt: Hex16B
 
 
+class RunWitness(Strict):
+    """The witness that a nation runs: its name among the charter's, and the SHA-256 of the public
+    key (ML-DSA-44) by which the nation appoints the witness's later keys.
+    """
+
+    name: Words
+    appointer: Hex32B
+
+
 class CharterNation(Strict):
     """A founding nation: its first root statement and up to what level it is accredited.
 
-    `witness` is the name of the charter's witness that it runs, and whose keys it may replace.
+    `witness` is the charter's witness that it runs, and whose keys it may replace.
     """
 
     code: NationCode
     name: Words
     root: Hex32B
     clearance: Token
-    witness: Words | None = None
+    witness: RunWitness | None = None
 
 
 class MissionCharter(Salted):
@@ -175,9 +184,15 @@ class RetentionSet(Salted):
 
 
 class WitnessSet(Salted):
-    """The keys of the nation's witness from this entry on, in place of all that it had."""
+    """The keys of the nation's witness from this entry on, in place of all that it had.
+
+    `appointment` is the signature of `appointer` over them: it shows to those who have no root
+    keys, such as an examiner with a file, that not the log made this up.
+    """
 
     keys: Annotated[tuple[WitnessKey, ...], Field(min_length=1, max_length=2)]
+    appointer: Base64
+    appointment: Base64
 
 
 class ReportRelease(Salted):

@@ -144,9 +144,9 @@ def _retention(step: Step) -> Directory:
 
 
 def _witness(step: Step) -> Directory:
-    keys, directory = step.statement.body(bodies.WitnessSet).keys, step.directory
-    nation = step.statement.head.nation
-    return replace(directory, witnesses=directory.witnesses.replaced(nation, keys, step.position))
+    body, directory = step.statement.body(bodies.WitnessSet), step.directory
+    witnesses = directory.witnesses.replaced(step.statement.head, body, step.position)
+    return replace(directory, witnesses=witnesses)
 
 
 def _report_release(step: Step) -> Directory:

@@ -79,7 +79,7 @@ def show(directory: Directory, *, json: bool) -> None:
 
 def _rows(directory: Directory) -> Iterator[dict[str, Any]]:
     whose = directory.witnesses
-    run_by = {name: nation for nation, name in whose.run_by.items()}
+    run_by = {run.name: nation for nation, run in whose.run_by.items()}
     for name, sets in sorted(whose.sets.items()):
         ends = [*(one.position for one in sets[1:]), None]
         for one, until in zip(sets, ends, strict=True):

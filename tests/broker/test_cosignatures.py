@@ -10,9 +10,11 @@ import pytest
 from broker.cosignatures import AHEAD_SECONDS, CANDIDATE_SECONDS, Cosignatures
 from broker.journal import Journal
 from tests import charter_words
+from tests.appointing import appointed, runs
 from tests.broker.journal_world import LOG_KEYS, ORIGIN, SIGNER, World, records
 from tests.refusal import refused
-from wire.bodies import MissionCharter
+from wire import statements
+from wire.bodies import MissionCharter, RunWitness, WitnessSet
 from wire.notes import (
     ED25519_COSIGNATURE,
     Checkpoint,
@@ -207,9 +209,13 @@ KENA_NEW = MLDSA44Signer(KENA.vkey.name, b"n" * 32)
 
 def replaced(at: int) -> Witnesses:
     """Kena's keys are others from the entry `at` on."""
-    named = Witnesses.of(charter())
-    run_by = {"KEN": KENA.vkey.name}
-    return Witnesses(named.quorum, named.sets, run_by).replaced("KEN", [str(KENA_NEW.vkey)], at)
+    named, run = Witnesses.of(charter()), RunWitness(**runs("KEN", KENA.vkey.name))
+    whose = Witnesses(named.quorum, named.sets, {"KEN": run})
+    words = {"salt": "0" * 32, **appointed("KEN", 7, KENA_NEW)}
+    body = WitnessSet.model_validate_json(json.dumps(words))
+    head = {"mission": "MINUSX", "nation": "KEN", "seq": 7, "prev": "0" * 64, "issued": NOW}
+    told = statements.draft({**head, "type": "witness.set", "scope": "mission"}, body)
+    return whose.replaced(statements.parse_head(told.head_bytes), body, at)
 
 
 async def test_the_keys_that_count_are_those_of_the_tree(journal: Journal, gather: Gather) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.appointing import appointed, runs
 from tests.coalition import Coalition
 from tests.refusal import refused
 from tests.wire.trees import Log, grown
@@ -45,10 +46,11 @@ def world() -> Coalition:
     return Coalition.of(*NATIONS, people=False, **CHARTER)
 
 
-def replaces(world: Coalition, nation: str, *keys: NoteSigner, **how: Any) -> int:
+def replaces(world: Coalition, nation: str, *keys: NoteSigner | str, **how: Any) -> int:
     """A nation's root sets its witness's keys; gives the entry at which that stands."""
-    position = world.position
-    world[nation].says("witness.set", {"keys": [str(key.vkey) for key in keys]}, **how)
+    position, speaker = world.position, world[nation]
+    body = appointed(nation, speaker.state.seq + 1, *keys, by=how.pop("appointer", ""))
+    speaker.says("witness.set", body, **how)
     return position
 
 
@@ -149,6 +151,21 @@ def test_only_the_roots_threshold_replaces_them(world: Coalition) -> None:
         replaces(world, "KEN", KENA_NEW, by=world.root_signers(["KEN"])[:1])
 
 
+def test_nobody_but_the_nation_appoints_its_keys(world: Coalition) -> None:
+    """Expect refusal: whoever signs the statement, the log's own copy of a key is not enough."""
+    with refused("unknown-signer", "appoints its witness"):
+        replaces(world, "KEN", KENA_NEW, appointer="GBR")
+    speaker = world["KEN"]
+    seq = speaker.state.seq + 1
+    for other in (
+        appointed("KEN", seq, KENA_NEWER) | {"keys": [str(KENA_NEW.vkey)]},
+        appointed("KEN", seq + 1, KENA_NEW),
+        appointed("KEN", seq, KENA_NEW, mission="MINUSY"),
+    ):
+        with refused("bad-signature", "appointment"):
+            speaker.says("witness.set", other)
+
+
 def test_a_nation_without_a_witness_gets_none(world: Coalition) -> None:
     """Expect refusal: the quorum was made for those that the charter counts."""
     world.admits("SEN")
@@ -156,7 +173,7 @@ def test_a_nation_without_a_witness_gets_none(world: Coalition) -> None:
         replaces(world, "SEN", ed("sen", 60))
     nation = {"code": "TCD", "name": "Chad", "root": "ab" * 32, "clearance": "SECRET"}
     with refused("bad-statement", "those of the charter"):
-        body = {"nation": {**nation, "witness": ALONE.vkey.name}}
+        body = {"nation": {**nation, "witness": runs("TCD", ALONE.vkey.name)}}
         world.together.says("nation.admit", body)
 
 
@@ -184,15 +201,13 @@ def test_what_are_no_keys_of_a_witness_is_refused(
 ) -> None:
     """Expect refusal."""
     with refused("bad-statement", detail):
-        world["KEN"].says("witness.set", {"keys": keys})
+        replaces(world, "KEN", *keys)
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_witness_has_one_key_or_two(count: int) -> None:
     with pytest.raises(ValueError, match="keys"):
-        Coalition.of(*NATIONS, people=False, **CHARTER)["KEN"].drafts(
-            "witness.set", {"keys": [str(KENA.vkey)] * count}
-        )
+        replaces(Coalition.of(*NATIONS, people=False, **CHARTER), "KEN", *[KENA] * count)
 
 
 # -- the charter
