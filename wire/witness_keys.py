@@ -89,6 +89,8 @@ class Witnesses:
         if len(set(new)) < len(new):
             raise Malformed("bad-statement", "a key stands twice")
         *before, now = self.sets[name]
+        if position <= now.position:
+            raise Conflict("statement-conflict", "positions only grow")
         gone = {key for past in before for key in past.keys} - set(now.keys)
         if gone & set(new):
             raise Conflict("statement-conflict", "a key that was replaced never comes back")

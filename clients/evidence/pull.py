@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.auditor import Auditor, ViewPage
-from clients.evidence import erased
+from clients.evidence import confirmed, erased
 from clients.evidence.store import EvidenceStore, Tree
 from clients.follower import StatementPage
 from wire import base64_strict, merkle, prove, strict_json
@@ -65,6 +65,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
                 pass
         anchor(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
+    await confirmed.keep(auditor, store)
     store.settle()
     newest, now = store.newest(), _counts(store, nation)
     return Pulled(
