@@ -214,28 +214,24 @@ function permute(s) {
 function sponge(rate, parts) {
   const state = new Int32Array(50);
   let at = 0;
+  const full = () => {
+    if (at < rate) return;
+    permute(state);
+    at = 0;
+  };
   const mix = (place, byte) => (state[place >> 2] ^= byte << (8 * (place & 3)));
   const next = () => {
-    if (at === rate) {
-      permute(state);
-      at = 0;
-    }
+    full();
     const byte = (state[at >> 2] >>> (8 * (at & 3))) & 255;
     at++;
     return byte;
   };
   for (const part of parts)
     for (let i = 0; i < part.length; i++) {
-      if (at === rate) {
-        permute(state);
-        at = 0;
-      }
+      full();
       mix(at++, part[i]);
     }
-  if (at === rate) {
-    permute(state);
-    at = 0;
-  }
+  full();
   mix(at, 0x1f);
   mix(rate - 1, 0x80);
   at = rate;

@@ -29,15 +29,18 @@ def proved(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return in_node(_RUNNER, entries)
 
 
-def in_node(runner: str, told: Sequence[object]) -> list[Any]:
-    """What a script that imports the page's modules says to each line that it is told. Node takes
-    a file for a module only if a package.json beside it says so.
+def in_node(
+    runner: str, told: Sequence[object], more: Mapping[str, str] | None = None
+) -> list[Any]:
+    """What a script that imports the page's modules, and `more` by name, says to each line that it
+    is told. Node takes a file for a module only if a package.json beside it says so.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name in MODULES:
             shutil.copy(STATIC / name, folder)
         Path(folder, "package.json").write_text('{"type": "module"}')
-        Path(folder, "run.js").write_text(runner)
+        for name, text in {"run.js": runner, **(more or {})}.items():
+            Path(folder, name).write_text(text)
         done = subprocess.run(
             ["node", "--no-warnings", "run.js"],
             cwd=folder,
