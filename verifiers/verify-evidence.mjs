@@ -15,6 +15,7 @@ const LINE_MAX = 524352;
 const SLACK_MS = 300000;
 const FIRST = [0, -1, -1, "0".repeat(64)];
 const [DAY, SWEEP] = [86400, "view.erased"];
+const NEEDED = ["nation.admit", "retention.set", "witness.set"];
 
 export class Refused extends Error {}
 
@@ -171,16 +172,44 @@ function extend([old, oldRoot], [size, root], proof) {
   need(same, "the newer tree does not start with the older one: the log forked");
 }
 
-function logKey(text) {
+function vkey(text, ...kinds) {
   const [, name, material] = /^([^+\s]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
-  const key = raw(material, 33);
-  need(key[0] === 1, "the log's key is not Ed25519");
+  const key = raw(material);
+  const fits = kinds.includes(key[0]) && key.length === (key[0] === 6 ? 1 + PUBLIC_BYTES : 33);
+  need(fits, "not a key that may sign here");
   const id = sha(Buffer.from(`${name}\n`), key).subarray(0, 4).toString("hex");
-  const x = key.subarray(1).toString("base64url");
-  return { name, id, key: createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }) };
+  return { name, id, kind: key[0], public: key.subarray(1) };
 }
 
-function checkpoint(note, keys) {
+function ed25519(key, message, signature) {
+  const x = key.public.toString("base64url");
+  const known = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  return verifySignature(null, message, known, signature);
+}
+
+const u64 = (number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(number));
+  return bytes;
+};
+
+// What each kind of key signs: that of the log the text, those of witnesses a time as well (26).
+function signs(key, [origin, size, root], text, line) {
+  if (key.kind === 1) return ed25519(key, text, line);
+  const [stamp, signature] = [line.subarray(0, 8), line.subarray(8)];
+  if (line.length !== (key.kind === 6 ? 8 + SIGNATURE_BYTES : 72)) return false;
+  if (key.kind === 4) {
+    const time = Buffer.from(`cosignature/v1\ntime ${stamp.readBigUInt64BE()}\n`);
+    return ed25519(key, Buffer.concat([time, text]), signature);
+  }
+  const named = (word) => Buffer.concat([Buffer.from([Buffer.byteLength(word)]), Buffer.from(word)]);
+  const tree = [u64(0), u64(size), raw(root, 32)];
+  const start = [Buffer.from("subtree/v1\n\0"), named(key.name), stamp, named(origin)];
+  return verifies(key.public, Buffer.concat([...start, ...tree]), signature);
+}
+
+// Size and root of a note that each of the log's keys signed, and who of the others did.
+function checkpoint(note, keys, others = []) {
   need(typeof note === "string" && !/[\x00-\x09\x0b-\x1f]/.test(note), "not a note");
   const cut = note.lastIndexOf("\n\n");
   need(cut >= 0 && note.endsWith("\n"), "not a text, a blank line and signatures");
@@ -193,17 +222,17 @@ function checkpoint(note, keys) {
     const match = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]{8,})$/u.exec(line);
     need(match, "a signature line is not well formed");
     const signature = raw(match[2]);
-    for (const key of keys) {
+    for (const key of [...keys, ...others]) {
       if (key.name !== match[1] || key.id !== signature.subarray(0, 4).toString("hex")) continue;
       need(!signed.has(key), "one key signed twice");
       const text = Buffer.from(note.slice(0, cut + 1));
-      need(verifySignature(null, text, key.key, signature.subarray(4)), "the log's signature is wrong");
+      need(signs(key, parts, text, signature.subarray(4)), `the signature of ${key.name} is wrong`);
       signed.add(key);
     }
   }
   const whole = keys.length > 0 && keys.every((key) => signed.has(key) && key.name === parts[0]);
   need(whole, "not signed by each of the log's keys");
-  return [number(size, 1), raw(parts[2], 32)];
+  return [number(size, 1), raw(parts[2], 32), signed];
 }
 
 // -- 11, 14 and 16: statements, entries, and the head of a channel
@@ -285,6 +314,7 @@ class Reading {
   erased = 0;
   proven = [];
   orders = new Map();
+  confirmed = null;
 
   constructor(charter, nowMs) {
     this.pinned = charter;
@@ -296,6 +326,7 @@ class Reading {
     need(line instanceof Map && line.size === 1, "not one kind of line");
     const [[kind, value]] = line;
     need((kind === "evidence") === (this.kind === undefined), "the first line says what it is");
+    need(this.confirmed === null, "a line after the last");
     if (kind === "entry" || kind === "statement") {
       need(this.page, "an entry or a statement outside a page");
       this.page.lines.push([kind, value]);
@@ -304,6 +335,7 @@ class Reading {
     this.close();
     if (kind === "evidence") this.header(value);
     else if (kind === "tree") this.grow(value);
+    else if (kind === "confirmed") this.confirm(value);
     else {
       need(kind === "page" && this.tree, "not a line that may stand here");
       const [channel, entries, head] = form(value, "channel", "entries", "head");
@@ -322,7 +354,14 @@ class Reading {
     need(head.get("type") === "mission.charter" && body, "no charter with its body");
     need(v === 1 && (kind === "history" || kind === "receipt"), "an unknown kind of file");
     need(mission === head.get("mission"), "the charter of another mission");
-    this.keys = body.get("log_keys").map(logKey);
+    this.keys = body.get("log_keys").map((text) => vkey(text, 1));
+    this.sets = new Map();
+    for (const key of body.get("witnesses").map((text) => vkey(text, 4, 6))) {
+      if (!this.sets.has(key.name)) this.sets.set(key.name, [{ index: -1, keys: [] }]);
+      this.sets.get(key.name)[0].keys.push(key);
+    }
+    this.quorum = body.get("witness_quorum");
+    this.runBy = new Map(body.get("nations").map((one) => [one.get("code"), one.get("witness")]));
     this.places.push(...body.get("nations").map((one) => one.get("code")));
     this.floor = body.get("retention_floor") ?? null;
     [this.nation, this.size, this.kind] = [word(nation, /^[A-Z]{3}$/), number(size), kind];
@@ -365,7 +404,7 @@ class Reading {
         found = entry(value, channel, this.tree);
         need(found.time <= this.latest, "it is from the future");
         if (heads) this.follow(found, at, heads);
-        const needed = ["nation.admit", "retention.set"].includes(found.says?.get("type"));
+        const needed = NEEDED.includes(found.says?.get("type"));
         const told = lines[number + 1]?.[0] === "statement";
         need(!needed || !heads || channel !== "MISSION" || told, "its statement is not shown");
         this.erasure(channel, found, at);
@@ -451,6 +490,43 @@ class Reading {
       const order = { identity, index: entry.index, views: body.get("views") };
       this.orders.set(nation, [...known, { ...order, time: Math.floor(entry.time / 1000) }]);
     }
+    if (head.get("type") === "witness.set") this.appoint(entry.index, head, body);
+  }
+
+  // 26: other keys for a nation's witness, appointed by the key that the charter names
+  appoint(index, head, body) {
+    const run = this.runBy.get(head.get("nation"));
+    const appointer = raw(body.get("appointer"), PUBLIC_BYTES);
+    const right = run && sha(appointer).toString("hex") === run.get("appointer");
+    need(right, "a witness is appointed by another key");
+    const place = ["mission", "nation", "seq"].map((name) => head.get(name));
+    const told = [...place, ...body.get("keys")].map((word) => `${word}\n`).join("");
+    const message = Buffer.from(`tearline/witness.set\0${told}`);
+    need(verifies(appointer, message, raw(body.get("appointment"))), "a signature is wrong: the appointment");
+    const [keys, past] = [body.get("keys").map((text) => vkey(text, 4, 6)), this.sets.get(run.get("name"))];
+    const has = (set, key) => set.some((one) => one.public.equals(key.public));
+    const gone = past.flatMap((one) => one.keys).filter((key) => !has(past.at(-1).keys, key));
+    const fits = keys.every((key) => key.name === run.get("name") && !has(gone, key));
+    need(fits && index > past.at(-1).index, "keys that this witness cannot have");
+    past.push({ index, keys });
+  }
+
+  // 25.10: a quorum cosigned a tree of this history, by the keys that count for it
+  confirm(value) {
+    const [note, proof] = form(value, "checkpoint", "consistency");
+    need(this.tree, "confirmed before any tree");
+    const [size] = checkpoint(note, this.keys);
+    const known = this.kind === "receipt" || size <= (this.channels.get("MISSION")?.complete ?? 0);
+    need(known, "behind: whose cosignatures count for this tree is not shown");
+    const sets = [...this.sets.values()].map((each) => each.findLast((one) => one.index < size).keys);
+    const [, root, signed] = checkpoint(note, this.keys, sets.flat());
+    const by = sets.filter((keys) => keys.every((key) => signed.has(key))).map(([key]) => key.name);
+    need(this.quorum > 0 && by.length >= this.quorum, `cosigned by ${by.length} of ${this.quorum} witnesses`);
+    const [old, newer] = size < this.tree[0] ? [[size, root], this.tree] : [this.tree, [size, root]];
+    const path = hashes(proof);
+    if (old[0] < newer[0]) extend(old, newer, path);
+    else need(old[1].equals(newer[1]) && path.length === 0, "another tree of this size, or a proof");
+    this.confirmed = { size, by: by.sort() };
   }
 
   // 25.9: nothing is missing
@@ -480,6 +556,7 @@ class Reading {
       root: this.tree[1].toString("hex"),
       entries: Object.fromEntries([...this.channels].map(([name, at]) => [name, at.shown])),
       erased: this.erased,
+      confirmed: this.confirmed,
       ...(this.kind === "receipt" ? { proven: this.proven } : {}),
     };
   }

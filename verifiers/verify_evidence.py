@@ -123,7 +123,7 @@ def extends(old, old_root, new, new_root, proof):
 
 
 def vkey(text, *kinds):  # a key that signs notes: its (name, key id), and its (kind, public key)
-    name, _, material = word(text, r"[^+\s]+\+[^+]+\+[^+]+").split("+")
+    name, _, material = word(text, r"[^+\s]+\+[^+]+\+.+").split("+", 2)
     key = raw(material)
     need(key[0] in kinds and len(key) == (1313 if key[0] == 6 else 33), "not a key that may sign here")
     return (name, sha(name.encode(), b"\n", key)[:4]), (key[0], key[1:])

@@ -293,6 +293,12 @@ def erased() -> Pen:
 NEW_KEY = pq("KEN", 1)
 
 
+def shown(pen: Pen, like: Pen) -> Pen:
+    """A pen that knows what another does."""
+    pen.charter, pen.said = like.charter, like.said
+    return pen
+
+
 def witnessed() -> tuple[Pen, int]:
     """A history, not yet confirmed, in which Kenya's witness got another key; and where."""
     pen = Pen(MemoryLog())

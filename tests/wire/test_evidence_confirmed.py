@@ -11,6 +11,7 @@ from tests.wire.evidence_files import (
     confirmed,
     pulled,
     receipt,
+    shown,
     witnessed,
 )
 from wire import evidence_file
@@ -54,11 +55,6 @@ def test_a_receipt_may_be_confirmed_by_a_later_tree() -> None:
     found = verified(shown(short, pen)).confirmed
     assert found is not None
     assert found.checkpoint.size > short.size
-
-
-def shown(pen: Pen, like: Pen) -> Pen:
-    pen.charter, pen.said = like.charter, like.said
-    return pen
 
 
 def test_whose_keys_count_must_be_known_up_to_the_tree() -> None:
