@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints
 from clients import files, keystore
 from clients.member_keys import MemberKeys, RootKeys
 from wire import strict_json
-from wire.bodies import Kind, Words
+from wire.bodies import SIGNING_KINDS, Kind, Words
 from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.model import Hex16B, Hex32B, NationCode, Strict, Token
 
@@ -91,6 +91,18 @@ class Identity:
         if not isinstance(self._keys, MemberKeys):
             raise Malformed("bad-identity", "a root signs for its nation, it is not a member")
         return self._keys
+
+    def check_signs(self) -> None:
+        """Refuse a member of a kind that reads or audits only: it signs no report and no statement.
+
+        Raises `NotAllowed` ("not-allowed").
+        """
+        if self.kind not in SIGNING_KINDS:
+            who = " or ".join(sorted(SIGNING_KINDS))
+            detail = (
+                f"only a member of kind {who} signs for {self.nation}, and this one is {self.kind}"
+            )
+            raise NotAllowed("not-allowed", detail)
 
     @property
     def root(self) -> RootKeys:

@@ -24,6 +24,7 @@ SALT: Final = 16
 NONCE: Final = 12
 KEY: Final = 32
 FILE_MAX: Final = 65_536  # sixteen root keys take 3 KiB
+PASSPHRASE_MIN: Final = 15  # characters: NIST SP 800-63B-4, where nothing else guards what it opens
 
 MEMORY_KIB_MIN: Final = 19_456  # OWASP's floor for Argon2id: 19 MiB and two passes
 PASSES_MIN: Final = 2
@@ -36,7 +37,7 @@ class Cost:
     """How dear a guess of the passphrase is.
 
     Raises `Malformed` ("bad-input") below the floor, unless that is spelled out: for tests and
-    exercises whose keys guard nothing.
+    exercises whose keys guard nothing. There any passphrase will do as well.
     """
 
     memory_kib: int
@@ -79,10 +80,27 @@ class _Keys(Strict):
     keys: dict[str, str]
 
 
+def is_short(passphrase: str) -> bool:
+    """Whether it is too short to guard keys that matter."""
+    return len(_composed(passphrase)) < PASSPHRASE_MIN
+
+
 def lock(
-    private: dict[str, str], passphrase: str, *, random: Random, cost: Cost = STANDARD
+    private: dict[str, str],
+    passphrase: str,
+    *,
+    random: Random,
+    cost: Cost = STANDARD,
+    any_passphrase: bool = False,
 ) -> bytes:
-    """The bytes of `keys.json`. Raises `NotAllowed` ("bad-passphrase") for an empty passphrase."""
+    """The bytes of `keys.json`.
+
+    Raises `Malformed` ("bad-input") for a passphrase that is too short, unless any will do;
+    `NotAllowed` ("bad-passphrase") for an empty one.
+    """
+    if is_short(passphrase) and not (any_passphrase or cost.weak_on_purpose):
+        words = f"a passphrase for new keys has at least {PASSPHRASE_MIN} characters"
+        raise Malformed("bad-input", f"{words}; four words of your own do")
     salt, nonce = random(SALT), random(NONCE)
     stretch = _Stretch(
         name="argon2id",
@@ -126,7 +144,6 @@ def unlock(data: bytes, passphrase: str) -> dict[str, str]:
 
 
 def _stretched(passphrase: str, stretch: _Stretch) -> bytes:
-    """The key; the same passphrase typed on another keyboard is the same (NFC)."""
     if not passphrase:
         raise NotAllowed("bad-passphrase", "it is empty")
     kdf = Argon2id(
@@ -136,7 +153,12 @@ def _stretched(passphrase: str, stretch: _Stretch) -> bytes:
         lanes=stretch.lanes,
         memory_cost=max(stretch.memory_kib, 8 * stretch.lanes),
     )
-    return kdf.derive(unicodedata.normalize("NFC", passphrase).encode())
+    return kdf.derive(_composed(passphrase).encode())
+
+
+def _composed(passphrase: str) -> str:
+    """The same passphrase typed on another keyboard is the same (NFC)."""
+    return unicodedata.normalize("NFC", passphrase)
 
 
 def _bound(stretch: _Stretch) -> bytes:

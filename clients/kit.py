@@ -35,7 +35,7 @@ from clients.witness.folder import SEED, WitnessKeys
 from wire import strict_json
 from wire.bodies import Kind
 from wire.directory import Directory
-from wire.errors import Malformed, NotAllowed, quoted
+from wire.errors import Malformed, quoted
 from wire.statements import Statement
 from wire.witness import quorum, tolerated
 
@@ -61,16 +61,18 @@ def create(
 ) -> Founded:
     """Found a mission and write its folders.
 
-    Raises `Malformed` ("bad-input") if there is something at `folder` already.
+    One machine holds the keys of all nations, for a pilot or an exercise; any passphrase will do
+    but an empty one. Raises `Malformed` ("bad-input") if there is something at `folder` already,
+    `NotAllowed` ("bad-passphrase").
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Malformed("bad-input", f"{quoted(folder.name)} exists and is not empty")
-    if not passphrase:
-        raise NotAllowed("bad-passphrase", "it is empty")
     witnesses = _witnesses(plan, random) if plan.witnesses is None else {}
     made = found(_witnessed(plan, witnesses), now=now, random=random)
-    lock = partial(keystore.lock, passphrase=passphrase, random=random, cost=cost)
+    lock = partial(
+        keystore.lock, passphrase=passphrase, random=random, cost=cost, any_passphrase=True
+    )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

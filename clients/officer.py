@@ -257,6 +257,7 @@ class Officer(Receiving):
 
     @property
     def _signers(self) -> tuple[Signer, ...]:
+        self.identity.check_signs()
         return signers(self.identity.keys.sign)
 
     def _epoch(self) -> int:

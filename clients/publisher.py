@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ from wire.bodies import ReportRelease
 from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed, TearlineError
 from wire.evidence import MAX_EVIDENCE_BYTES, Evidence
 from wire.labels import Source
-from wire.model import Hex32B, Strict
+from wire.model import Hex32B, NationCode, Strict
 from wire.report import parse
 
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
@@ -38,6 +38,20 @@ class Accepted(Strict):
     evidence: Evidence
 
 
+class PortionAccepted(Strict):
+    """What the journal says of an accepted portion: its label's digest, and who may have it."""
+
+    index: int
+    label: Hex32B
+    nations: dict[NationCode, Literal["REFER", "RELEASE"]]
+
+
+class PortionsAccepted(Strict):
+    """The same for all portions of a report."""
+
+    portions: tuple[PortionAccepted, ...]
+
+
 class Offset(Strict):
     """What the attachment endpoint answers."""
 
@@ -49,16 +63,26 @@ class Offset(Strict):
 class Receipt:
     """Proof that the journal holds the report: entry `index` of a tree of `size` entries.
 
-    `raw` is the report without what it says of protected sources: it may be kept and handed on.
+    `portions` are the outcomes for each nation, portion by portion in the order of the draft. `raw`
+    is the report without what it says of protected sources: it may be kept and handed on.
     """
 
     report: str
     index: int
     size: int
     duplicate: bool
-    recipients: Mapping[str, str]
+    portions: tuple[Mapping[str, str], ...]
     evidence: Evidence
     raw: bytes = field(repr=False)
+
+    @property
+    def recipients(self) -> dict[str, str]:
+        """Nation -> the least that was decided for it over the portions it is named in."""
+        found: dict[str, str] = {}
+        for nations in self.portions:
+            for nation, outcome in nations.items():
+                found[nation] = min(found.get(nation, outcome), outcome)  # REFER before RELEASE
+        return found
 
 
 class NotUploaded(TearlineError):  # noqa: N818 - as in `wire.errors`
@@ -121,6 +145,7 @@ class Publisher(Receiving):
 
         The ciphertexts of its attachments are open files, and the caller's to close.
         """
+        self.identity.check_signs()
         directory = await self.follower.sync(within=FRESH)
         lineage = await self._lineage(draft)
         return seal(
@@ -178,7 +203,7 @@ class Publisher(Receiving):
             index=entry.index,
             size=entry.checkpoint.checkpoint.size,
             duplicate=accepted.duplicate,
-            recipients=_recipients(view.get("portions")),
+            portions=_outcomes(view, sealed.places),
             evidence=accepted.evidence,
             raw=parse(sealed.raw).shared(),
         )
@@ -217,11 +242,19 @@ class Publisher(Receiving):
         return strict_json.load(answer.body, Offset)
 
 
-def _recipients(portions: object) -> dict[str, str]:
-    """Nation -> the least that was decided for it over the portions it is named in."""
-    found: dict[str, str] = {}
-    for portion in portions if isinstance(portions, list) else []:
-        nations = portion.get("nations") if isinstance(portion, dict) else None
-        for nation, outcome in (nations if isinstance(nations, dict) else {}).items():
-            found[nation] = min(found.get(nation, "RELEASE"), str(outcome))
-    return found
+def _outcomes(view: Mapping[str, Any], places: tuple[int, ...]) -> tuple[Mapping[str, str], ...]:
+    """Nation -> outcome, for the portion at each of these places.
+
+    Raises `Malformed` ("bad-proof") if the journal took in other portions than were sent.
+    """
+    portions = strict_json.dump({"portions": view.get("portions")})
+    try:
+        said = strict_json.load(portions, PortionsAccepted)
+    except Malformed as error:
+        raise Malformed(
+            "bad-proof", "the receipt does not say who may have which portion"
+        ) from error
+    found = {portion.index: portion.nations for portion in said.portions}
+    if found.keys() != set(places):
+        raise Malformed("bad-proof", "the receipt is for other portions than were sent")
+    return tuple(found[place] for place in places)

@@ -53,12 +53,16 @@ class SealedAttachment:
 
 @dataclass(frozen=True)
 class SealedReport:
-    """A report as it travels, and what is to be uploaded beside it."""
+    """A report as it travels, and what is to be uploaded beside it.
+
+    `places` are the indices at which the draft's portions stand in it, in the order of the draft.
+    """
 
     raw: bytes = field(repr=False)
     identity: str
     id: str
     labels: tuple[Label, ...]
+    places: tuple[int, ...]
     attachments: tuple[SealedAttachment, ...]
 
 
@@ -113,8 +117,8 @@ def seal(  # long: the numbered steps, in the order in which they must stand
     raw = b"".join((head, signature, *(portions[i].encoded for i in sorted(portions))))
     if len(raw) > report.REPORT_MAX:
         raise Malformed("too-large", f"a report has at most {report.REPORT_MAX} bytes")
-    identity = hashlib.sha256(head).hexdigest()
-    return SealedReport(raw, identity, sealing.report_id, labels, tuple(sealing.attachments))
+    identity, uploads = hashlib.sha256(head).hexdigest(), tuple(sealing.attachments)
+    return SealedReport(raw, identity, sealing.report_id, labels, tuple(places.real), uploads)
 
 
 def fixed_labels(

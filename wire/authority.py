@@ -55,7 +55,8 @@ def need(statement: Statement, keys: Mapping[str, VerifyKey], threshold: int) ->
     good = valid_signatures(statement, keys)
     if len(good) < len(statement.signatures):
         kind = statement.head.type
-        raise NotAllowed("unknown-signer", f"signed by a key that may not sign {kind}")
+        role = f"the role `{RULES[kind].signed_by}`"
+        raise NotAllowed("unknown-signer", f"signed by a key without {role}, which {kind} takes")
     if len(good) < threshold:
         raise NotAllowed("not-allowed", f"{len(good)} of {threshold} signatures")
     return good

@@ -48,7 +48,7 @@ SLUGS: Final[dict[str, Slug]] = {
     "bad-lineage": Slug(422, "a source report is not known", "name reports that this broker has accepted"),
     # -- identity and requests
     "unsigned-request": Slug(401, "the request carries no acceptable signature", "sign the request; check the clock against the Date header"),
-    "unknown-signer": Slug(422, "no valid key of this originator", "use a registered, unrevoked key"),
+    "unknown-signer": Slug(422, "no key that may sign this", "use a registered, unrevoked key of somebody who may"),
     "not-found": Slug(404, "not found", "check the id"),
     "not-allowed": Slug(403, "not allowed", "ask your nation's disclosure officer"),
     "third-party-rule": Slug(403, "wider than its sources allow", "ask each source's originator for a consent"),

@@ -74,6 +74,8 @@ class PortionLabel(Label):
 
         Raises `Malformed` ("label-lineage") if something stands in both, or there is too much.
         """
+        if not (protected.derived_from or protected.consents):
+            return self
         fields = {name: getattr(self, name) for name in Label.model_fields}
         for name in ("derived_from", "consents"):
             shown, hidden = getattr(self, name), getattr(protected, name)

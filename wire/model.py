@@ -19,7 +19,7 @@ class Strict(BaseModel):
 
 
 def _sorted_set(values: tuple[T, ...]) -> tuple[T, ...]:
-    if not all(map(lt, values, values[1:])):  # type: ignore[arg-type]
+    if len(values) > 1 and not all(map(lt, values, values[1:])):  # type: ignore[arg-type]
         raise ValueError("must be sorted and without duplicates")
     return values
 

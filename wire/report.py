@@ -22,7 +22,7 @@ import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from wire import composite
 from wire.binding import attachment_context, payload_context, portion_context, wrap_info
@@ -80,8 +80,7 @@ DESCRIPTOR_MAX: Final = 4 + HEADER_MAX + 2 + RECORDS_MAX * RECORD.size
 REPORT_MAX: Final = 16 * 1024 * 1024  # one request body
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """That a nation can open a portion, with which of its keys, by which wrap."""
 
     nation: str
@@ -303,6 +302,8 @@ def _descriptor(raw: bytes) -> tuple[bytes, tuple[Record, ...]]:
     if any(a[0] >= b[0] for a, b in zip(fields, fields[1:], strict=False)):
         raise Malformed("bad-envelope", "recipients must be in order, each once")
     return label, tuple(
-        Record(nation.decode("latin-1"), level, epoch, kid.hex(), digest)
-        for nation, level, epoch, kid, digest in fields
+        [
+            Record(nation.decode("latin-1"), level, epoch, kid.hex(), digest)
+            for nation, level, epoch, kid, digest in fields
+        ]
     )

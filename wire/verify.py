@@ -10,6 +10,7 @@ order, and neither trusts the other.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from wire import composite, labels, strict_json
@@ -42,7 +43,7 @@ class VerifiedPortion(metaclass=OnlyByMaker):
     protected: Protected | None
     """What it draws on and its readers are not told: in a submission and nowhere else."""
 
-    @property
+    @cached_property
     def whole(self) -> Label:
         """The label of a submitted portion with everything that it draws on."""
         assert self.protected is not None, "a delivery does not say it"

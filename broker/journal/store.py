@@ -37,6 +37,8 @@ FOLD_PAUSE: Final = 0.05
 FOLD_PAUSES: Final = 2400
 """Seconds between tries to fold the log while another process reads, and how many: two minutes,
 in which a backup copies tens of gigabytes. Nothing is accepted meanwhile."""
+PAGE_BYTES: Final = 8 << 10
+"""A report takes three pages: every page is a frame of the log, and is written twice."""
 CACHE_KIB: Final = 16 << 10
 """Page cache of the writer."""
 
@@ -117,6 +119,7 @@ class Store(Reads):
         async with AsyncExitStack() as undo:
             writer = await _connect(path, "rw", undo)
             store = cls(path, writer)
+            await writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file alone
             await _settle(writer, _WRITER)
             await store._create_tables()
             for _ in range(READERS):

@@ -8,13 +8,12 @@ import typer
 
 from clients import policy_folder
 from clients.cli import analysis, output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.spoken import show_spoken
 from clients.files import read
-from clients.identity import Identity
 from clients.officer import Officer, Spoken
 from clients.policy_preview import Foreseen, foresee, layers
-from clients.speaker import Signer, signers
+from clients.speaker import signers
 from policies import lint
 from policies.bundle import GUARANTEES
 from wire import statements
@@ -46,6 +45,7 @@ def adopt(
     Example: tearline policy adopt policies/KEN --as kit/KEN/officer
     """
     loaded = load(identity)
+    loaded.check_signs()
     texts = _texts(folder, loaded.nation)
 
     async def work(officer: Officer) -> tuple[Spoken, ...]:
@@ -86,6 +86,7 @@ def countersign(
     Example: tearline policy countersign policy.tlst --as kit/KEN/officer2
     """
     loaded = load(identity)
+    loaded.check_signs()
     raw = read(file, STATEMENT_MAX)
     statement = statements.parse(raw)
     if statement.head.type != "policy.publish" or statement.head.nation != loaded.nation:
@@ -120,7 +121,7 @@ def guarantee(
     Example: tearline policy guarantee policies/KEN --root kit/KEN/root --as kit/KEN/officer
     """
     loaded = load(identity)
-    by = () if root is None else _root(load(root), loaded)
+    by = () if root is None else signers(*roots_of(loaded.nation, [root])[0].root.keys)
     text = _texts(folder, loaded.nation).get(GUARANTEES, "")
     output.confirm(f"Publish the guarantees of {folder.name}?", yes=yes or json)
 
@@ -139,12 +140,6 @@ def _texts(folder: Path, nation: str) -> Mapping[str, str]:
         detail = f"{folder.name} holds nations' folders; name {folder.name}/{nation}"
         raise Malformed("bad-input", detail)
     return policy_folder.nation_texts(folder)
-
-
-def _root(root: Identity, officer: Identity) -> tuple[Signer, ...]:
-    if root.nation != officer.nation:
-        raise Malformed("bad-input", f"the root of {root.nation} does not speak here")
-    return signers(*root.root.keys)
 
 
 def _checked(found: Foreseen, *, json: bool) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -13,6 +13,7 @@ import typer
 from clients.cli import freshness
 from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
+from clients.keystore import PASSPHRASE_MIN
 from clients.session import Session
 from clients.transport import Withheld
 from wire.errors import SLUGS, Malformed, NotAllowed, TearlineError
@@ -33,6 +34,16 @@ def load(folder: Path) -> Identity:
     return Identity.load(folder, ask)
 
 
+def roots_of(nation: str, folders: Iterable[Path]) -> list[Identity]:
+    """Open folders of this nation's root. Raises `Malformed` ("bad-input") for another's."""
+    roots = [load(folder) for folder in folders]
+    for root in roots:
+        if root.nation != nation:
+            words = f"the root of {root.nation} signs with --as an identity of {root.nation}"
+            raise Malformed("bad-input", f"{words}, and this one is of {nation}")
+    return roots
+
+
 def ask() -> str:
     """The passphrase, typed unseen."""
     _check_terminal()
@@ -45,7 +56,8 @@ def new_passphrase() -> str:
     if found is not None:
         return found
     _check_terminal()
-    return str(typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    words = f"New passphrase, {PASSPHRASE_MIN} characters or more"
+    return str(typer.prompt(words, hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _check_terminal() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from clients import proposal
 from clients.cli import ledger, output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.ledger import Code
 from clients.cli.spoken import show_spoken
 from clients.files import read, replace, write_new
@@ -64,11 +64,11 @@ def nation_sign(
 
     Example: tearline nation sign expel.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, roots = load(identity), [load(folder) for folder in root]
-    raw = read(file, STATEMENT_MAX)
+    loaded, raw = load(identity), read(file, STATEMENT_MAX)
+    roots = roots_of(loaded.nation, root)
     said = proposal.expelled(raw)
     _tell(said.code, said.reason, json=json)
-    output.confirm(f"Sign this for {roots[0].nation}?", yes=yes or json)
+    output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
 
     async def work(officer: Officer) -> Directory:
         return await officer.follower.sync()

@@ -7,7 +7,7 @@ import typer
 
 from clients import proposal, registry
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.spoken import show_spoken
 from clients.files import read, replace, write_new
 from clients.officer import Officer, Spoken
@@ -95,8 +95,8 @@ def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json
 
     Example: tearline registry sign next.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, roots, raw = load(identity), [load(folder) for folder in root], read(file, FILE_MAX)
-    body = registry.body_of(raw)
+    loaded, raw = load(identity), read(file, FILE_MAX)
+    roots, body = roots_of(loaded.nation, root), registry.body_of(raw)
 
     async def work(officer: Officer) -> tuple[Directory, list[str]]:
         directory = await officer.follower.sync()
@@ -104,7 +104,7 @@ def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json
 
     directory, changes = using(Officer, loaded, work)
     _tell(changes, body.version, json=json)
-    output.confirm(f"Sign this for {roots[0].nation}?", yes=yes or json)
+    output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
     replace(file, proposal.sign(directory, raw, roots))
 
 

@@ -122,16 +122,18 @@ def _show_receipt(receipt: Receipt, *, confirmed: bool, json: bool) -> None:
                 "size": receipt.size,
                 "duplicate": receipt.duplicate,
                 "confirmed": confirmed,
-                "recipients": dict(receipt.recipients),
+                "recipients": receipt.recipients,
+                "portions": [dict(nations) for nations in receipt.portions],
                 "proof": receipt.evidence.model_dump(mode="json"),
             }
         )
         return
     output.say(f"[green]accepted[/green] report [bold]{receipt.report}[/bold]")
     output.say(f"proven in the journal at {receipt.index}, tree of {receipt.size} entries")
-    for nation, outcome in sorted(receipt.recipients.items()):
-        colour = output.OUTCOMES.get(outcome, "white")
-        output.say(f"  {output.clean_line(nation)}  [{colour}]{output.clean_line(outcome)}[/]")
+    for number, nations in enumerate(receipt.portions, 1):
+        portion = f"portion {number}  " if len(receipt.portions) > 1 else ""
+        for nation, outcome in sorted(nations.items()):
+            output.say(f"  {portion}{nation}  [{output.OUTCOMES[outcome]}]{outcome}[/]")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`tearline nation retention`: how long the broker keeps what is a nation's own."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,7 +11,7 @@ import typer
 from clients import retention
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from clients.retention import Preview, Standing
@@ -42,21 +43,22 @@ def nation_retention(
     if views is None and payloads is None:
         show(using(Auditor, loaded, retention.standing), json=json)
         return
-    wanted = _days("--views", views), _days("--payloads", payloads)
+    wanted = days("--views", views), days("--payloads", payloads)
     found = using(Auditor, loaded, lambda auditor: retention.preview(auditor, *wanted))
     _tell(found, *wanted, json=json)
     if not root:
         return
-    roots = [load(folder).root for folder in root]
+    roots = [each.root for each in roots_of(loaded.nation, root)]
     output.confirm(f"Order this for {loaded.nation}?", yes=yes or json)
 
     show_spoken(using(Officer, loaded, lambda officer: officer.retain(*wanted, roots)), json=json)
 
 
-def _days(option: str, text: str | None) -> int | None:
+def days(option: str, text: str | None) -> int | None:
+    """A number of days that an option names, or none for ever. Raises `Malformed` ("bad-input")."""
     if text is None:
         raise Malformed("bad-input", f"say {option} as well: days, or {FOR_EVER}")
-    if text != FOR_EVER and not (text.isascii() and text.isdigit()):
+    if text != FOR_EVER and re.fullmatch("[0-9]{1,5}", text) is None:
         raise Malformed("bad-input", f"{option} {quoted(text)}: a number of days, or {FOR_EVER}")
     return None if text == FOR_EVER else int(text)
 

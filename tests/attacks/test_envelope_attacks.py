@@ -206,9 +206,7 @@ def test_11_any_flag_is_refused_bad_envelope(world: Coalition, flags: int) -> No
 @pytest.mark.parametrize("count", [0, 65])
 def test_12_none_or_65_recipients_are_refused_bad_envelope(world: Coalition, count: int) -> None:
     def record(i: int) -> Record:
-        return dataclasses.replace(
-            PORTION.records[0], nation=f"A{chr(65 + i % 26)}{chr(65 + i // 26)}"
-        )
+        return PORTION.records[0]._replace(nation=f"A{chr(65 + i % 26)}{chr(65 + i // 26)}")
 
     records = tuple(sorted(map(record, range(count)), key=lambda r: r.nation))
     wrong = sealing.rebuilt(PORTION, records=records, wraps={})

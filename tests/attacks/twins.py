@@ -5,7 +5,6 @@ know happens in one of them only, or otherwise in each. A statement's head is fo
 so where one side says something, the other says something else of the same type.
 """
 
-import dataclasses
 import itertools
 import random
 from base64 import b64encode
@@ -289,7 +288,7 @@ def _shape(frame: Frame) -> object:
     label |= {"salt": "", "protected": len(label["protected"])}
     label["payload"]["sha256"] = ""
     header["portions"] = len(header["portions"])
-    records = [dataclasses.replace(record, wrap_sha256=b"") for record in portion.records]
+    records = [record._replace(wrap_sha256=b"") for record in portion.records]
     sizes = len(portion.payload), {i: len(wrap) for i, wrap in portion.wraps.items()}
     return header, label, records, sizes, portion.protected
 

@@ -27,10 +27,10 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pilot]:
 @pytest.mark.slow
 def test_an_officer_is_warned_beside_every_command(pilot: Pilot) -> None:
     said = here("member", "list", "--as", pilot.device("KEN", "officer").folder, "--json").done()
-    assert "warning: root 1 of KEN ends in 19 days" in said.err
+    assert re.search("warning: root 1 of KEN ends in (19|20) days", said.err)
     assert "tearline member add" in said.err
     assert "GBR" not in said.err, "its own nation's alone"
-    assert all("ends in 19 days" in row["key"] for row in said.rows)
+    assert all(re.search("ends in (19|20) days", row["key"]) for row in said.rows)
 
 
 def test_an_analyst_is_not(pilot: Pilot) -> None:

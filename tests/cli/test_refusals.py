@@ -191,6 +191,31 @@ def test_a_wrong_passphrase(house: House) -> None:
     assert house.state() == before
 
 
+MAKERS: dict[str, Callable[[House], Words]] = {
+    "root": lambda h: ("nation", "init", h.files / "k", "--mission", "M", "--nation", "KEN"),
+    "member": lambda h: (
+        *("member", "create", h.files / "k", "--kind", "analyst"),
+        *("--like", h.who("KEN/system")),
+    ),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_new_keys_do_not_rest_on_a_short_passphrase(house: House, maker: str) -> None:
+    """Expect refusal, and no folder."""
+    is_one_line(here(*MAKERS[maker](house), passphrase="hello"), "at least 15 characters")
+    assert not (house.files / "k").exists()
+
+
+@pytest.mark.slow
+def test_a_kit_is_made_all_the_same_and_says_so(house: House) -> None:
+    words = ("kit", "create", house.files / "pilot", "--mission", "M", "--nations", "KEN", "--json")
+    made = here(*words, passphrase="hello").done()
+    assert made.row["nations"] == ["KEN"]
+    assert "warning: the passphrase has less than 15 characters" in made.err
+    assert here("member", "list", "--as", house.files / "pilot/KEN/officer", passphrase="x").code
+
+
 def test_nobody_types_a_passphrase(house: House) -> None:
     said = tearline("fetch", "--as", house.who("GBR/analyst"), passphrase=None)
     is_one_line(said, "there is no terminal to type it at; set TEARLINE_PASSPHRASE")
@@ -200,13 +225,37 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
     ("no-folder", lambda h: ("fetch", "--as", h.files / "no"), "bad-identity", "identity.json"),
     ("no-member", lambda h: ("fetch", "--as", h.who("GBR")), "bad-identity", "identity.json"),
     ("root", lambda h: h.publish(who="KEN/root"), "bad-identity", "a root signs for its nation"),
-    ("analyst", lambda h: h.publish(who="KEN/analyst"), "unknown-signer", "no valid key"),
+    (
+        "analyst",
+        lambda h: h.publish(who="KEN/analyst"),
+        "not-allowed",
+        "only a member of kind officer or system signs for KEN, and this one is analyst",
+    ),
     ("auditor", lambda h: ("fetch", "--as", h.who("GBR/auditor")), "not-allowed", "an auditor"),
     (
         "officer",
-        lambda h: ("epoch", "rotate", "--as", h.who("KEN/analyst")),
+        lambda h: ("epoch", "rotate", "--as", h.who("KEN/auditor")),
+        "not-allowed",
+        "and this one is auditor",
+    ),
+    (
+        "role",
+        lambda h: ("epoch", "rotate", "--as", h.who("KEN/system")),
         "unknown-signer",
-        "may not sign",
+        "a key without the role `epoch`, which epoch.open takes",
+    ),
+    (
+        "policy",
+        lambda h: (
+            "policy",
+            "adopt",
+            policies(h.files / "p") / "KEN",
+            "--as",
+            h.who("KEN/analyst"),
+            "--yes",
+        ),
+        "not-allowed",
+        "and this one is analyst",
     ),
     (
         "member",
@@ -279,6 +328,15 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
         lambda h: ("kit", "create", h.files / "k", "--mission", "a b", "--nations", "KEN"),
         "bad-input",
         "the mission's code",
+    ),
+    (
+        "kit-floor",
+        lambda h: (
+            *("kit", "create", h.files / "k", "--mission", "M", "--nations", "KEN"),
+            *("--retention-floor", "9" * 5_000),
+        ),
+        "bad-input",
+        "a number of days, or for-ever",
     ),
     (
         "root-there",

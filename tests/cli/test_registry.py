@@ -40,6 +40,8 @@ def test_a_coalition_changes_once_a_quorum_of_roots_has_signed(
     alone = here("registry", "publish", proposal, "--as", kenya)
     assert (alone.code, "1 of 2 nations signed" in alone.err) == (1, True)
     by = ("--root", pilot.folder / "GBR/root")
+    other = here("registry", "sign", proposal, "--as", kenya, *by, "--yes")
+    assert (other.code, "the root of GBR signs with" in other.err) == (1, True)
     said = here("registry", "sign", proposal, "--as", britain, *by, "--yes").done()
     assert "EAST" in said.out
     here("registry", "publish", proposal, "--as", britain, "--yes").done()

@@ -12,6 +12,8 @@ from tests.broker.server import serving
 from tests.cli.terminal import here
 from tests.clients.evidence.little_history import NATIONS, POLICIES, share
 from tests.pilot import PASSPHRASE, Pilot
+from wire import statements
+from wire.bodies import MissionCharter
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +53,8 @@ def test_an_order_is_shown_before_it_is_signed(pilot: Pilot) -> None:
     assert "views of your channel, and the payloads of 0 reports" in seen
     assert "let your auditors pull before" in seen
     assert here(*words, "--json").done().row["orders"] == [], "a preview orders nothing"
+    other = here(*wanted, "--root", pilot.folder / "FRA/root", "--yes")
+    assert (other.code, "the root of FRA signs with" in other.err) == (1, True)
     preview, said = here(*wanted, "--root", root, "--json").done().rows
     assert preview["preview"]["views"] > 3
     assert said["type"] == "retention.set"
@@ -128,3 +132,14 @@ def test_the_auditor_is_told_what_was_erased_and_by_whose_order(
     assert pdf.stat().st_size > 1_000
     again = here("audit", "verify", file, "--as", folder).done().out
     assert f"entry {row['index']}, " in again
+
+
+@pytest.mark.parametrize(("said", "floor"), [((), 30), (("90",), 90), (("for-ever",), None)])
+def test_a_kit_names_its_retention_floor(
+    tmp_path: Path, said: tuple[str, ...], floor: int | None
+) -> None:
+    option = ("--retention-floor", *said) if said else ()
+    here("kit", "create", tmp_path / "k", "--mission", "M", "--nations", "KEN", *option).done()
+    first = sorted((tmp_path / "k/broker/genesis").iterdir())[1]
+    charter = statements.parse(first.read_bytes()).body(MissionCharter)
+    assert charter.retention_floor == floor

@@ -22,10 +22,10 @@ def test_the_passphrase_opens_what_it_locked() -> None:
 
 @pytest.mark.slow
 def test_the_usual_cost_is_that_of_rfc_9106_and_works() -> None:
-    fields = json.loads(locked(cost=STANDARD))
+    fields = json.loads(locked("a correct horse", cost=STANDARD))
     assert fields["kdf"]["memory_kib"] == 65_536
     assert fields["kdf"]["passes"] == 3
-    assert unlock(locked(cost=STANDARD), "correct horse") == PRIVATE
+    assert unlock(locked("a correct horse", cost=STANDARD), "a correct horse") == PRIVATE
 
 
 @pytest.mark.parametrize("guess", ["correct hors", "Correct horse", "correct horse ", "x"])
@@ -37,6 +37,16 @@ def test_another_passphrase_does_not_open_it(guess: str) -> None:
 def test_an_empty_passphrase_locks_nothing() -> None:
     with pytest.raises(NotAllowed, match="bad-passphrase"):
         locked("")
+
+
+@pytest.mark.parametrize("short", ["", "hello", "fourteen chars", "cafe\u0301 cre\u0300me 14"])
+def test_a_short_passphrase_must_be_spelled_out(short: str) -> None:
+    """Expect refusal: a letter with its accent counts as one, however it is typed."""
+    with pytest.raises(Malformed, match="at least 15 characters"):
+        locked(short, cost=Cost(MEMORY_KIB_MIN, PASSES_MIN, lanes=1))
+    locked("fifteen letters", cost=Cost(MEMORY_KIB_MIN, PASSES_MIN, lanes=1))
+    if short:
+        locked(short, cost=CHEAP)
 
 
 def test_the_same_passphrase_from_another_keyboard_opens_it() -> None:

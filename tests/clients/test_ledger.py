@@ -156,11 +156,15 @@ def test_roots_that_are_never_in_one_place_expel_a_nation_one_after_the_other(
     assert "written" in here(*words, "--yes").err
     early = here("nation", "publish", file, *who, "--yes")
     assert (early.code, "1 of 3 nations signed" in early.err) == (1, True), early.err
+    other = here("nation", "sign", file, *who, *root("GBR"), "--yes")
+    assert "the root of GBR signs with --as an identity of GBR, and this one is of KEN" in other.err
     for nation in ("GBR", "SEN"):
         by = ("--as", pilot.device(nation, "officer").folder, *root(nation))
         assert "expels FRA: left" in here("nation", "sign", file, *by, "--yes").done().out
     first, last = here("nation", "publish", file, *who, "--json").done().rows
     assert (first["type"], last["ledger"]["closed"]) == ("nation.expel", True)
-    other = tmp_path / "other.tlst"
-    other.write_bytes((pilot.folder / "broker" / "genesis" / "000.tlst").read_bytes())
-    assert "it expels no nation" in here("nation", "sign", other, *who, *root("KEN"), "--yes").err
+    stranger = tmp_path / "other.tlst"
+    stranger.write_bytes((pilot.folder / "broker" / "genesis" / "000.tlst").read_bytes())
+    assert (
+        "it expels no nation" in here("nation", "sign", stranger, *who, *root("KEN"), "--yes").err
+    )

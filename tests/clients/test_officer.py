@@ -154,10 +154,11 @@ async def test_an_open_watch_of_a_revoked_member_ends(pilot: Pilot) -> None:
 async def test_only_who_holds_the_role_is_heard(pilot: Pilot) -> None:
     async with pilot.publisher("KEN") as publisher:
         receipt = await publisher.publish(draft())
-    for kind in ("system", "analyst"):
+    readers = ("not-allowed", "only a member of kind officer or system signs for KEN")
+    for kind, said in (("system", ("unknown-signer", "without the role")), ("analyst", readers)):
         async with Officer(pilot.device("KEN", kind)) as pretender:
             for act in (pretender.rotate(), pretender.recall(receipt.report, "-")):
-                with refused("unknown-signer"):
+                with refused(*said):
                     await act
 
 

@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,25 @@ async def test_a_receipt_is_proof_for_anybody(pilot: Pilot) -> None:
     assert entry.view["report"] == receipt.report
 
 
+async def test_a_receipt_tells_the_outcome_of_each_portion(pilot: Pilot) -> None:
+    """In the order of the draft, wherever in the report the portions stand."""
+    below, last = draft(release_to={"FRA"}).label, draft(release_to={"GBR"}).label
+    one = draft(
+        release_to={"GBR", "FRA"},
+        caveats={"SOURCE SENSITIVE"},
+        portions=[Portion(label=one, title="-", body="-") for one in (below, last)],
+    )
+    async with pilot.publisher("KEN") as publisher:
+        for _ in range(3):
+            receipt = await publisher.publish(one)
+            assert receipt.portions == (
+                {"KEN": "RELEASE", "GBR": "REFER", "FRA": "REFER"},
+                {"KEN": "RELEASE", "FRA": "RELEASE"},
+                {"KEN": "RELEASE", "GBR": "RELEASE"},
+            )
+            assert receipt.recipients == {"KEN": "RELEASE", "GBR": "REFER", "FRA": "REFER"}
+
+
 async def test_the_same_sealed_report_again_gives_the_same_receipt(pilot: Pilot) -> None:
     async with pilot.publisher("KEN") as publisher:
         sealed = await publisher.seal(draft())
@@ -104,7 +124,7 @@ async def test_the_same_sealed_report_again_gives_the_same_receipt(pilot: Pilot)
         again = await publisher.submit(sealed)
     assert (first.duplicate, again.duplicate) == (False, True)
     assert (first.report, first.index) == (again.report, again.index)
-    assert first.recipients == again.recipients
+    assert first.portions == again.portions
 
 
 async def test_what_a_policy_withholds_is_refused_with_the_explanation(pilot: Pilot) -> None:
@@ -163,7 +183,13 @@ async def test_no_report_is_sealed_to_a_nation_without_fresh_keys(tmp_path: Path
 
 
 async def test_who_may_not_sign_for_its_nation_posts_nothing(pilot: Pilot) -> None:
-    async with Publisher(pilot.device("KEN", "analyst")) as publisher:
+    """Expect refusal, also where its folder says that it is of another kind."""
+    analyst = pilot.device("KEN", "analyst")
+    async with Publisher(analyst) as publisher:
+        with refused("not-allowed", "only a member of kind officer or system signs for KEN"):
+            await publisher.publish(draft())
+    claims = replace(analyst, public=analyst.public.model_copy(update={"kind": "system"}))
+    async with Publisher(claims) as publisher:
         with refused("unknown-signer"):
             await publisher.publish(draft())
 

@@ -139,7 +139,7 @@ def _wrapped_anew(
     for i, record in enumerate(own.records):
         to = key_of(record.nation)
         wraps[i] = seal_to(to.public, key, report.wrap_info(to.level, to.nation, to.kid, bound))
-        records.append(replace(record, wrap_sha256=hashlib.sha256(wraps[i]).digest()))
+        records.append(record._replace(wrap_sha256=hashlib.sha256(wraps[i]).digest()))
     return sealing.rebuilt(
         own, label_bytes=label_bytes, records=tuple(records), wraps=wraps, payload=payload
     )

@@ -114,6 +114,7 @@ def test_a_partner_system_posts_and_an_analyst_reads(mission: Mission, tmp_path:
     extras = ("--portion", source, "--attach", photo, "--precedence", "FLASH", "--save", saved)
     receipt = mission("publish", "KEN/system", *draft, *extras).row
     assert receipt["recipients"] == dict.fromkeys(("FRA", "GBR", "KEN"), "RELEASE")
+    assert [sorted(told) for told in receipt["portions"]] == [["FRA", "GBR", "KEN"], ["GBR", "KEN"]]
     assert receipt["index"] < receipt["size"]
     assert receipt["proof"]["checkpoint"]
     assert not receipt["duplicate"]

@@ -101,15 +101,15 @@ def test_no_type_is_taken_from_members_who_sign_nothing_for_others(
 @pytest.mark.slow
 @pytest.mark.parametrize("type_", [t for t in NATIONAL if RULES[t].signed_by in BY_ROLE])
 def test_a_role_is_for_its_holders_and_not_for_other_members(kenya: Nation, type_: str) -> None:
-    other = kenya.enlists("officer2", "officer")
+    other, role = kenya.enlists("officer2", "officer"), RULES[type_].signed_by
     for who in (kenya.system, other):
-        with refused("unknown-signer", "may not sign"):
+        with refused("unknown-signer", f"without the role `{role}`, which {type_} takes"):
             kenya.says(type_, body_of(kenya, type_), by=[who.sign])
 
 
 def test_a_role_that_was_delegated_is_no_longer_the_roots(world: Coalition) -> None:
     """Two ways to say one thing would be two doors to guard."""
-    with refused("unknown-signer", "may not sign"):
+    with refused("unknown-signer", "without the role `epoch`"):
         world["KEN"].says("epoch.open", world["KEN"].epoch_body(), by=world.root_signers(["KEN"]))
 
 
