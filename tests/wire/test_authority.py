@@ -22,7 +22,7 @@ BY_ROLE = ("member", "epoch", "policy", "release")
 
 @pytest.fixture
 def world() -> Coalition:
-    named = {"witnesses": (str(OLD.vkey),), "run_by": (("KEN", OLD.vkey.name),)}
+    named: Any = {"witnesses": (str(OLD.vkey),), "run_by": (("KEN", OLD.vkey.name),)}
     return Coalition.of("KEN", "GBR", "FRA", **named)
 
 
