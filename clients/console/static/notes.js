@@ -93,6 +93,7 @@ export async function checkpoint(written, keys) {
 
 // -- 26: cosignatures (C2SP tlog-cosignature), and whose count
 
+export const KINDS = { 4: "Ed25519", 6: "ML-DSA-44" };
 const LENGTHS = { 4: 72, 6: 8 + SIGNATURE_BYTES };
 
 function u64(number) {

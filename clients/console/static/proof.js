@@ -5,7 +5,7 @@
 // JSON.parse is enough here: what is parsed was committed to, and passed the strict gate (1) when it
 // was pulled. Nothing is decided by what two parsers could read differently.
 
-import { checkpoint, cosigned, counting, vkey } from "./notes.js";
+import { KINDS, checkpoint, cosigned, counting, vkey } from "./notes.js";
 import { Disagrees, bytes, hex, joined, need, raw, same, sha, text } from "./notes.js";
 
 async function committed(name, opening, message) {
@@ -255,9 +255,9 @@ async function standing(told, shown, found) {
       "skip",
       `${names.length} witnesses cosigned ${tree.size} entries; this one is newer`,
     );
-  const newer = [...named.values()].flat().filter((key) => key.kind === 6).length;
+  const kinds = new Set(names.flatMap((name) => named.get(name).map((key) => KINDS[key.kind])));
   return step(
     "good",
-    `${names.length} of ${named.size} cosigned ${tree.size} entries, ${quorum} are needed; ${newer} of their keys are ML-DSA-44`,
+    `${names.length} of ${named.size} cosigned ${tree.size} entries, ${quorum} are needed; ${[...kinds].sort().join(" and ")}`,
   );
 }
