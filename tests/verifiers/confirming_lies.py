@@ -86,6 +86,16 @@ def behind() -> Pen:
     return pen.confirms(NEW_KEY, *GBR, size=pen.log.tree.size)
 
 
+def misproven() -> Pen:
+    """A tree that was cosigned, and a path to the file's last one that is wrong in its last hash."""
+    pen = witnessed()[0].confirms(*KEN, *FRA, size=3)
+    line = pen.lines[-1].confirmed
+    assert line is not None
+    proof = (*line.consistency[:-1], encode(b"p" * 32))
+    pen.lines[-1] = Line(confirmed=ConfirmedLine(checkpoint=line.checkpoint, consistency=proof))
+    return pen
+
+
 def other_history() -> Pen:
     """All witnesses collude and cosign a second history as well."""
     pen, other = witnessed()[0], witnessed()[0]
@@ -134,6 +144,7 @@ LIES: dict[str, Lie] = {
     "the other's": (last(flipped(-2, 50)), WRONG),
     "a cosignature twice": (last(twice), "twice"),
     "a proof for the same tree": (last(lambda _: {"consistency": (encode(b"p" * 32),)}), "proof"),
+    "a smaller tree, with another proof": (misproven, "(proof|Merkle|log forked)"),
     "a tree beyond what is told of the mission": (behind, "(known|told|shown)"),
     "a second history": (other_history, "(Merkle|log forked|proof)"),
     "keys that the log appoints": (appointed(pq("KEN", 9), by="FRA"), "(appoint|not the key)"),

@@ -18,7 +18,9 @@ from tests.clients.console.proving import failed, proved
 from tests.clients.console.serving import desk_of
 from tests.clients.evidence.little_history import Desk, desk, piloted, share
 from tests.pilot import PASSPHRASE, Pilot
+from tests.verifiers import confirming_lies
 from tests.verifiers.verifying import needs_node
+from tests.wire.evidence_files import WITNESSES, Pen, confirmed, witnessed
 from wire import statements, strict_json
 from wire.base64_strict import decode, encode
 from wire.note_keys import Ed25519Signer
@@ -217,3 +219,66 @@ def test_files_say_up_to_where_they_are_confirmed(kenya: Desk, tmp_path: Path) -
     receipt = kenya.written(tmp_path / "one.tlev", kenya.receipt(index))
     assert receipt.confirmed is not None
     assert receipt.confirmed.covers(index)
+
+
+# -- what the log itself could write
+
+
+def told_by(pen: Pen) -> Entry:
+    """What a console would tell of Kenya's first entry, from a journal in memory."""
+    line = pen.lines[-1].confirmed
+    assert line is not None
+    evidence = pen.log.evidence("KEN", 0)
+    link = strict_json.parse(decode(evidence.link))
+    assert isinstance(link, dict)
+    facts = {name: link[name] for name in ("count", "time", "type")}
+    appointed = [
+        {
+            "evidence": pen.log.evidence("MISSION", count).model_dump(),
+            "checkpoint": pen.log.checkpoint,
+            "said": known.model_dump(),
+        }
+        for count, entry in enumerate(pen.log.entries["MISSION"])
+        for identity, known in pen.said.items()
+        if identity.encode() in entry.views["MISSION"][1]
+    ]
+    shown = {
+        "channel": "KEN",
+        "facts": {**facts, "erased": 0, "report": 1},
+        "evidence": evidence.model_dump(),
+        "tree": pen.size,
+        "checkpoint": pen.log.checkpoint,
+        "said": None,
+        "confirmed": line.model_dump(),
+        "appointed": appointed,
+    }
+    charter = pen.charter.model_dump()
+    pinned = pen.charter.identity
+    return {"index": evidence.index, "shown": [shown], "pinned": pinned, "charter": charter}
+
+
+def test_the_truth_of_a_journal_in_memory_holds() -> None:
+    before, _ = witnessed()
+    pens = [confirmed(), before.confirms(*WITNESSES["KEN"], *WITNESSES["FRA"], size=3)]
+    for verdict in proved([told_by(pen) for pen in pens]):
+        assert cosigned(verdict)[0] == "good", verdict
+
+
+@pytest.mark.parametrize("name", confirming_lies.LIES)
+def test_the_page_believes_no_lie_about_what_is_confirmed(name: str) -> None:
+    """Expect that none is called confirmed: the same lies as for the three verifiers."""
+    make, _ = confirming_lies.LIES[name]
+    pen = make()
+    if pen.kind == "receipt" or name in BEYOND:
+        pytest.skip("the page tells no history, and shows no receipt")
+    state, words = cosigned(proved([told_by(pen)])[0])
+
+    assert state == "bad", words
+
+
+BEYOND = {
+    "a tree beyond what is told of the mission",
+    "the statement about them left out",
+    "a mission without witnesses",
+}
+"""What a page cannot know: it is given statements by the auditor's own evidence."""
