@@ -29,6 +29,7 @@ from broker.cosignatures import Cosignatures
 from broker.cursors import CursorSeal
 from broker.deciding import NOTHING, Deciding
 from broker.denials import Denials
+from broker.eras import seals_of
 from broker.erasing import Eraser
 from broker.intake import Intake
 from broker.journal import Journal
@@ -51,11 +52,10 @@ from broker.subscriptions import Subscriptions, encode
 from broker.verifiers import Verifiers
 from wire.directory import Directory
 from wire.entries import MISSION, Random
-from wire.errors import BrokerFault
+from wire.errors import BrokerFault, NotAllowed
 from wire.freshness import Ending, endings
 from wire.labels import Label
 from wire.members import Member
-from wire.notes import Ed25519Signer
 
 
 class Broker:
@@ -127,32 +127,34 @@ class Broker:
         Reports' signatures are checked by `signatures`, or else by threads of this process.
         Raises `BrokerFault`: "bad-settings", "locked", "rollback-detected", "journal-damaged".
         """
-        signer = Ed25519Signer(settings.origin, settings.secret("log-key"))
+        seals = seals_of(settings)
         startup.make_folders(settings)
         still = BatchClock(clock)
         async with AsyncExitStack() as undo:
             journal = await Journal.open(
                 settings.data_folder,
                 anchor=settings.anchor_folder / startup.ANCHOR_FILE,
-                signers=(signer,),
-                origin=settings.origin,
-                secret=settings.secret("journal-secret"),
+                signers=seals.signers,
+                origin=seals.origin,
+                secret=seals.secret,
+                eras=seals.eras,
                 channels=(MISSION,),
                 clock=still,
                 random=random,
             )
             undo.push_async_callback(journal.close)
-            cursor_key = settings.secret("cursor-key")
+            # What was lost may have led further than there is now: its cursors lead nowhere.
+            cursor_key = seals.newest(settings.secret("cursor-key"))
             broker = cls(settings, journal, still, random, cursor_key, signatures or Threads())
             await startup.replay(broker._state, journal, still)
             await broker._denials.load(journal)
             broker._sequencer.start()
             undo.push_async_callback(broker._sequencer.close)
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
-            startup.check_founded(broker._state, settings.origin, signer.vkey)
+            startup.check_founded(broker._state, seals.origin, seals.log_keys)
             broker.cosignatures = Cosignatures(
                 journal,
-                (signer.vkey,),
+                seals.log_keys,
                 lambda: broker.directory.witnesses,
                 settings.anchor_folder,
                 broker.now(),
@@ -329,6 +331,14 @@ class Broker:
         """A page of the viewer's nation's channel: see `Pages.views`."""
         self.check_ready()
         return await self._pages.views(self.member(viewer.kid), after, trusted_size, limit)
+
+    async def continuation(self) -> bytes:
+        """The statement by which the log was continued last. Raises `NotAllowed` ("not-found")."""
+        if not self.directory.continued:
+            raise NotAllowed("not-found")
+        newest = self.directory.continued[-1].statement
+        ((*_, raw),) = await self.journal.rows("statement_by_identity", (newest,))
+        return bytes(raw)
 
     async def referrals(self, viewer: Member, cursor: str | None, limit: int) -> ReferralPage:
         """A page of what waits for the viewer's nation's officers: see `Referrals.page`."""

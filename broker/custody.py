@@ -6,7 +6,8 @@
     resume    go on from a copy whose anchor is lost, if no nation has seen more
 
 A copy that is older than what any nation saw is never served under the same name: its next entries
-would be a second history, and every client stops at a fork (`docs/decisions/0025`).
+would be a second history, and every client stops at a fork (`docs/decisions/0025`). Under another
+name it may be, if the nations sign that (`continuing`).
 """
 
 import hashlib
@@ -21,17 +22,17 @@ from typing import Final, Literal
 
 from broker import audit
 from broker.attachments import file_name
+from broker.eras import seals_of
 from broker.journal import Journal, Record
 from broker.journal.anchor import sync_folder, write_anchor
 from broker.journal.lock import FolderLock
-from broker.journal.outside import AtRest, Progress, copy
+from broker.journal.outside import AtRest, Progress, copy, newest_head
 from broker.journal.state import Seals
 from broker.journal.store import DATABASE_FILE, faults
 from broker.settings import Settings
 from broker.startup import ANCHOR_FILE, ATTACHMENTS_FOLDER, make_folders
 from wire.entries import MISSION
 from wire.errors import BrokerFault, Malformed
-from wire.notes import Ed25519Signer
 
 CHECKPOINT_FILE: Final = "checkpoint"
 """Of a backup: the checkpoint of its last entry, in clear, to compare with what others saw."""
@@ -57,7 +58,7 @@ async def fsck(settings: Settings, progress: Progress) -> Found:
     disagrees, or "rollback-detected".
     """
     data = settings.data_folder
-    with _lock(data):
+    with locked(data):
         async with _verified(settings, data, progress) as (journal, found):
             await journal.compare(_anchor(settings))
             return found
@@ -98,7 +99,13 @@ async def restore(source: Path, settings: Settings, progress: Progress) -> tuple
         raise Malformed("bad-input", f"there is no copy of a journal in {source}")
     make_folders(settings)
     data = settings.data_folder
-    with faults(), _lock(data):
+    stored, origin = (
+        (await newest_head(source / DATABASE_FILE)).partition("\n")[0],
+        seals_of(settings).origin,
+    )
+    if stored != origin:
+        raise Malformed("bad-input", f"a copy of {stored}, and the log is {origin} by now")
+    with faults(), locked(data):
         if (data / DATABASE_FILE).exists():
             raise Malformed("bad-input", "there is a journal in `data`; move it away and keep it")
         fresh = data / "restoring"
@@ -132,8 +139,8 @@ async def resume(
     make_folders(settings)
     if _is_there(_anchor(settings)):
         raise Malformed("bad-input", "there is an anchor: start the broker, it compares with it")
-    seals, data = _seals(settings), settings.data_folder
-    with _lock(data):
+    seals, data = seals_of(settings), settings.data_folder
+    with locked(data):
         async with AtRest.open(data / DATABASE_FILE, seals, progress) as journal:
             nations, size = len(journal.state.channels) - 1, journal.state.size
             if len(heads) < nations:
@@ -154,6 +161,7 @@ async def _resumed(
         signers=seals.signers,
         origin=seals.origin,
         secret=seals.secret,
+        eras=seals.eras,
         channels=(MISSION,),
         clock=clock,
         random=os.urandom,
@@ -172,11 +180,6 @@ async def _resumed(
 # -- parts
 
 
-def _seals(settings: Settings) -> Seals:
-    signer = Ed25519Signer(settings.origin, settings.secret("log-key"))
-    return Seals(settings.origin, (signer,), settings.secret("journal-secret"))
-
-
 def _anchor(settings: Settings) -> Path:
     return settings.anchor_folder / ANCHOR_FILE
 
@@ -191,7 +194,8 @@ def _check_new(folder: Path) -> None:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """While nobody else uses the journal in this folder. Raises `BrokerFault` ("locked")."""
     with faults():
         if not folder.is_dir():
             raise BrokerFault("bad-settings", "there is no folder `data`")
@@ -219,7 +223,7 @@ async def _verified(
     database = folder / DATABASE_FILE
     if not database.is_file():
         raise BrokerFault("rollback-detected", "there is no journal")
-    async with AtRest.open(database, _seals(settings), progress) as journal:
+    async with AtRest.open(database, seals_of(settings), progress) as journal:
         whole = missing = 0
         for identity, _, name, sha256, length, received in await journal.attachments():
             path = folder / ATTACHMENTS_FOLDER / file_name(identity, name)

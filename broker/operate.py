@@ -1,6 +1,7 @@
 """The operator's commands on a journal, as a process of their own: `python -m broker.operate`.
 
     fsck DIR    backup DIR TO    restore FROM DIR    resume DIR --head FILE ...
+    loss DIR --out FILE          continue DIR --statement FILE --again FOLDER ...
 
 DIR is where `broker.toml` lies. A refusal is one line on standard error and exit code 1.
 """
@@ -13,16 +14,19 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from broker import custody
+from broker import continuing, custody
+from broker.journal.anchor import write_durably
 from broker.journal.outside import Progress as Told
 from broker.settings import Settings
-from wire.errors import SLUGS, TearlineError
+from wire.errors import SLUGS, Malformed, TearlineError
+from wire.statements import STATEMENT_MAX
 
 RUNBOOK: Final = "docs/runbook.md"
 
@@ -57,6 +61,25 @@ async def _resume(given: argparse.Namespace, told: Told) -> Answer:
     return f"resumed: entry {index} says so; start the broker", {"index": index}
 
 
+async def _loss(given: argparse.Namespace, told: Told) -> Answer:
+    if given.out.exists():
+        raise Malformed("bad-input", f"{given.out.name} exists already")
+    found = await continuing.loss(Settings.load(given.folder), given.origin, told)
+    write_durably(given.out, found.model_dump_json(indent=1).encode() + b"\n")
+    gone = f"{found.size} entries of {found.continues} are left; {found.seen} were acknowledged"
+    return f"{gone}\nnations sign that it goes on as {found.origin}", found.model_dump()
+
+
+async def _continue(given: argparse.Namespace, told: Told) -> Answer:
+    for missing in (f for f in (given.statement, *given.again) if not f.exists()):
+        raise Malformed("bad-input", f"there is no {missing.name}")
+    raw = given.statement.read_bytes()[: STATEMENT_MAX + 1]
+    again = [path for folder in given.again for path in folder.glob("*.tlst")]
+    done = await continuing.go_on(Settings.load(given.folder), raw, again, told, time.time)
+    text = f"{done.origin} goes on from {done.size} entries, and {done.again} lost statements"
+    return f"{text} are said again; start the broker", asdict(done)
+
+
 def _words(found: custody.Found) -> str:
     origin, size, root, *_ = found.checkpoint.splitlines()
     gone = f", {found.missing} without a file" if found.missing else ""
@@ -77,6 +100,8 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace, Told], Coroutine[Any, An
     "backup": _backup,
     "restore": _restore,
     "resume": _resume,
+    "loss": _loss,
+    "continue": _continue,
 }
 
 
@@ -127,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("to", type=_path)
         if name == "resume":
             command.add_argument("--head", type=_path, action="append", default=[])
+        if name == "loss":
+            command.add_argument("--out", type=_path, required=True)
+            command.add_argument("--origin")
+        if name == "continue":
+            command.add_argument("--statement", type=_path, required=True)
+            command.add_argument("--again", type=_path, action="append", default=[])
     return parser
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from broker.limits import Limits as Limits
+from wire.bodies import Origin
 from wire.errors import BrokerFault, quoted
 from wire.model import Hex32B, Strict, Token
 
@@ -28,7 +29,6 @@ ADDRESS_FILE: Final = "address"
 
 Secret = Literal["log-key", "journal-secret", "cursor-key"]
 Authority = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.\[\]:-]{1,255}\z", max_length=255)]
-Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]{1,128}\z")]
 
 
 class Settings(Strict):

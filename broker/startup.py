@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from broker import audit, consequences, retention
+from broker import audit, consequences, logs, retention
+from broker.eras import is_said_again
 from broker.holdings import Holdings
 from broker.journal import Entry, Journal, Record
 from broker.matching import Filter
@@ -88,7 +89,8 @@ async def replay(state: State, journal: Journal, clock: BatchClock) -> None:
 async def genesis(folder: Path, state: State, publishing_: Publishing) -> None:
     """Publish the statements with which the mission begins, those that the journal has not got.
 
-    Raises `BrokerFault` ("bad-settings") naming the file that is refused.
+    Of those that were lost and are said again, one may rest on something that nobody could say
+    again: it is passed over. Raises `BrokerFault` ("bad-settings") naming the file that is refused.
     """
     for name, raw in _files(folder):
         try:
@@ -97,7 +99,9 @@ async def genesis(folder: Path, state: State, publishing_: Publishing) -> None:
         except BrokerFault:
             raise
         except TearlineError as error:
-            raise BrokerFault("bad-settings", f"genesis/{name}: {error.slug}") from error
+            if not is_said_again(name):
+                raise BrokerFault("bad-settings", f"genesis/{name}: {error.slug}") from error
+            logs.event("statement.not-said-again", file=name, slug=error.slug)
 
 
 def _files(folder: Path) -> list[tuple[str, bytes]]:
@@ -109,7 +113,7 @@ def _files(folder: Path) -> list[tuple[str, bytes]]:
         raise BrokerFault("bad-settings", "the genesis statements cannot be read") from None
 
 
-def check_founded(state: State, origin: str, key: VKey) -> None:
+def check_founded(state: State, origin: str, keys: Sequence[VKey]) -> None:
     """Refuse to serve a mission that was not founded, or that names another log.
 
     Raises `BrokerFault` ("bad-settings").
@@ -117,7 +121,7 @@ def check_founded(state: State, origin: str, key: VKey) -> None:
     charter = state.standing.directory.charter
     if charter is None or state.standing.directory.vocabulary is None:
         raise BrokerFault("bad-settings", "no charter and registry, in the journal or `genesis`")
-    if charter.origin != origin or charter.log_keys != (str(key),):
+    if charter.origin != origin or charter.log_keys != tuple(map(str, keys)):
         raise BrokerFault("bad-settings", "the charter names another log, or another `log-key`")
 
 

@@ -14,11 +14,10 @@ from clients.denials import Denial, told_in
 from clients.history import History
 from clients.ledger import Ledger
 from clients.session import Session
-from wire import base64_strict, strict_json
+from wire import base64_strict, pages
 from wire.erasures import PAYLOADS, VIEWS, Erasures, Orders
 from wire.errors import Malformed, NotAllowed
-from wire.evidence import MAX_SEGMENT_BYTES, Segment
-from wire.model import Strict
+from wire.pages import PageAnswer
 from wire.prove import Trust, VerifiedEntry, walk
 
 PAGE: Final = 500  # entries a request: about a megabyte
@@ -26,13 +25,6 @@ NOTHING: Final = Trust()
 
 Progress = Callable[[int], None]
 """Called with how many entries are verified so far."""
-
-
-class ViewPage(Strict):
-    """What `GET /v1/log/views` answers."""
-
-    segment: Segment
-    consistency: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -173,8 +165,8 @@ class Auditor(Session):
             answer = await self.transport.page(
                 "/v1/log/views", PAGE, after=trust.tip.count, size=trust.size
             )
-            page = strict_json.load(answer.body, ViewPage, limit=MAX_SEGMENT_BYTES, prose=True)
-            opened = await self.follower.observe(page.segment.checkpoint)
+            told, page = pages.read(answer.body, PageAnswer)
+            opened = await self.follower.observe(page.checkpoint)
             if opened.checkpoint.size < seen:  # its end would not be that of the history
                 raise Malformed(
                     "broken-chain", "a history up to an older tree than was seen before"
@@ -182,12 +174,12 @@ class Auditor(Session):
             directory = await self.follower.sync()
             trust, found, complete = walk(
                 trust,
-                page.segment,
+                page,
                 self.follower.log_keys,
                 nation,
                 directory.channels.index(nation),
                 None,  # a nation may be admitted between two pages; its place is what counts
-                [base64_strict.decode(h) for h in page.consistency],
+                [base64_strict.decode(h) for h in told.consistency],
                 checkpoint=opened,
             )
             await self.check_erased(erasures, found, complete=complete)

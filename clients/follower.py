@@ -15,30 +15,31 @@ from typing import Final
 import anyio
 from pydantic import ValidationError
 
+from clients import continuing
+from clients.continuing import Log
 from clients.identity import Identity
 from clients.keys import EpochKeyring
 from clients.store import Store
 from clients.transport import Transport
-from clients.trees import Seen, Trees
-from wire import base64_strict, fold, statements, strict_json
+from clients.trees import SEEN, Seen, Trees
+from wire import base64_strict, fold, pages, statements
 from wire.bodies import EpochGrant, ReportRecall, ReportRelease
 from wire.directory import Directory
 from wire.entries import MISSION, Tip
 from wire.errors import Malformed, NotAllowed
-from wire.evidence import MAX_SEGMENT_BYTES, Segment
 from wire.model import Hex32B, Strict
-from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+from wire.notes import OpenedCheckpoint, open_checkpoint
+from wire.pages import PageAnswer
 from wire.prove import Trust, VerifiedEntry, walk
 from wire.statements import Statement
 
+HISTORY: Final = "history"  # the name under which it is kept
 PAGE: Final = 200  # entries a request: about 1.5 MB with their statements
 
 
-class StatementPage(Strict):
+class StatementPage(PageAnswer):
     """What `GET /v1/statements` answers."""
 
-    segment: Segment
-    consistency: tuple[str, ...]
     statements: dict[Hex32B, str]
 
 
@@ -86,11 +87,20 @@ class Follower:
     Many tasks may use it at once: pages are followed, and trees compared, one after the other.
     """
 
-    def __init__(self, identity: Identity, transport: Transport, store: Store) -> None:
+    def __init__(
+        self, identity: Identity, transport: Transport, store: Store, log: Log | None = None
+    ) -> None:
         self._identity, self._transport, self._store = identity, transport, store
+        self._following = anyio.Lock()
+        self._moves = log is None
+        self._begin(log or self._kept_log())
+
+    def _begin(self, log: Log) -> None:
+        """Take up what is known of a log."""
+        identity, self.log = self._identity, log
         self.directory = Directory(identity.mission, identity.charter)
-        self.log_keys = tuple(VKey.parse(key) for key in identity.log_keys)
-        self.trees = Trees(transport, store, self.log_keys)
+        self.log_keys = log.keys
+        self.trees = Trees(self._transport, self._store, log.keys, log.name(SEEN))
         self._trust, self._note = Trust(), ""
         self._complete_to = self._saved = 0
         self._kept: list[Kept] = []
@@ -100,7 +110,6 @@ class Follower:
         self._ring: EpochKeyring | None = None
         self.releases: list[ReportRelease] = []
         """Consents that this nation has a part in, in journal order; they may have ended since."""
-        self._following = anyio.Lock()
         self._followed_at = -math.inf
         self._restore()
 
@@ -147,18 +156,66 @@ class Follower:
         return None
 
     @property
-    def complete_to(self) -> int:
-        """The size of the tree up to which this client knows every statement."""
-        return self._complete_to
-
-    @property
     def seen(self) -> Seen:
         """The newest tree that this client has verified."""
         return self.trees.newest
 
     async def observe(self, note: str) -> OpenedCheckpoint:
-        """See `Trees.observe`."""
+        """See `Trees.observe`. A log that goes on after a loss is followed to its new name first.
+
+        Raises `Conflict` ("log-continued") once, if something that was seen is gone by that.
+        """
+        async with self._following:
+            await self._move(note)
         return await self.trees.observe(note)
+
+    # -- after a loss
+
+    @property
+    def complete_to(self) -> int:
+        """Entries up to which all statements are known."""
+        return self._trust.size
+
+    @property
+    def places(self) -> Iterator[tuple[int, int, Statement]]:
+        """Position, time (seconds) and statement of all there are, in order."""
+        for kept in self._kept:
+            yield kept.position, kept.time, statements.parse(base64.b64decode(kept.raw))
+
+    @property
+    def ground(self) -> Sequence[Seen]:
+        """The trees that were verified last."""
+        return (Seen(self._trust.size, self._trust.root), self.trees.newest)
+
+    async def _move(self, note: str) -> bool:
+        """If the note is of another log, follow the nations there; says whether that was so."""
+        if not self._moves or note.partition("\n")[0] in {key.name for key in self.log.keys}:
+            return False
+        kept = self._kept_log()
+        if len(kept.moves) > len(self.log.moves):  # another process of this member has, and said so
+            self._begin(kept)
+            return True
+        log, ours = await continuing.follow(self, self._transport, self._store, self._beside)
+        gone = self.seen.size - ours.body.size
+        self._begin(log)
+        if gone > 0:
+            raise continuing.told(ours, gone)
+        return True
+
+    async def _beside(self, log: Log) -> "Follower":
+        """Another log, followed from the pinned charter on: nothing of it is believed yet."""
+        for name in (HISTORY, SEEN):
+            self._store.drop(log.name(name))  # of an earlier try, and nobody agreed to that
+        new = Follower(self._identity, self._transport, self._store, log)
+        await new.sync()
+        new.trees.keep()
+        return new
+
+    def _kept_log(self) -> Log:
+        public = self._identity.public
+        return Log.kept(public.origin, public.log_keys, self._store)
+
+    # -- page by page
 
     async def _page(self) -> bool:
         """Follow one page; says whether it was the last."""
@@ -168,37 +225,46 @@ class Follower:
                 "/v1/statements", PAGE, after=trust.tip.count, size=trust.size
             )
         except NotAllowed as error:
-            if error.slug == "not-found":  # it has not got our tree: then it shall show its own
-                await self._compare_with_newest()
+            if error.slug == "not-found" and await self._compare_with_newest():
+                return False  # it has not got our tree, for it shows that of another log
             raise
-        page = strict_json.load(answer.body, StatementPage, limit=MAX_SEGMENT_BYTES, prose=True)
-        opened = await self.trees.observe(page.segment.checkpoint, page.consistency, trust.size)
+        told, page = pages.read(answer.body, StatementPage)
+        if await self._move(page.checkpoint):
+            return False
+        opened = await self.trees.observe(page.checkpoint, told.consistency, trust.size)
         if opened.checkpoint.size < seen:  # who is revoked since would still be there
             raise Malformed("broken-chain", "statements up to an older tree than was seen before")
         trust, entries, complete = walk(
             trust,
-            page.segment,
+            page,
             self.log_keys,
             MISSION,
             0,
             None,
-            _decoded(page.consistency),
+            _decoded(told.consistency),
             checkpoint=opened,
         )
         directory, kept = self.directory, list[Kept]()
         for entry in entries:
             if entry.type == "statement":
-                item = _kept(entry, page.statements)
+                item = _kept(entry, told.statements)
                 directory = self._folded(directory, item)
                 kept.append(item)
         self._trust, self.directory, self._note = trust, directory, opened.note
         self._take(kept)
         return complete
 
-    async def _compare_with_newest(self) -> None:
-        """Raises `Conflict` ("fork-detected") unless the log's newest tree extends ours."""
+    async def _compare_with_newest(self) -> bool:
+        """Whether the nations moved the log. If not, its newest tree must extend ours.
+
+        Raises `Conflict` ("fork-detected").
+        """
         answer = await self._transport.get("/v1/log/candidate")
-        await self.observe(answer.body.decode("utf-8", "replace"))
+        note = answer.body.decode("utf-8", "replace")
+        moved = await self._move(note)
+        if not moved:
+            await self.trees.observe(note)
+        return moved
 
     def _folded(self, directory: Directory, item: Kept) -> Directory:
         """The next directory: the same fold that the broker runs, through this nation's eyes."""
@@ -263,11 +329,11 @@ class Follower:
             commitment=trust.tip.commitment.hex(),
             statements=tuple(self._kept),
         )
-        self._store.put("history", history.model_dump_json().encode())
+        self._store.put(self.log.name(HISTORY), history.model_dump_json().encode())
         self._saved = trust.tip.count
 
     def _restore(self) -> None:
-        data = self._store.get("history")
+        data = self._store.get(self.log.name(HISTORY))
         if data is None:
             return
         try:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from clients import sent
 from clients.draft import Draft
 from clients.explained import EXPLANATION_MAX, Preview
 from clients.lineage import Given, KnownSource, Lineage
@@ -198,6 +199,7 @@ class Publisher(Receiving):
         view = entry.view
         if view.get("report") != sealed.identity or accepted.report != sealed.identity:
             raise Malformed("bad-proof", "the receipt is for another report")
+        sent.note(self.store, self.follower.log, entry.index, sealed.identity)
         return Receipt(
             report=sealed.identity,
             index=entry.index,

@@ -79,12 +79,12 @@ class Session:
         whose = (await self.follower.sync(at_least=size - 1)).witnesses
         known = self.follower.complete_to
         confirmed = open_confirmed(note, self.follower.log_keys, whose, known=known)
-        self.store.put(CONFIRMED, confirmed.note.encode(), lasting=False)
+        self.store.put(self.follower.log.name(CONFIRMED), confirmed.note.encode(), lasting=False)
         return confirmed
 
     def last_confirmed(self) -> ConfirmedCheckpoint | None:
         """The one that was seen last, by this run or one before; nobody is asked."""
-        note = self.store.get(CONFIRMED)
+        note = self.store.get(self.follower.log.name(CONFIRMED))
         if note is None:
             return None
         keys, whose = self.follower.log_keys, self.directory.witnesses

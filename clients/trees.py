@@ -22,6 +22,7 @@ from wire.evidence import MAX_SEGMENT_BYTES
 from wire.model import Strict
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 
+SEEN: Final = "seen"  # the name under which the newest tree is kept
 REMEMBERED: Final = 4_096  # checkpoints that are not asked about again
 
 K = TypeVar("K")
@@ -52,8 +53,11 @@ class Seen:
 class Trees:
     """The newest tree seen, and what was compared with it. Many tasks may use it at once."""
 
-    def __init__(self, transport: Transport, store: Store, log_keys: Sequence[VKey]) -> None:
+    def __init__(
+        self, transport: Transport, store: Store, log_keys: Sequence[VKey], name: str = SEEN
+    ) -> None:
         self._transport, self._store, self._log_keys = transport, store, log_keys
+        self._name = name
         self._roots: OrderedDict[int, bytes] = OrderedDict()
         self._notes: OrderedDict[str, OpenedCheckpoint] = OrderedDict()
         self._comparing = anyio.Lock()
@@ -65,7 +69,7 @@ class Trees:
         Another process of this member may have seen, and written down, a newer one.
         """
         if self.newest.size > self._kept().size:
-            self._store.put("seen", strict_json.dump({"note": self.newest.note}, prose=True))
+            self._store.put(self._name, strict_json.dump({"note": self.newest.note}, prose=True))
 
     async def observe(
         self, note: str, proof: Sequence[str] = (), since: int = -1
@@ -104,6 +108,16 @@ class Trees:
         if tree.size > seen.size:
             self.newest = shown
 
+    async def start_with(self, size: int, root: bytes) -> None:
+        """Check that the newest tree starts with this one. Raises `Malformed`, or `NotAllowed`."""
+        newest = self.newest
+        if not 0 < size < newest.size:
+            if (size, root) not in {(0, merkle.EMPTY_ROOT), (newest.size, newest.root)}:
+                raise Malformed("bad-proof", f"the log does not start with the tree of {size}")
+            return
+        hashes = [base64_strict.decode(text) for text in await self._proof(size, newest.size)]
+        merkle.verify_consistency(size, newest.size, hashes, root, newest.root)
+
     async def _proof(self, old: int, new: int) -> tuple[str, ...]:
         answer = await self._transport.get("/v1/log/proof/consistency", old=old, new=new)
         return strict_json.load(answer.body, Proof).proof
@@ -114,7 +128,7 @@ class Trees:
             self.newest = Seen(tree.checkpoint.size, tree.checkpoint.root, tree.note)
 
     def _kept(self) -> Seen:
-        data = self._store.get("seen")
+        data = self._store.get(self._name)
         if data is None:
             return Seen()
         note = strict_json.load(data, SeenTree, limit=MAX_SEGMENT_BYTES, prose=True).note

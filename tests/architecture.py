@@ -46,6 +46,10 @@ ONE_HOME: Mapping[str, set[str]] = {
     },
     "cryptography.hazmat.primitives.hpke": {"clients.seal", "clients.open", "clients.keys"},
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
+    "msgspec": {
+        *("wire.links", "wire.pages", "wire.strict_json"),
+        *("clients.evidence.examining", "clients.evidence.facts"),
+    },
     "reportlab": {"clients.evidence.disclosure_pdf"},
     "pickle": set(),
     "marshal": set(),
@@ -86,6 +90,7 @@ MAKERS = {
     "VerifiedReport": {"wire.verify"},
     "VerifiedPortion": {"wire.verify"},
     "VerifiedEntry": {"wire.prove"},
+    "Examined": {"clients.evidence.examining"},
     "OpenedCheckpoint": {"wire.notes"},
     "ConfirmedCheckpoint": {"wire.witness"},
     "Decision": {"policies.decide"},

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from clients import kit
 from clients.auditor import Auditor
@@ -189,6 +189,8 @@ def free_port() -> int:
 class BrokerProcess:
     """`python -m broker.serve`, to be killed and started again on the same port."""
 
+    MODULE: ClassVar[tuple[str, ...]] = ("broker.serve",)
+
     def __init__(self, pilot: Pilot) -> None:
         self.pilot = pilot
         pilot.port = pilot.port or free_port()
@@ -198,7 +200,7 @@ class BrokerProcess:
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
-        command = [sys.executable, "-m", "broker.serve", str(self.pilot.folder / "broker")]
+        command = [sys.executable, "-m", *self.MODULE, str(self.pilot.folder / "broker")]
         command += ["--port", str(self.pilot.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)

@@ -347,14 +347,16 @@ class Reading {
 
   // 25.1: the charter is the one that was known
   header(value) {
-    const [v, kind, mission, nation, size, charter] = form(
-      value, "v", "kind", "mission", "nation", "size", "charter");
+    const more = value instanceof Map && value.has("continued") ? ["continued"] : [];
+    const [v, kind, mission, nation, size, charter, continued] = form(
+      value, "v", "kind", "mission", "nation", "size", "charter", ...more);
     const { identity, head, body } = said(charter);
-    need(identity === this.pinned, "the charter is not the one that you know");
+    const log = more.length ? this.continuation(continued, identity) : body;
+    need((this.named ?? identity) === this.pinned, "the charter is not the one that you know");
     need(head.get("type") === "mission.charter" && body, "no charter with its body");
     need(v === 1 && (kind === "history" || kind === "receipt"), "an unknown kind of file");
     need(mission === head.get("mission"), "the charter of another mission");
-    this.keys = body.get("log_keys").map((text) => vkey(text, 1));
+    this.keys = log.get("log_keys").map((text) => vkey(text, 1));
     this.sets = new Map();
     for (const key of body.get("witnesses").map((text) => vkey(text, 4, 6))) {
       if (!this.sets.has(key.name)) this.sets.set(key.name, [{ index: -1, keys: [] }]);
@@ -367,14 +369,25 @@ class Reading {
     [this.nation, this.size, this.kind] = [word(nation, /^[A-Z]{3}$/), number(size), kind];
   }
 
+  // 28: the log goes on from a tree that nations named; gives the statement's body
+  continuation(continued, charter) {
+    const { identity, head, body } = said(continued);
+    need(head.get("type") === "mission.continue" && body, "no continuation with its body");
+    need(body.get("charter") === charter, "the charter is not the one that was continued");
+    this.named = identity;
+    this.start = [number(body.get("size"), 1), Buffer.from(word(body.get("root"), HEX), "hex")];
+    return body;
+  }
+
   // 25.2: a checkpoint that extends the one above
   grow(value) {
     const [note, proof] = form(value, "checkpoint", "consistency");
     const tree = checkpoint(note, this.keys);
     need((proof === null) === (this.kind === "receipt"), "a proof where none belongs, or none");
     const path = proof === null ? [] : hashes(proof);
-    if (proof !== null && this.tree) extend(this.tree, tree, path);
-    need(this.tree || path.length === 0, "a proof of consistency with nothing");
+    const before = this.tree ?? this.start;
+    if (proof !== null && before) extend(before, tree, path);
+    need(before || path.length === 0, "a proof of consistency with nothing");
     this.tree = tree;
   }
 
@@ -414,6 +427,10 @@ class Reading {
       at.shown++;
       this.erased += found.says === null ? 1 : 0;
       this.proven.push([found.index, channel, found.type]);
+      if (channel === "MISSION" && found.index === this.start?.[0]) {
+        need(found.says?.get("statement") === this.named, `${where}: it does not continue the log`);
+        this.begun = true;
+      }
     });
     if (heads) this.ends(channel, at, heads.ends, shown);
     need(shown === entries, `entry ${at.tip[0]} of ${channel}: ${shown} shown, ${entries} announced`);
@@ -542,6 +559,7 @@ class Reading {
       }
       const whole = this.channels.get(this.nation).complete === this.size;
       need(whole, `entries of ${this.nation} are missing up to ${this.size}`);
+      need(this.begun || !this.start, "the entry that continues the log is missing");
     }
     need(this.kind === "history" || this.proven.length, "a receipt of nothing");
     for (const [channel, { holes, gone }] of this.channels) {

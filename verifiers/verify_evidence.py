@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Verify a Tearline evidence file (.tlev) without Tearline:  verify_evidence.py FILE CHARTER
 
-CHARTER is the identity of the mission's charter, 64 hex digits, from another source than the file. Prints one JSON
-object and exits with 0 if all holds, else names the first thing wrong and exits with 1. Written from docs/protocol.md,
-whose sections the comments name; needs `cryptography`.
+CHARTER is the identity of the mission's charter, or of what continued its log, 64 hex digits, from another source than
+the file. Prints one JSON object and exits with 0 if all holds, else names the first thing wrong and exits with 1.
+Written from docs/protocol.md, whose sections the comments name; needs `cryptography`.
 """
 
 import base64
@@ -129,8 +129,7 @@ def vkey(text, *kinds):  # a key that signs notes: its (name, key id), and its (
     return (name, sha(name.encode(), b"\n", key)[:4]), (key[0], key[1:])
 
 
-def verify_line(name, kind, public, tree, line):
-    """What each kind of key signs: that of the log the text (15), those of witnesses a time as well (26)."""
+def verify_line(name, kind, public, tree, line):  # 15, 26: what each kind of key signs
     text, stamp, cosigned = "".join(f"{x}\n" for x in tree).encode(), line[:8], line[8:]
     if kind == 6:
         name, origin = (bytes([len(x.encode())]) + x.encode() for x in (name, tree[0]))
@@ -140,8 +139,7 @@ def verify_line(name, kind, public, tree, line):
     return ed25519.Ed25519PublicKey.from_public_bytes(public).verify(line if kind == 1 else cosigned, told)
 
 
-def said(value):
-    """11, 25: identity, head and body of a statement without its signatures."""
+def said(value):  # 11, 25: identity, head and body of a statement without its signatures
     signed, body = form(value, "head", "body")
     signed = raw(signed)
     need(signed[:6] == b"TLST\2\0" and int.from_bytes(signed[6:10]) == len(signed) - 10 <= 4_096, "not a statement")
@@ -156,24 +154,27 @@ def said(value):
 class File:  # 25
     def __init__(self, charter, now_ms):
         self.pinned, self.latest, self.kind, self.confirmed, self.where = charter, now_ms + 300_000, None, None, ""
-        self.places, self.tree, self.page, self.orders, self.swept, self.sets = [MISSION], None, None, {}, 0, {}
+        self.places, self.tree, self.page, self.orders, self.swept, self.start = [MISSION], None, None, {}, 0, None
         self.tips, self.heads, self.times, self.complete, self.holes = {}, {}, {}, {}, deque()
-        self.count, self.erased, self.proven, self.size, self.at = {}, 0, [], 0, 0
+        self.count, self.erased, self.proven, self.size, self.at, self.sets, self.begun = {}, 0, [], 0, 0, {}, False
 
     def take(self, data):
         need(data.endswith(b"\n"), "the line is cut off")
         value = gate(data, LINE_MAX, prose=True)
         need(isinstance(value, dict) and len(value) == 1, "not one kind of line")
         ((kind, value),) = value.items()
-        alone = (kind == "evidence") == (self.kind is None) and not self.confirmed
-        need(alone, "the first line says what it is, and what is confirmed stands in the last line")
+        need(
+            (kind == "evidence") == (self.kind is None) and not self.confirmed,
+            "not the line that is the first, or last",
+        )
         if kind in ("entry", "statement"):
             need(self.page, "an entry or a statement outside a page")
             self.page[2].append((kind, value))
             return
         self.close()
         if kind == "evidence":
-            self.header(*form(value, "v", "kind", "mission", "nation", "size", "charter"))
+            more = {"continued"} & set(value if isinstance(value, dict) else ())
+            self.header(*form(value, "v", "kind", "mission", "nation", "size", "charter", *more))
         elif kind == "tree":  # 25.2: a checkpoint that extends the one above
             note, proof = form(value, "checkpoint", "consistency")
             *tree, _ = self.checkpoint(note)
@@ -182,17 +183,16 @@ class File:  # 25
             if proof is not None and self.tree:
                 extends(*self.tree, *tree, hashes(proof))
             self.tree = tree
-        elif kind == "confirmed":
+        elif kind == "confirmed" and self.tree != self.start:
             self.confirm(*form(value, "checkpoint", "consistency"))
         else:  # 25.3: so many entries follow
-            need(kind == "page" and self.tree, "not a line that may stand here")
+            need(kind == "page" and self.tree != self.start, "not a line that may stand here")
             channel, entries, told = form(value, "channel", "entries", "head")
             need(channel in (MISSION, self.nation), "a page of another nation")
             need((told is None) == (self.kind == "receipt"), "a head where none belongs, or none")
             self.page = (channel, number(entries, 0, 1000), [], told)
 
-    def checkpoint(self, note, others=()):
-        """15: size and root of a note that all keys of the log signed, and who signed it, by (name, key id)."""
+    def checkpoint(self, note, others=()):  # 15: size and root of a note, and who signed it
         need(isinstance(note, str) and not re.search(r"[\x00-\x09\x0b-\x1f]", note), "not a note")
         text, blank, block = note.rpartition("\n\n")
         parts, lines, keys, signed = text.split("\n"), block.split("\n"), {**self.log_keys, **dict(others)}, []
@@ -209,8 +209,7 @@ class File:  # 25
         need({n for n, _ in self.log_keys} == {parts[0]} and set(signed) >= set(self.log_keys), "not by the log's keys")
         return size, root, set(signed)
 
-    def entry(self, value, channel):
-        """14, 16: an entry proven by itself: its link, commitment and view."""
+    def entry(self, value, channel):  # 14, 16: an entry proven by itself: its link, commitment and view
         index, slot, leaf, link, opening, view, view_opening, proof, note = form(value, *ENTRY)
         need(note is None, "an entry with a checkpoint of its own")
         leaf, text = raw(leaf), raw(link)
@@ -230,8 +229,7 @@ class File:  # 25
             need(hidden == found["view"] and isinstance(found["says"], dict), "not the view committed to")
         return found, commitment.hex()
 
-    def head(self, value, channel):
-        """14: what the heads leaf says of a channel: ((count, index, slot, last), time of the leaf)."""
+    def head(self, value, channel):  # 14: what the heads leaf says of a channel
         need(channel in self.places, f"{channel} is no nation of the mission yet")
         leaf, text, opening, path, proof = form(value, "leaf", "head", "opening", "path", "proof")
         leaf, text = raw(leaf), raw(text)
@@ -244,21 +242,24 @@ class File:  # 25
         number(found[1]), number(found[2], -1), number(found[3], -1, 254), word(found[4], HEX)
         return tuple(found[1:]), int.from_bytes(leaf[1:9])
 
-    def header(self, v, kind, mission, nation, size, charter):
-        """25.1: the charter is the one that was known."""
+    def header(self, v, kind, mission, nation, size, charter, continued=None):  # 25.1, 28: one that was known
         identity, told, body = said(charter)
-        need(identity == self.pinned and told["type"] == "mission.charter" and body, "not the one that you know")
+        self.named, log = identity, body
+        if continued is not None:  # the log goes on from a tree that nations named
+            self.named, later, log = said(continued)
+            need(later["type"] == "mission.continue" and (log or {}).get("charter") == identity, "it continues another")
+            self.tree = self.start = (number(log["size"], 1), bytes.fromhex(word(log["root"], HEX)))
+        need(self.named == self.pinned and told["type"] == "mission.charter" and body, "not the one that you know")
         need(number(v) == 1 and kind in ("history", "receipt") and mission == told["mission"], "an unknown kind")
         self.nation, self.size, self.kind = word(nation, "[A-Z]{3}"), number(size), kind
-        self.log_keys = dict(vkey(text, 1) for text in body["log_keys"])
+        self.log_keys = dict(vkey(text, 1) for text in log["log_keys"])
         for key, public in (vkey(text, 4, 6) for text in body["witnesses"]):
             self.sets.setdefault(key[0], [(-1, {})])[0][1][key] = public
         self.quorum, self.floor = body["witness_quorum"], body.get("retention_floor")
         self.run_by = {n["code"]: n["witness"] for n in body["nations"] if n.get("witness")}
         self.places += [nation["code"] for nation in body["nations"]]
 
-    def close(self):
-        """25.4 to 25.8: the page whose lines have all come."""
+    def close(self):  # 25.4 to 25.8: the page whose lines have all come
         if self.page is None:
             return
         (channel, entries, lines, told), self.page = self.page, None
@@ -288,18 +289,19 @@ class File:  # 25
             if told is not None:  # 16.3, 25.6: the next entry of its channel
                 count, tip = found["count"], self.tips.get(channel, FIRST)
                 need(count == tip[0], f"missing or out of order; number {count} is there")
-                after = (found["prev_index"], found["prev"]) == (tip[1], tip[3])
-                need(after and found["index"] > tip[1], "does not follow the one before")
+                after = (found["prev_index"], found["prev"]) == (tip[1], tip[3]) and found["index"] > tip[1]
+                need(after, "does not follow the one before")
                 if before and count >= before[0][0]:
                     need(count > before[0][0] or tip == before[0], "not after the head before")
                     need(found["index"] >= before[1], "it was not there when all were shown")
                 need(self.times.get(channel, 0) <= found["time"] <= latest, "time out of order")
-                self.times[channel] = found["time"]
-                self.tips[channel] = (count + 1, found["index"], found["slot"], commitment)
+                tip = (count + 1, found["index"], found["slot"], commitment)
+                self.times[channel], self.tips[channel] = found["time"], tip
             self.erasure(channel, found)
-            self.count[channel] = self.count.get(channel, 0) + 1
-            self.erased += found["says"] is None
+            self.count[channel], self.erased = self.count.get(channel, 0) + 1, self.erased + (found["says"] is None)
             self.proven.append((found["index"], channel, found["type"]))
+            if self.start and (channel, found["index"]) == (MISSION, self.start[0]):
+                self.begun = (found["says"] or {}).get("statement") == self.named
             needed = channel == MISSION and told and (found["says"] or {}).get("type") in NEEDED
             need("statement" in dict(lines[at + 1 : at + 2]) or not needed, "its statement is not shown")
         tip, where, self.where = self.tips.get(channel, FIRST), f"of {channel}", ""
@@ -311,8 +313,7 @@ class File:  # 25
             self.heads[channel], self.complete[channel] = (ends, self.tree[0]), self.tree[0] if tip == ends else 0
         need(shown == entries, f"entry {tip[0]} {where}: {shown} shown, {entries} announced")
 
-    def erasure(self, channel, found):
-        """27: what is missing was erased later, by an order of its nation that was in force."""
+    def erasure(self, channel, found):  # 27: what is missing was erased, by an order
         says, now, ours = found["says"], found["time"] // 1000, channel != MISSION
         if says is None:
             need(ours and found["type"] != SWEEP, "its view is withheld: it is never erased")
@@ -335,8 +336,7 @@ class File:  # 25
             while self.holes and self.holes[0][0] in gone and self.holes[0][1] < before * 1000:
                 self.holes.popleft()
 
-    def appoint(self, index, told, body):
-        """26: other keys for a nation's witness, appointed by the key that the charter names."""
+    def appoint(self, index, told, body):  # 26: other keys for a nation's witness
         run, public = self.run_by.get(told["nation"]), raw(body["appointer"], 1312)
         need(run and sha(public).hex() == run["appointer"], "a witness is appointed by another")
         lines = (told["mission"], told["nation"], told["seq"], *body["keys"])
@@ -347,10 +347,9 @@ class File:  # 25
         need(index > past[-1][0] and not gone & set(keys) and {n for n, _ in keys} == {run["name"]}, "not its keys")
         past.append((index, keys))
 
-    def confirm(self, note, proof):
-        """25.10: a quorum cosigned a tree of this history, by the keys that count for it."""
+    def confirm(self, note, proof):  # 25.10: a quorum cosigned a tree of this history, by the keys that count for it
         size, root, _ = self.checkpoint(note)
-        need(self.tree and (self.kind == "receipt" or size <= self.complete.get(MISSION, 0)), "behind: not all is told")
+        need(self.kind == "receipt" or size <= self.complete.get(MISSION, 0), "behind: not all statements are told")
         now = {n: [k for at, k in each if at < size][-1] for n, each in self.sets.items()}
         *_, signed = self.checkpoint(note, [item for each in now.values() for item in each.items()])
         by = sorted(name for name, each in now.items() if set(each) <= signed)
@@ -369,7 +368,7 @@ class File:  # 25
             done, ends = self.count.get(channel, 0), self.heads.get(channel, [("more",)])[0][0]
             need(self.complete.get(channel), f"entry {done} of {channel}: {done} shown, {ends} exist")
         need(not whole or self.complete.get(self.nation) == self.size, f"more of {self.nation} is missing")
-        need(whole or self.proven, "a receipt of nothing")
+        need(self.proven and (not whole or not self.start or self.begun), "the entry that continues the log is missing")
         for count, _, index in [*self.holes][:1]:
             raise RefusedError(f"entry {count} of {self.nation}, at index {index}: withheld")
         told = {"kind": self.kind, "nation": self.nation, "size": self.size, "root": self.tree[1].hex()}

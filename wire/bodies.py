@@ -24,6 +24,10 @@ RuleName = Annotated[
     str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{1,31}/[a-z0-9][a-z0-9/._-]{0,63}\z")
 ]
 """The `@id` of a policy rule: its owner, then its own name."""
+Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]{1,128}\z")]
+"""The name of a log."""
+LogKeys = Annotated[tuple[Words, ...], Field(min_length=1, max_length=4)]
+TreeSize = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 Kind = Literal["system", "analyst", "officer", "auditor", "gateway"]
 SIGNING_KINDS: Final = frozenset({"system", "officer"})
@@ -72,8 +76,8 @@ class MissionCharter(Salted):
     exercise: bool
     levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=8)]
     nations: Annotated[tuple[CharterNation, ...], Field(min_length=1, max_length=64)]
-    origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]{1,128}\z")]
-    log_keys: Annotated[tuple[Words, ...], Field(min_length=1, max_length=4)]
+    origin: Origin
+    log_keys: LogKeys
     witnesses: Annotated[tuple[WitnessKey, ...], Field(max_length=64)]
     witness_quorum: Annotated[int, Field(ge=0, le=64)]
     admission_quorum: Count
@@ -98,6 +102,22 @@ class NationExpel(Salted):
     """A nation leaves; from this entry on it posts, reads and signs nothing."""
 
     code: NationCode
+    reason: Words
+
+
+class MissionContinue(Salted):
+    """After a loss, the log goes on under another name from the tree of `size` entries with `root`,
+    the last of the log `continues` that is left. At least `seen` entries of that one were seen:
+    those from `size` on are gone. `charter` is what the mission was founded by.
+    """
+
+    charter: Hex32B
+    continues: Origin
+    size: Annotated[int, Field(ge=1, lt=1 << 53)]
+    root: Hex32B
+    seen: TreeSize
+    origin: Origin
+    log_keys: LogKeys
     reason: Words
 
 
@@ -271,7 +291,7 @@ class Approval(Salted):
 class HeadSeen(Salted):
     """The log as this nation sees it: gossip against forks."""
 
-    size: Annotated[int, Field(ge=0, lt=1 << 53)]
+    size: TreeSize
     root: Hex32B
 
 
@@ -290,6 +310,7 @@ RULES: Final[dict[str, Rule]] = {
     "registry.publish": Rule("quorum", RegistryPublish, ("mission",)),
     "nation.admit": Rule("quorum", NationAdmit, ("mission",)),
     "nation.expel": Rule("quorum", NationExpel, ("mission",)),
+    "mission.continue": Rule("quorum", MissionContinue, ("mission",)),
     "root.publish": Rule("root", RootPublish, ("mission",)),
     "role.set": Rule("root", RoleSet, ("mission",)),
     "member.add": Rule("member", MemberAdd, ("mission", "nation")),

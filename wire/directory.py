@@ -7,7 +7,7 @@ same directory for the same position, so the broker cannot swap a key.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from wire.bodies import MissionCharter
+from wire.bodies import MissionCharter, MissionContinue
 from wire.entries import MISSION
 from wire.errors import Conflict, NotAllowed
 from wire.members import EpochKey, Member, NationState
@@ -16,10 +16,20 @@ from wire.witness_keys import Witnesses
 
 
 @dataclass(frozen=True)
+class Continued:
+    """That the log goes on under another name: by which statement, from which entry on."""
+
+    statement: str
+    position: int
+    body: MissionContinue
+
+
+@dataclass(frozen=True)
 class Directory:
     """Everything the mission's statements said up to `position`.
 
-    `pinned_charter` is the identity of the one charter this directory will accept.
+    `pinned_charter` is the identity of the one charter this directory will accept; `charter` has
+    the name and keys of the log that is in force after what `continued` says.
     """
 
     mission: str
@@ -32,6 +42,7 @@ class Directory:
     members: Mapping[str, Member] = field(default_factory=dict)
     chain: NationState = field(default_factory=lambda: NationState(MISSION))
     witnesses: Witnesses = field(default_factory=Witnesses)
+    continued: tuple[Continued, ...] = ()
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from wire import bodies, founding
+from wire import bodies, continuing, founding
 from wire.composite import VerifyKey
 from wire.directory import Directory
 from wire.errors import Conflict, Malformed, NotAllowed
@@ -196,6 +196,7 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "registry.publish": founding.registry,
     "nation.admit": founding.admit,
     "nation.expel": founding.expel,
+    "mission.continue": continuing.go_on,
     "role.set": _role,
     "member.add": _member_add,
     "member.revoke": _member_revoke,

@@ -25,7 +25,12 @@ MAX_SEGMENT_BYTES: Final = 16 << 20
 MAX_EVIDENCE_BYTES: Final = 1 << 19
 """The longest view and the longest checkpoint together, in base64 and JSON."""
 
-Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=90_000)]
+MAX_BASE64: Final = 90_000
+"""Characters of the longest text that an entry commits to, and then some."""
+
+Base64 = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}\z", max_length=MAX_BASE64)
+]
 Hash = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=\z", max_length=44)]
 Path = Annotated[tuple[Hash, ...], Field(max_length=MAX_PROOF)]
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARACTERS)]

@@ -2,7 +2,9 @@
 
 A `history` says that it is all of its channels, a `receipt` proves single entries. The charter's
 identity is all that a verifier must know beforehand: the charter names the log's keys and the
-nations' places, and everything else follows. The lines are those of `wire/evidence_lines.py`.
+nations' places, and everything else follows. Once the log was continued after a loss, it is the
+identity of the statement by which it was: that names the charter, the tree from which it went on,
+and the log's keys since. The lines are those of `wire/evidence_lines.py`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,13 +14,20 @@ from typing import Final
 
 from wire import evidence_lines, links, merkle, prove
 from wire.base64_strict import decode
-from wire.bodies import MissionCharter, NationAdmit, RetentionSet, WitnessSet
+from wire.bodies import (
+    MissionCharter,
+    MissionContinue,
+    NationAdmit,
+    RetentionSet,
+    WitnessSet,
+)
 from wire.entries import MISSION
 from wire.erasures import Erasures, Orders
 from wire.errors import Malformed, TearlineError
-from wire.evidence import Evidence, HeadEvidenceModel, Segment
+from wire.evidence import Evidence, HeadEvidenceModel
 from wire.evidence_lines import ConfirmedLine, Header, Line, PageLine, Said, TreeLine
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+from wire.pages import Exhibit, Page
 from wire.prove import Trust, VerifiedEntry
 from wire.retention import Order
 from wire.witness import ConfirmedCheckpoint, open_confirmed
@@ -55,13 +64,14 @@ class Proven:
         return [entry for entry in self.entries if entry.channel == channel]
 
 
-def verify(lines: Iterable[bytes], charter: str, *, now_ms: int) -> Proven:
-    """Verify a whole file against the identity of the mission's charter, in hex.
+def verify(lines: Iterable[bytes], pinned: str, *, now_ms: int) -> Proven:
+    """Verify a whole file against the identity of the mission's charter, or of the statement by
+    which its log was continued last, in hex.
 
     Raises `Malformed` naming the line and the first bad entry, `Conflict` for two trees of one
     size.
     """
-    reading = _Reading(charter, now_ms)
+    reading = _Reading(pinned, now_ms)
     number = 0
     for number, line in enumerate(lines, 1):
         try:
@@ -79,15 +89,18 @@ class _Open:
     """A page whose lines are still coming."""
 
     line: PageLine
-    entries: list[Evidence] = field(default_factory=list)
+    entries: list[Evidence | Exhibit] = field(default_factory=list)
     said: dict[int, Said] = field(default_factory=dict)
 
 
 class _Reading:
     """What is known after each line."""
 
-    def __init__(self, charter: str, now_ms: int) -> None:
-        self._pinned, self._now_ms = charter, now_ms
+    def __init__(self, pinned: str, now_ms: int) -> None:
+        self._pinned, self._now_ms = pinned, now_ms
+        self._continued: MissionContinue | None = None
+        self._start = Trust()
+        self._is_anchored = True
         self._header: Header | None = None
         self._charter: MissionCharter
         self._places = [MISSION]
@@ -105,12 +118,16 @@ class _Reading:
         self._ordered: dict[str, list[Order]] = {}
         self._erasures: dict[str, Erasures] = {}
 
-    def take(self, line: Line) -> None:
+    def take(self, line: Line | Exhibit) -> None:
         """The next line, in the only order that lines may have."""
-        if (line.evidence is None) != (self._header is not None):
+        begins = isinstance(line, Line) and line.evidence is not None
+        if begins != (self._header is None):
             raise Malformed("bad-fields", "the first line, and no other, says what the file is")
         if self._confirmed is not None:
             raise Malformed("bad-fields", "what is confirmed stands in the last line")
+        if isinstance(line, Exhibit):
+            self._open_page().entries.append(line)
+            return
         if line.entry is None and line.statement is None:
             self._close_page()
         if line.evidence is not None:
@@ -121,13 +138,13 @@ class _Reading:
             self._take_page(line.page)
         elif line.confirmed is not None:
             self._take_confirmed(line.confirmed)
-        elif self._page is None:
-            raise Malformed("bad-fields", "an entry or a statement outside a page")
-        elif line.entry is not None:
-            self._page.entries.append(line.entry)
         else:
-            assert line.statement is not None  # a line is of one kind
-            self._page.said[len(self._page.entries) - 1] = line.statement
+            page = self._open_page()
+            if line.entry is not None:
+                page.entries.append(line.entry)
+            else:
+                assert line.statement is not None  # a line is of one kind
+                page.said[len(page.entries) - 1] = line.statement
 
     def end(self) -> Proven:
         """What all lines together prove."""
@@ -144,6 +161,8 @@ class _Reading:
             if self._complete_at[header.nation] != header.size:
                 detail = f"entries of {header.nation} are missing up to {header.size}"
                 raise Malformed("broken-chain", detail)
+            if not self._is_anchored:
+                raise Malformed("broken-chain", "the entry that continues the log is missing")
         elif not self._entries:
             raise Malformed("bad-fields", "a receipt of nothing")
         for erasures in self._erasures.values():
@@ -162,16 +181,30 @@ class _Reading:
     # -- line by line
 
     def _take_header(self, header: Header) -> None:
-        if header.charter.identity != self._pinned:
+        if header.continued is not None:
+            self._take_continued(header, header.continued)
+        elif header.charter.identity != self._pinned:
             raise Malformed("bad-statement", "the charter is not the one that you know")
         self._charter = header.charter.read("mission.charter", MissionCharter)
         head, _ = header.charter.opened()
         self._places += [nation.code for nation in self._charter.nations]
         if header.mission != head.mission:
             raise Malformed("bad-fields", "the charter is that of another mission")
-        self._keys = tuple(map(VKey.parse, self._charter.log_keys))
+        log = self._continued or self._charter
+        self._keys = tuple(map(VKey.parse, log.log_keys))
         self._witnesses = Witnesses.of(self._charter)
         self._header = header
+
+    def _take_continued(self, header: Header, said: Said) -> None:
+        """The log goes on from a tree that nations named: the first one of the file extends it."""
+        if said.identity != self._pinned:
+            detail = "its log was continued after a loss: say by which statement you know that"
+            raise Malformed("bad-statement", detail)
+        body = said.read("mission.continue", MissionContinue)
+        if header.charter.identity != body.charter:
+            raise Malformed("bad-statement", "the charter is not the one that was continued")
+        self._continued, self._is_anchored = body, False
+        self._start = Trust(body.size, bytes.fromhex(body.root))
 
     def _take_tree(self, line: TreeLine) -> None:
         opened = open_checkpoint(line.checkpoint, self._keys)
@@ -182,13 +215,11 @@ class _Reading:
             proof = [decode(text) for text in line.consistency]
             if not self._is_history:
                 raise Malformed("bad-proof", "a receipt says nothing about how trees follow")
-            if before is None and proof:
-                raise Malformed("bad-proof", "a proof of consistency with nothing")
             if before is not None:
-                old = before.checkpoint
-                prove.check_extends(Trust(old.size, old.root), opened, proof)
-                if now.size == old.size:
-                    raise Malformed("bad-fields", "the same tree twice")
+                self._start = Trust(before.checkpoint.size, before.checkpoint.root)
+            prove.check_extends(self._start, opened, proof)
+            if 0 < self._start.size == now.size:
+                raise Malformed("bad-fields", "the same tree twice")
         self._tree = opened
         self._trees[now.size] = now.root
 
@@ -216,6 +247,11 @@ class _Reading:
         merkle.verify_consistency(old.size, new.size, proof, old.root, new.root)
         self._confirmed = confirmed
 
+    def _open_page(self) -> _Open:
+        if self._page is None:
+            raise Malformed("bad-fields", "an entry or a statement outside a page")
+        return self._page
+
     def _close_page(self) -> None:
         page, tree = self._page, self._tree
         if page is None or tree is None:
@@ -236,6 +272,7 @@ class _Reading:
         erasures = self._erasures.setdefault(channel, Erasures(channel, whole))
         for entry in found:
             erasures.take(entry, Orders(self._charter.retention_floor, self._ordered))
+            self._check_continued(entry)
         self._entries += found
 
     def _followed(
@@ -245,12 +282,9 @@ class _Reading:
         channel = page.line.channel
         if channel not in self._places:
             raise Malformed("broken-chain", f"{channel} is no nation of the mission yet")
-        segment = Segment.model_construct(
-            checkpoint="", channel=channel, entries=tuple(page.entries), head=head
-        )
         trust, found, complete = prove.follow(
             self._trust.get(channel, Trust()),
-            segment,
+            Page("", channel, page.entries, head),
             tree,
             channel,
             self._places.index(channel),
@@ -311,6 +345,17 @@ class _Reading:
             elif self._is_history:
                 where = f"entry {entry.count} of {MISSION}, at index {entry.index}"
                 raise Malformed("broken-chain", f"{where}: the {NEEDED[kind]} is not shown")
+
+    def _check_continued(self, entry: VerifiedEntry) -> None:
+        """The first entry after the tree that the nations named is their statement."""
+        body, header = self._continued, self._header
+        if body is None or (entry.channel, entry.index) != (MISSION, body.size):
+            return
+        assert header is not None
+        assert header.continued is not None
+        if (entry.view or {}).get("statement") != header.continued.identity:
+            raise Malformed("broken-chain", f"entry {entry.index} does not continue the log")
+        self._is_anchored = True
 
     def _learn(self, entry: VerifiedEntry, said: Said) -> None:
         """An admission gives a nation its place; an order says how long views are kept, and an

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field
 
-from wire import statements, strict_json
+from wire import pages, statements, strict_json
 from wire.base64_strict import decode, encode
 from wire.errors import Malformed
 from wire.evidence import (
@@ -30,9 +30,13 @@ from wire.evidence import (
 from wire.links import Position
 from wire.model import Channel, NationCode, Strict, Token, Version1
 from wire.notes import Checkpoint
+from wire.pages import Exhibit
 
 MAX_LINE_BYTES: Final = MAX_EVIDENCE_BYTES + 64
 """An entry with its longest view, and the words around it."""
+
+_ENTRY: Final = b'{"entry":'
+_END: Final = b"}\n"
 
 Body = TypeVar("Body", bound=Strict)
 Kind = Literal["history", "receipt"]
@@ -78,7 +82,10 @@ class Said(Strict):
 
 
 class Header(Strict):
-    """The first line. `size` is that of the newest tree in the file."""
+    """The first line. `size` is that of the newest tree in the file.
+
+    `continued` is the statement by which the log that the file is of was continued after a loss.
+    """
 
     v: Version1
     kind: Kind
@@ -86,6 +93,7 @@ class Header(Strict):
     nation: NationCode
     size: Position
     charter: Said
+    continued: Said | None = None
 
 
 class TreeLine(Strict):
@@ -133,8 +141,12 @@ class Line(Strict):
         return strict_json.dump(said, limit=MAX_LINE_BYTES, prose=True) + b"\n"
 
 
-def read(data: bytes) -> Line:
-    """One line with its newline. Raises `Malformed`."""
+def read(data: bytes) -> Line | Exhibit:
+    """One line with its newline; an entry in the usual form as its bytes. Raises `Malformed`."""
+    if data.startswith(_ENTRY) and data.endswith(_END):  # in that form, none is too long
+        entry = pages.usual(data[len(_ENTRY) : -len(_END)])
+        if entry is not None:
+            return entry
     if not data.endswith(b"\n"):
         raise Malformed("bad-json", "the line is cut off")
     line = strict_json.load(data, Line, limit=MAX_LINE_BYTES, prose=True)

@@ -9,6 +9,7 @@ import re
 import struct
 from typing import Annotated, Final
 
+import msgspec
 from pydantic import Field, StringConstraints
 
 from wire import mac, strict_json
@@ -33,13 +34,16 @@ OPENING_BYTES: Final = 32
 TYPE_FORM: Final = r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+){0,3}"
 TYPE_CHARACTERS: Final = 64
 
-_NUMBER: Final = r"(?:0|[1-9][0-9]{0,15})"
+_NUMBER: Final = r"(?:0|[1-9][0-9]{0,14})"
 _USUAL_LINK: Final = re.compile(
-    rf'\{{"channel":"[A-Z]{{3,7}}","count":{_NUMBER},"index":{_NUMBER},"slot":{_NUMBER},'
-    rf'"prev_index":(?:-1|{_NUMBER}),"prev":"[0-9a-f]{{64}}","time":{_NUMBER},'
-    rf'"type":"{TYPE_FORM}","view":"[0-9a-f]{{64}}"\}}'.encode()
+    rf'\{{"channel":"(?:[A-Z]{{3}}|MISSION)","count":{_NUMBER},"index":{_NUMBER},'
+    rf'"slot":(?:[1-9]?[0-9]|1[0-9][0-9]),"prev_index":(?:-1|{_NUMBER}),"prev":"[0-9a-f]{{64}}",'
+    rf'"time":{_NUMBER},"type":"(?=[^"]{{1,{TYPE_CHARACTERS}}}"){TYPE_FORM}",'
+    rf'"view":"[0-9a-f]{{64}}"\}}'.encode()
 )
-"""How brokers write links. There is nothing in such a text that the JSON gate could refuse."""
+"""How brokers write links. There is nothing in such a text that the JSON gate or the form of a link
+could refuse.
+"""
 
 Milliseconds = Annotated[int, Field(ge=0, lt=1 << 53)]
 """Unix time in milliseconds, UTC."""
@@ -51,8 +55,22 @@ EventType = Annotated[
 ]
 
 
-class Link(Strict):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """One step of a channel's chain; `count` numbers its entries from 0."""
+
+    channel: str
+    count: int
+    index: int
+    slot: int
+    prev_index: int
+    prev: str
+    time: int
+    type: str
+    view: str
+
+
+class LinkForm(Strict):
+    """The JSON of a link."""
 
     channel: Channel
     count: Position
@@ -75,6 +93,9 @@ class Head(Strict):
     last: Hex32B
 
 
+_LINK: Final = msgspec.json.Decoder(Link)
+
+
 def open_link(leaf: bytes, slot: int, opening: bytes, text: bytes) -> tuple[Link, bytes]:
     """The link behind one commitment of an entry's leaf, and the commitment.
 
@@ -86,8 +107,13 @@ def open_link(leaf: bytes, slot: int, opening: bytes, text: bytes) -> tuple[Link
         raise Malformed("broken-chain", "the leaf has no such commitment")
     commitment = leaf[2 + 32 * slot : 34 + 32 * slot]
     _check_commitment(LINK_KEY, opening, text, commitment, "the link")
-    is_usual = _USUAL_LINK.fullmatch(text) is not None
-    return strict_json.load(text, Link, is_clean=is_usual), commitment
+    return _read_link(text), commitment
+
+
+def _read_link(text: bytes) -> Link:
+    if _USUAL_LINK.fullmatch(text):
+        return _LINK.decode(text)
+    return Link(**strict_json.load(text, LinkForm).model_dump())
 
 
 def open_view(link: Link, opening: bytes, text: bytes) -> dict[str, strict_json.Json]:

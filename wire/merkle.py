@@ -301,5 +301,6 @@ def _split(width: int) -> int:
 
 
 def _check_hashes(hashes: Iterable[bytes]) -> None:
-    if any(len(h) != HASH_BYTES for h in hashes):
-        raise Malformed("bad-proof", "a hash is not 32 bytes")
+    for one in hashes:
+        if len(one) != HASH_BYTES:
+            raise Malformed("bad-proof", "a hash is not 32 bytes")

@@ -20,6 +20,7 @@ from wire.links import Link
 from wire.made import OnlyByMaker
 from wire.merkle import EMPTY_ROOT, Climbing, leaf_hash, verify_consistency, verify_inclusion
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
+from wire.pages import Exhibit, Page, exhibit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class VerifiedEntry(metaclass=OnlyByMaker):
 
 
 def verify_entry(
-    evidence: Evidence,
+    evidence: Evidence | Exhibit,
     log_keys: Sequence[VKey],
     channel: str,
     *,
@@ -74,7 +75,7 @@ def verify_entry(
 
 def walk(
     trust: Trust,
-    segment: Segment,
+    segment: Segment | Page,
     log_keys: Sequence[VKey],
     channel: str,
     position: int,
@@ -100,7 +101,7 @@ def walk(
 
 def follow(
     trust: Trust,
-    segment: Segment,
+    segment: Segment | Page,
     opened: OpenedCheckpoint,
     channel: str,
     position: int,
@@ -171,32 +172,22 @@ class _Ground:
 
     def __init__(self, opened: OpenedCheckpoint) -> None:
         self.checkpoint = opened
-        self._climbing = Climbing(opened.checkpoint.size, opened.checkpoint.root)
-        self._decoded: dict[str, bytes] = {}
-
-    def check(self, index: int, leaf: bytes, proof: Sequence[str]) -> None:
-        """That the leaf stands there. Raises `Malformed`."""
-        known = self._decoded
-        for text in proof:
-            if text not in known:
-                known[text] = decode(text)
-        self._climbing.verify(index, leaf_hash(leaf), [known[text] for text in proof])
+        self.climbing = Climbing(opened.checkpoint.size, opened.checkpoint.root)
 
 
-def _opened(evidence: Evidence, channel: str, ground: _Ground) -> tuple[VerifiedEntry, Link, bytes]:
-    leaf = decode(evidence.leaf)
-    ground.check(evidence.index, leaf, evidence.proof)
-    link, commitment = links.open_link(
-        leaf, evidence.slot, decode(evidence.opening), decode(evidence.link)
-    )
-    if (link.channel, link.index, link.slot) != (channel, evidence.index, evidence.slot):
+def _opened(
+    evidence: Evidence | Exhibit, channel: str, ground: _Ground
+) -> tuple[VerifiedEntry, Link, bytes]:
+    shown = exhibit(evidence)
+    ground.climbing.verify(shown.index, leaf_hash(shown.leaf), shown.proof)
+    link, commitment = links.open_link(shown.leaf, shown.slot, shown.opening, shown.link)
+    if (link.channel, link.index, link.slot) != (channel, shown.index, shown.slot):
         raise Malformed("broken-chain", "the link belongs to another channel or place")
-    if (evidence.view is None) != (evidence.view_opening is None):
+    if (shown.view is None) != (shown.view_opening is None):
         raise Malformed("broken-chain", "a view comes with its opening, or neither does")
     view: Mapping[str, strict_json.Json] | None = None
-    if evidence.view is not None and evidence.view_opening is not None:
-        text = decode(evidence.view)
-        view = MappingProxyType(links.open_view(link, decode(evidence.view_opening), text))
+    if shown.view is not None and shown.view_opening is not None:
+        view = MappingProxyType(links.open_view(link, shown.view_opening, shown.view))
     entry = VerifiedEntry._make(
         index=link.index,
         channel=link.channel,

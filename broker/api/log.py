@@ -29,6 +29,7 @@ TILE_WIDTH: Final = 256
 """Hashes of a full tile, and leaves of a full bundle."""
 
 CHECKPOINT_MEDIA: Final = "text/plain; charset=utf-8"
+STATEMENT_MEDIA: Final = "application/vnd.tearline.statement"
 BYTES_MEDIA: Final = "application/octet-stream"
 FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 """A full tile never changes."""
@@ -80,6 +81,22 @@ async def cosignatures(request: Request, _: Caller, broker: Served) -> Response:
     check_media(request, "text/plain")
     found = await broker.cosignatures.add(await request.body(), broker.now())
     return answer_value(asdict(found))
+
+
+@router.get(
+    "/v1/log/continuation",
+    summary="The statement by which the log was continued last, after a loss",
+    responses={
+        200: gives(STATEMENT_MEDIA, "a statement with its signatures"),
+        **refusals("not-found"),
+    },
+)
+async def continuation(broker: Served) -> Response:
+    """It names the log's present keys, to those who know an earlier log of this mission; they take
+    it for nothing more than that, and follow the mission's channel under these keys to see whether
+    the nations agreed.
+    """
+    return Response(await broker.continuation(), media_type=STATEMENT_MEDIA)
 
 
 @router.get(

@@ -35,14 +35,19 @@ class Anchor:
 
 
 def write_anchor(path: Path, note: str) -> None:
-    """Replace the anchor durably: a crash leaves the old one or the new one, never a torn one.
+    """Replace the anchor: see `write_durably`."""
+    write_durably(path, note.encode())
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file durably: a crash leaves the old one or the new one, never a torn one.
 
     An fsync that failed is not tried again, because the kernel may have dropped the bytes and
     would call the second one a success. Raises `OSError`.
     """
     fresh = path.with_name(path.name + ".new")
     with fresh.open("wb") as file:
-        file.write(note.encode())
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)

@@ -46,9 +46,9 @@ def seal(
 
     Raises what `wire.entries.seal_batch` raises.
     """
-    events = [record.event for record in records]
+    events, secret = [record.event for record in records], seals.at(state.size)
     sealed = seal_batch(
-        events, state.size, state.frontier, state.tips, channels, time_ms, seals.secret, random
+        events, state.size, state.frontier, state.tips, channels, time_ms, secret, random
     )
     checkpoint = Checkpoint(seals.origin, sealed.frontier.size, sealed.frontier.root())
     note = sign_checkpoint(checkpoint, seals.signers, time_ms // 1000)
@@ -62,7 +62,7 @@ def seal(
         for index, record in enumerate(records, state.size)
     ]
     steps = [
-        *_log_steps(sealed, written, seals.secret),
+        *_log_steps(sealed, written, secret),
         *_row_steps(records, written, state.size),
         (INSERT_CHANNEL, admitted),
         (INSERT_HEAD, [(checkpoint.size, note)]),

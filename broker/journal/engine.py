@@ -20,7 +20,7 @@ from broker.journal.reading import Readable
 from broker.journal.records import Change, Entry, Record
 from broker.journal.recovery import compare_anchor, recover
 from broker.journal.schema import ERASING, PROGRESS
-from broker.journal.state import Seals, State
+from broker.journal.state import Era, Seals, State
 from broker.journal.store import Store, faults
 from wire.entries import Random
 from wire.errors import BrokerFault
@@ -60,19 +60,21 @@ class Journal(Readable):
         channels: Sequence[str],
         clock: Callable[[], float],
         random: Random,
+        eras: Sequence[Era] = (),
         accept_missing_anchor: bool = False,
     ) -> Self:
         """Recover the journal in `folder`, or start one there with these channels.
 
         `anchor` is the path of the anchor file, on another disk if there is one. `clock` gives
         Unix seconds. A journal that exists must begin with the channels given; those admitted
-        later it knows by itself. Accepting a missing anchor is for a restored machine only: a
-        rollback then goes unseen until a witness is asked.
+        later it knows by itself. `eras` are the losses after which it was continued. Accepting a
+        missing anchor is for a restored machine only: a rollback then goes unseen until a witness
+        is asked.
 
         Raises `BrokerFault` "locked", "journal-damaged", "rollback-detected", "bad-settings" if
         the channels are others, "disk-full" or "journal-stopped".
         """
-        seals = Seals(origin, tuple(signers), secret)
+        seals = Seals(origin, tuple(signers), secret, tuple(eras))
         async with AsyncExitStack() as undo:
             undo.enter_context(faults())
             lock = FolderLock.take(folder)
@@ -132,7 +134,7 @@ class Journal(Readable):
                 entry.index,
                 time_ms,
                 record.event.type,
-                FreshEvidence(entry, batch.sealed, note, self._seals.secret),
+                FreshEvidence(entry, batch.sealed, note, self._seals.at(entry.index)),
             )
             for entry, record in zip(batch.sealed.entries, records, strict=True)
         ]

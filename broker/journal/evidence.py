@@ -97,8 +97,9 @@ async def read_segment(
     *proofs, last = await inclusion_proofs(store, [*indices, size - 1], size)
     pairs = zip(page, proofs, strict=True)
     shown = [_opened(row, proof, seals) for row, proof in pairs]
+    secret = seals.at(size - 1)
     head = entries.head_evidence(
-        channel, size - 1, state.time_ms, state.channels, state.tips, seals.secret
+        channel, size - 1, state.time_ms, state.channels, state.tips, secret
     )
     return forms.segment(state.checkpoint, channel, shown, head, last)
 
@@ -130,7 +131,7 @@ def _opened(
 ) -> Evidence:
     at, link, opening, view, leaf, _ = row
     index, slot = divmod(at, SLOTS)
-    seal = entries.link_opening(seals.secret, index, slot)
+    seal = entries.link_opening(seals.at(index), index, slot)
     stored = None if opening is None or view is None else (opening, view)
     return forms.evidence(index, slot, leaf, link, seal, stored, proof, checkpoint)
 

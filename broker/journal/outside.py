@@ -1,7 +1,8 @@
 """A journal looked at and copied by another process than the broker's: by its operator.
 
-Nothing here writes to a journal. A journal that a broker has open may be copied, with one reader
-more; SQLite allows that as long as it neither writes nor folds the log back (see `store`).
+Nothing here writes to a journal, but for `rename` to one that nobody has open. A journal that a
+broker has open may be copied, with one reader more; SQLite allows that as long as it neither writes
+nor folds the log back (see `store`).
 """
 
 import os
@@ -13,9 +14,10 @@ from typing import Any, Final
 
 from broker.journal.anchor import Anchor
 from broker.journal.queries import QUERIES
-from broker.journal.recovery import check_pages, check_prefix, compare_anchor, recover
+from broker.journal.recovery import PAGE, check_pages, check_prefix, compare_anchor, recover
+from broker.journal.schema import RENAME_HEAD
 from broker.journal.state import Seals, State
-from broker.journal.store import Reads, faults
+from broker.journal.store import Reads, Store, faults
 from wire.errors import BrokerFault
 
 BUSY_SECONDS: Final = 10.0
@@ -63,6 +65,18 @@ class AtRest:
         """
         return await check_prefix(self._reads, note, self.state, self._seals, name)
 
+    async def statements(self) -> AsyncIterator[tuple[int, bytes, int]]:
+        """All statements in order: index, bytes, and the time of the entry in seconds."""
+        after = -1
+        while rows := await self._reads.read(QUERIES["statements_timed"], (after, PAGE)):
+            for index, raw, time_ms in rows:
+                yield index, raw, time_ms // 1000
+            after = rows[-1][0]
+
+    async def heads(self) -> Sequence[tuple[int, str]]:
+        """The checkpoint of every batch, with its size."""
+        return [(size, note) for size, note in await self._reads.read(QUERIES["heads"])]
+
     async def attachments(self) -> Sequence[tuple[Any, ...]]:
         """All attachments there ever were: report, portion, id, SHA-256, length, received."""
         return await self._reads.read(QUERIES["attachments"])
@@ -83,3 +97,28 @@ def copy(source: Path, target: Path) -> None:
             # In one step: its reader then sees one moment, and a broker that has to fold the log
             # back waits for it (`store.Store.fold_all`).
             original.backup(fresh, pages=-1)
+
+
+async def newest_head(database: Path) -> str:
+    """The newest checkpoint that is stored, not verified at all. Raises `BrokerFault`."""
+    with faults():
+        async with Reads.of(database) as reads:
+            heads = await reads.read(QUERIES["heads"])
+    if not heads:
+        raise BrokerFault("journal-damaged", "there is no entry in it")
+    return str(heads[-1][1])
+
+
+async def rename(folder: Path, notes: Sequence[tuple[str, int]]) -> None:
+    """Put other checkpoints, with their sizes, in the place of those that are stored: all or none.
+
+    The journal must be locked, and what it holds verified. Raises `BrokerFault`.
+    """
+    with faults():
+        store = await Store.open(folder)
+        try:
+            await store.stage([(RENAME_HEAD, notes)])
+            await store.commit()  # from here on the log has its new name
+            await store.fold_all()
+        finally:
+            await store.close(clean=True)

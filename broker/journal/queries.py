@@ -45,6 +45,11 @@ QUERIES: Final[dict[str, str]] = {
     "statements_dated": """SELECT statement.idx, raw, link.body FROM statement
         JOIN link ON link.at = statement.idx * 256
         WHERE statement.idx > ? ORDER BY statement.idx LIMIT ?""",
+    # -> statement index, raw, and the time of its entry (ms); after, how many
+    "statements_timed": """SELECT statement.idx, raw,
+            json_extract(CAST(link.body AS TEXT), '$.time')
+        FROM statement JOIN link ON link.at = statement.idx * 256
+        WHERE statement.idx > ? ORDER BY statement.idx LIMIT ?""",
     "statements_after": f"{_STATEMENT} WHERE idx > ? ORDER BY idx LIMIT ?",
     "statement_by_identity": f"{_STATEMENT} WHERE identity = ?",
     "subscriptions": f"{_SUBSCRIPTION} ORDER BY member, name",
@@ -55,6 +60,7 @@ QUERIES: Final[dict[str, str]] = {
     "attachments": f"{_ATTACHMENT} ORDER BY identity, portion, id",
     "attachments_of": f"{_ATTACHMENT} WHERE identity = ? ORDER BY portion, id",
     "attachment": f"{_ATTACHMENT} WHERE identity = ? AND portion = ? AND id = ?",
+    "heads": "SELECT size, note FROM head ORDER BY size",
     # -> reports, statements, releases, subscriptions, attachments
     "counts": """SELECT (SELECT count(*) FROM report), (SELECT count(*) FROM statement),
         (SELECT count(*) FROM release), (SELECT count(*) FROM subscription),

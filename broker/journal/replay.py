@@ -82,7 +82,7 @@ class Replay:
         frontier: Frontier,
         tips: Mapping[str, Tip],
     ) -> None:
-        self._secret = seals.secret
+        self._at = seals.at
         self._log_keys = seals.log_keys
         self._channels = channels
         self.frontier = frontier
@@ -108,7 +108,7 @@ class Replay:
 
     def _check_rows(self, row: EntryRow, written: Sequence[tuple[str, Sequence[Any]]]) -> None:
         try:
-            bound = bind(self._secret, row.index, written)
+            bound = bind(self._at(row.index), row.index, written)
         except TypeError:  # a null, or a float: nothing of ours
             bound = b""
         if bound != row.rows:
@@ -129,15 +129,16 @@ class Replay:
 
     def _has_links(self, row: EntryRow, slots: Sequence[int]) -> bool:
         """Whether every commitment of the leaf has its link, or is a decoy."""
+        secret = self._at(row.index)
         return all(
             slot in slots
-            or row.leaf[2 + 32 * slot :][:32] == entries.decoy(self._secret, row.index, slot)
+            or row.leaf[2 + 32 * slot :][:32] == entries.decoy(secret, row.index, slot)
             for slot in range(_slots_of(row))
         )
 
     def _follow_chain(self, row: EntryRow, slot: SlotRow) -> None:
         number = slot.at % SLOTS
-        opening = entries.link_opening(self._secret, row.index, number)
+        opening = entries.link_opening(self._at(row.index), row.index, number)
         link, commitment = links.open_link(row.leaf, number, opening, slot.link)
         tip = self.tips[link.channel]
         follows = Tip(link.count, link.prev_index, tip.slot, bytes.fromhex(link.prev))
@@ -150,7 +151,8 @@ class Replay:
     def _follow_heads(self, row: EntryRow, note: str) -> None:
         time_ms, _, _ = links.open_heads(row.leaf)
         names = [name for name, since in self._channels if since <= row.index]
-        leaf = entries.heads_leaf(row.index, time_ms, names, self.tips, self._secret)
+        secret = self._at(row.index)
+        leaf = entries.heads_leaf(row.index, time_ms, names, self.tips, secret)
         if leaf != row.leaf:
             raise damaged(row.index, "the heads leaf does not say what the chains say")
         checkpoint = open_checkpoint(note, self._log_keys).checkpoint

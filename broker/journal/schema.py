@@ -80,6 +80,9 @@ INSERT_VIEW: Final = "INSERT INTO view VALUES(?,?,?,NULL)"
 INSERT_CHANNEL: Final = "INSERT INTO channel VALUES(?,?,?)"
 INSERT_HEAD: Final = "INSERT INTO head VALUES(?,?)"
 
+RENAME_HEAD: Final = "UPDATE head SET note = ? WHERE size = ?"
+"""The one change to the log itself: after a loss all trees are signed under the log's new name."""
+
 TABLES: Final[dict[str, tuple[str, ...]]] = {
     "report": ("idx", "id", "identity", "originator", "signer", "created", "raw"),
     "statement": ("idx", "identity", "nation", "seq", "raw"),

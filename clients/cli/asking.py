@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.auditor import Auditor
 from clients.cli import output
 from clients.cli.common import As, Json, load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
@@ -18,7 +19,6 @@ from clients.evidence.disclosure import Account
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
 from clients.export.lines import lines as export_to
-from clients.identity import Identity
 from wire.errors import Malformed, quoted
 
 ROWS = 1_000  # of an answer, unless more are asked for
@@ -164,12 +164,12 @@ def prove(
     path = out or Path(f"{loaded.nation}-{entry}.tlev")
     with opened(loaded) as store:
         lines = files.receipt(store, loaded.mission, loaded.nation, loaded.charter, entry)
-        proven = files.write(path, lines, loaded.charter, now_ms=now_ms())
+        proven = files.write(path, lines, store.pinned, now_ms=now_ms())
     if json:
         output.line({**_written(path), "entries": [e.index for e in proven.entries]})
         return
     show_file(proven)
-    show_written(path, loaded)
+    show_written(path, store.pinned)
 
 
 def _written(path: Path) -> dict[str, Any]:
@@ -177,11 +177,11 @@ def _written(path: Path) -> dict[str, Any]:
     return {"file": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def show_written(path: Path, identity: Identity) -> None:
+def show_written(path: Path, pinned: str) -> None:
     """Where it is, and how others verify it."""
     told = _written(path)
     output.say(f"  {output.clean_line(str(path))}: {told['bytes']} bytes, SHA-256 {told['sha256']}")
-    output.say(f"  verify it with: tearline audit verify {path.name} --charter {identity.charter}")
+    output.say(f"  verify it with: tearline audit verify {path.name} --charter {pinned}")
 
 
 # -- report
@@ -212,7 +212,7 @@ def report(
         gone = erased.releases(store, loaded.nation)
         out.mkdir(parents=True, exist_ok=True)
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
-        proven = files.write(proof, lines, loaded.charter, now_ms=now)
+        proven = files.write(proof, lines, store.pinned, now_ms=now)
     tree = proven.newest.checkpoint
     account = Account(
         mission=loaded.mission,
@@ -221,7 +221,7 @@ def report(
         now_ms=now,
         size=tree.size,
         root=tree.root.hex(),
-        charter=loaded.charter,
+        charter=store.pinned,
         file=proof.name,
         digest=_written(proof)["sha256"],
         lines=disclosure.disclosures(answer.rows),
@@ -230,12 +230,10 @@ def report(
     page.write_text(disclosure.page(account), encoding="utf-8")
     if pdf is not None:
         pdf.write_bytes(disclosure_pdf.document(account))
-    _tell(account, [path for path in (page, pdf) if path is not None], proof, loaded, json=json)
+    _tell(account, [path for path in (page, pdf) if path is not None], proof, json=json)
 
 
-def _tell(
-    account: Account, pages: Sequence[Path], proof: Path, identity: Identity, *, json: bool
-) -> None:
+def _tell(account: Account, pages: Sequence[Path], proof: Path, *, json: bool) -> None:
     """What was written, and what it lacks."""
     count = len(account.lines)
     if json:
@@ -247,7 +245,7 @@ def _tell(
         output.say(f"  [yellow]{output.clean_line(account.gone)}[/yellow]")
     for path in pages:
         output.say(f"  {output.clean_line(str(path))}")
-    show_written(proof, identity)
+    show_written(proof, account.charter)
 
 
 # -- reconcile
@@ -263,8 +261,8 @@ def compare(
     Example: tearline audit reconcile --with GBR.tlev --as kit/KEN/auditor
     """
     loaded = load(identity)
-    theirs = files.read(partner, loaded.charter, now_ms=now_ms())
     with opened(loaded) as store:
+        theirs = files.read(partner, store.pinned, now_ms=now_ms())
         found = reconcile(store, loaded.nation, theirs)
     if json:
         told = [{"index": d.index, "what": d.what} for d in found.differences]
@@ -305,16 +303,17 @@ def export_lines(
     if len(forms) + (as_file is not None) != 1:
         raise Malformed("bad-input", "say one of --ocsf, --ecs, --cef or --tlev FILE")
     loaded = load(identity)
-    with opened(loaded) as store:
+    auditor = Auditor(loaded)
+    with opened(loaded, auditor) as store:
         if as_file is None:
-            origin = loaded.public.origin
+            origin = auditor.follower.log.origin
             for text in export_to(store, loaded.nation, origin, forms[0], integrity=integrity):
                 output.plain(text)
             return
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
-        proven = files.write(as_file, lines, loaded.charter, now_ms=now_ms())
+        proven = files.write(as_file, lines, store.pinned, now_ms=now_ms())
     if json:
         output.line({**_written(as_file), "entries": len(proven.entries)})
         return
     show_file(proven)
-    show_written(as_file, loaded)
+    show_written(as_file, store.pinned)

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from clients.auditor import Auditor
 from clients.cli import output
 from clients.cli.common import As, Json, load, using
-from clients.evidence import files, pull
+from clients.evidence import files, left, pull
 from clients.evidence.pull import Pulled
 from clients.evidence.status import Status, status_of
 from clients.evidence.store import EvidenceStore
@@ -36,7 +36,7 @@ _DIGEST: Final = re.compile("[0-9a-f]{32,64}")
 
 Charter = Annotated[
     str | None,
-    typer.Option("--charter", help="Identity of the mission's charter, 64 hex digits."),
+    typer.Option("--charter", help="Identity of the charter, or of what continued the log."),
 ]
 MaybeAs = Annotated[
     Path | None, typer.Option("--as", help="Identity folder, such as KIT/KEN/auditor.")
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands that work on the auditor's own evidence."""
     app.command("pull")(pull_evidence)
     app.command("status")(status)
+    app.command("lost")(lost)
 
 
 @contextmanager
@@ -81,6 +82,7 @@ def bring(loaded: Identity, *, json: bool) -> None:
     """Pull, let the nation's witness cosign, and say what came."""
 
     async def work(auditor: Auditor) -> tuple[Pulled, bool, ConfirmedCheckpoint | None]:
+        await auditor.follower.sync()  # which log it is that is pulled
         mine = EvidenceStore.open(loaded.state, pull.whose(auditor), new=True)
         with mine as store, progress_bar(quiet=json) as told:
             found = await pull.pull(auditor, store, told)
@@ -131,10 +133,14 @@ def status(identity: As, json: Json = False) -> None:
     auditor = Auditor(loaded)
     with opened(loaded, auditor) as store:
         found = status_of(store, loaded.nation, now_ms(), auditor.last_confirmed())
+    gone = sum(1 for _ in left.gone(auditor))
     if json:
-        output.line(found.fields())
+        output.line({**found.fields(), "lost": gone})
     else:
         show_status(found)
+        if gone:
+            words = "entries of ours were acknowledged and are gone: tearline audit lost"
+            output.say(f"  [yellow]lost[/yellow]        {gone} {words}")
     if not found.good:
         raise typer.Exit(1)
 
@@ -186,6 +192,25 @@ def age(seconds: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def lost(identity: As, json: Json = False) -> None:
+    """What concerned your nation, was acknowledged, and was lost with a disk.
+
+    The evidence of the log before keeps each entry with its proof. Asks nobody.
+    Example: tearline audit lost --as kit/KEN/auditor
+    """
+    found = list(left.gone(Auditor(load(identity))))
+    if json:
+        for one in found:
+            output.line(vars(one))
+        return
+    rows = [
+        (str(one.index), moment(one.time), one.type, one.recipient or "", one.report or "")
+        for one in found
+    ]
+    columns = ("index", "time", "entry", "to", "report")
+    output.table(f"{len(found)} entries were lost", columns, rows)
 
 
 # -- verify

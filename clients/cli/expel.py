@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from clients import proposal
-from clients.cli import ledger, output
+from clients.cli import continuing, ledger, output
 from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.ledger import Code
 from clients.cli.spoken import show_spoken
 from clients.files import read, replace, write_new
 from clients.officer import Officer, Spoken
+from wire import statements
 from wire.directory import Directory
 from wire.statements import STATEMENT_MAX
 
@@ -60,12 +61,15 @@ def nation_expel(
 def nation_sign(
     file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json = False
 ) -> None:
-    """Add your root's signatures to an expulsion that another nation drafted.
+    """Add your root's signatures to an expulsion, or a log's continuation, that another drafted.
 
     Example: tearline nation sign expel.tlst --as kit/GBR/officer --root kit/GBR/root
     """
     loaded, raw = load(identity), read(file, STATEMENT_MAX)
     roots = roots_of(loaded.nation, root)
+    if statements.parse(raw).head.type == "mission.continue":
+        replace(file, continuing.sign(raw, loaded, roots, yes=yes or json, json=json))
+        return
     said = proposal.expelled(raw)
     _tell(said.code, said.reason, json=json)
     output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)

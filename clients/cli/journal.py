@@ -60,6 +60,45 @@ def resume(
     )
 
 
+@journal.command()
+def loss(
+    folder: Broker,
+    out: Annotated[Path, typer.Option("--out", help="A new file, for the nations.")],
+    origin: Annotated[
+        str | None, typer.Option("--origin", help="The log's next name; usually its number.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write down what is left of a log, for the nations to sign that it goes on.
+
+    For a restored copy that is older than what was acknowledged, when there is no newer one. Each
+    nation compares the file with what it saw, and signs: tearline nation continue FILE.
+    Example: tearline journal loss kit/broker --out loss.json
+    """
+    name = ["--origin", origin] if origin is not None else []
+    _become("loss", str(folder), "--out", str(out), *name, json=json)
+
+
+@journal.command("continue")
+def go_on(
+    folder: Broker,
+    statement: Annotated[Path, typer.Argument(help="What the nations have signed.")],
+    again: Annotated[
+        list[Path] | None,
+        typer.Option("--again", help="A folder of lost statements, from `nation lost`."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Go on from a restored copy under the name that more than half of the nations have signed.
+
+    What nations hand in of their lost statements is said again before anything is served, so that
+    who was revoked stays revoked. Keep `genesis` with the keys from then on, and make a backup.
+    Example: tearline journal continue kit/broker continue.tlst --again lost/KEN --again lost/GBR
+    """
+    folders = (part for path in again or () for part in ("--again", str(path)))
+    _become("continue", str(folder), "--statement", str(statement), *folders, json=json)
+
+
 @app.command()
 def backup(
     folder: Broker,

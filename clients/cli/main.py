@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, journal, reports, witness
+from clients.cli import audit, journal, lost, reports, witness
 from clients.cli.common import refuse
 from clients.cli.output import note
 from wire.errors import Malformed, TearlineError
@@ -35,6 +35,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(reports.app)
+app.add_typer(lost.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(journal.app)
 app.add_typer(journal.journal, name="journal")

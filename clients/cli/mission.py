@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import expel, ledger, output, retention, witness_keys
+from clients.cli import continuing, expel, ledger, output, retention, witness_keys
 from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
@@ -31,6 +31,8 @@ epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
 nation.command("expel")(expel.nation_expel)
 nation.command("sign")(expel.nation_sign)
 nation.command("publish")(expel.nation_publish)
+nation.command("continue")(continuing.nation_continue)
+nation.command("lost")(continuing.nation_lost)
 nation.command("ledger")(ledger.nation_ledger)
 nation.command("retention")(retention.nation_retention)
 nation.command("witness")(witness_keys.nation_witness)

@@ -74,7 +74,7 @@ def push(
         async with Receiver(target.url, ca_file) as door:
 
             def pusher(store: EvidenceStore) -> Pusher:
-                whose = (loaded.nation, loaded.public.origin)
+                whose = (loaded.nation, auditor.follower.log.origin)
                 return Pusher(store, *whose, target, door, most=tries)
 
             if retry:

@@ -183,12 +183,13 @@ def entry(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
     if not rows:
         raise NotAllowed("not-found")
     identity = desk.auditor.identity
-    said = store.said(identity.charter)
+    said, pinned = store.said(identity.charter), store.said(store.pinned)
     return {
         "index": index,
         "shown": [_shown(store, row) for row in rows],
-        "pinned": identity.charter,
+        "pinned": store.pinned,
         "charter": None if said is None else said.model_dump(),
+        "continued": None if pinned in (None, said) else pinned.model_dump(),
     }
 
 

@@ -5,15 +5,19 @@ counted, and the questions do not guess what they mean.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from wire.prove import VerifiedEntry
 
 View: TypeAlias = Mapping[str, object]
-Row: TypeAlias = tuple[object, ...]
+Row: TypeAlias = tuple[str | int | bool | None, ...]
 Texts: TypeAlias = tuple[tuple[str, ...], ...]
+NOTHING: Final[View] = MappingProxyType({})
+NUMBERS: Final = frozenset({int})
 
 FACTS: Final = (
     *("report", "originator", "recipient", "actor", "outcome", "slug", "accepted"),
@@ -33,19 +37,18 @@ DENIAL: Final = (
 """What a denial says of itself (protocol 14); its rules stand beside."""
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The rows of one entry. Portions: (index, label digest, nation, outcome); `drawn` are the
     sources of a derived one that we are told of, `banners` the markings of what was released.
     """
 
     fact: Row
-    rules: tuple[tuple[str, str], ...] = ()
-    policies: tuple[tuple[str, str], ...] = ()
+    rules: Texts = ()
+    policies: Texts = ()
     portions: tuple[tuple[int, str, str, str], ...] = ()
     denials: tuple[Row, ...] = ()
-    drawn: tuple[tuple[str], ...] = ()
-    banners: tuple[tuple[str], ...] = ()
+    drawn: Texts = ()
+    banners: Texts = ()
 
     @property
     def shared(self) -> tuple[tuple[str, Texts], ...]:
@@ -64,21 +67,22 @@ class Facts:
 
 def facts(entry: VerifiedEntry) -> Facts:
     """The rows of a verified entry; an erased one leaves the columns empty."""
-    view: View = entry.view or {}
-    found = columns(entry.type, entry.channel, view)
+    view, kind = entry.view or NOTHING, entry.type
     return Facts(
-        tuple([found[name] for name in FACTS]),
+        tuple(columns(kind, entry.channel, view).values()),
         tuple([(layer, rule) for layer, rules in _map(view, "rules") for rule in _list(rules)]),
         tuple([(layer, str(named)) for layer, named in _map(view, "policies")]),
-        tuple(_portions(view)) if entry.type == "report.accepted" else (),
+        tuple(_portions(view)) if kind == "report.accepted" else (),
         tuple(map(_denial, _objects(view, "denials"))) if "denials" in view else (),
-        tuple([(source,) for source in _list(view.get("sources"))]),
+        tuple([(source,) for source in _list(view.get("sources"))]) if "sources" in view else (),
         tuple([(_text(m, "banner") or "",) for m in _objects(view, "marked")]),
     )
 
 
 def columns(kind: str, channel: str, view: View) -> dict[str, Any]:
-    """What a view says, by the names of `FACTS`: texts and a number, None where it says nothing."""
+    """What a view says, by the names of `FACTS` and in their order: texts and a number, None where
+    it says nothing.
+    """
     return {
         "report": _text(view, "report"),
         "originator": _originator(kind, channel, view),
@@ -98,9 +102,8 @@ def columns(kind: str, channel: str, view: View) -> dict[str, Any]:
 
 def _detail(view: View) -> str | None:
     """What else there is to say in a word."""
-    nations = _list(view.get("nations"))
-    named = _text(view, "use") or _text(view, "name") or _text(view, "version")
-    return ", ".join(nations) or named
+    nations = ", ".join(_list(view.get("nations")))
+    return nations or _text(view, "use") or _text(view, "name") or _text(view, "version")
 
 
 def _denial(view: View) -> Row:
@@ -128,7 +131,7 @@ def _indices(view: View) -> str | None:
     if not isinstance(value, list):
         return None
     # A list of numbers is written alike, and much faster.
-    return str(value) if all(type(each) is int for each in value) else json.dumps(value)
+    return str(value) if NUMBERS.issuperset(map(type, value)) else json.dumps(value)
 
 
 def _objects(view: View, name: str) -> list[View]:
@@ -136,13 +139,13 @@ def _objects(view: View, name: str) -> list[View]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> str | int | None:
     return value if isinstance(value, str | int) else None
 
 
-def _map(view: View, name: str) -> list[tuple[str, object]]:
+def _map(view: View, name: str) -> Iterable[tuple[str, object]]:
     value = view.get(name)
-    return [(str(key), each) for key, each in value.items()] if isinstance(value, dict) else []
+    return value.items() if isinstance(value, dict) else ()
 
 
 def _list(value: object) -> list[str]:

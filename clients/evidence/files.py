@@ -22,6 +22,7 @@ from wire.evidence_lines import (
     Kind,
     Line,
     PageLine,
+    Said,
     TreeLine,
 )
 
@@ -29,6 +30,7 @@ SHOWN: Final = frozenset(
     {
         "nation.admit",
         "nation.expel",
+        "mission.continue",
         "retention.set",
         "witness.set",
         "policy.publish",
@@ -43,23 +45,24 @@ stay in the chains.
 """
 
 
-def read(path: Path, charter: str, *, now_ms: int) -> Proven:
-    """Verify a file against the identity of the mission's charter.
+def read(path: Path, pinned: str, *, now_ms: int) -> Proven:
+    """Verify a file against the identity of the mission's charter, or of the statement by which
+    its log was continued last.
 
     Raises `Malformed` or `Conflict` naming the line and the first bad entry, `OSError`.
     """
     with path.open("rb") as file:
         lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-        return evidence_file.verify(lines, charter, now_ms=now_ms)
+        return evidence_file.verify(lines, pinned, now_ms=now_ms)
 
 
-def write(path: Path, lines: Iterable[bytes], charter: str, *, now_ms: int) -> Proven:
+def write(path: Path, lines: Iterable[bytes], pinned: str, *, now_ms: int) -> Proven:
     """Write a file and verify it; it is there whole or not at all. Raises like `read`."""
     fresh = path.with_name(f"{path.name}.new")
     try:
         with fresh.open("wb") as file:
             file.writelines(lines)
-        proven = read(fresh, charter, now_ms=now_ms)
+        proven = read(fresh, pinned, now_ms=now_ms)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
@@ -159,12 +162,24 @@ def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
 def _header(
     store: EvidenceStore, kind: Kind, mission: str, nation: str, charter: str, size: int
 ) -> bytes:
-    said = store.said(charter)
+    fields: dict[str, Any] = {
+        "v": 1,
+        "kind": kind,
+        "mission": mission,
+        "nation": nation,
+        "size": size,
+    }
+    fields["charter"] = _said(store, charter)
+    if store.pinned != charter:
+        fields["continued"] = _said(store, store.pinned)
+    return Line(evidence=Header.model_validate(fields)).encode()
+
+
+def _said(store: EvidenceStore, identity: str) -> Said:
+    said = store.said(identity)
     if said is None:
-        raise Malformed("bad-input", f"the charter {quoted(charter)} was not pulled")
-    return Line(
-        evidence=Header(v=1, kind=kind, mission=mission, nation=nation, size=size, charter=said)
-    ).encode()
+        raise Malformed("bad-input", f"the statement {quoted(identity)} was not pulled")
+    return said
 
 
 def _size(store: EvidenceStore, page: int) -> int:

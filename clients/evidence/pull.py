@@ -7,24 +7,22 @@ came with, so the evidence is one history; a fork or a rollback stops here and l
 
 import base64
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from clients.auditor import Auditor, ViewPage
-from clients.evidence import confirmed, erased
-from clients.evidence.store import EvidenceStore, Tree
-from clients.follower import StatementPage
-from wire import base64_strict, merkle, prove, strict_json
+from clients.auditor import Auditor
+from clients.evidence import confirmed, erased, left
+from clients.evidence.examining import MANY, Examiner, Job
+from clients.evidence.fetching import Fetched, coming
+from clients.evidence.left import whose as whose
+from clients.evidence.store import EvidenceStore
+from wire import strict_json
 from wire.entries import MISSION
-from wire.erasures import Erasures
-from wire.errors import Malformed
-from wire.evidence import MAX_SEGMENT_BYTES, Segment
+from wire.errors import Conflict, Malformed
 from wire.model import Strict
-from wire.notes import OpenedCheckpoint
 
-PAGE: Final = 500  # entries a request: about a megabyte
 YOUNG_OBJECTS: Final = 50_000  # made before the collector looks at them
 ANCHOR: Final = "evidence"  # the name of the sealed note
 
@@ -58,12 +56,13 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
     """
     nation, before = auditor.identity.nation, check(auditor, store)
     await auditor.follower.sync()
+    if store.whose != whose(auditor):
+        raise Conflict("log-continued", f"pull again, of {auditor.follower.log.origin}")
     for channel in (MISSION, nation):
-        erasures = erased.followed(store, channel)
         with spared_collector():
-            while not await _page(auditor, store, channel, erasures, progress):
-                pass
+            await _follow(auditor, store, channel, progress)
         anchor(auditor, store)
+    left.check(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
     await confirmed.keep(auditor, store)
     store.settle()
@@ -96,7 +95,7 @@ def check(auditor: Auditor, store: EvidenceStore) -> dict[str, int]:
     Raises `Malformed` ("bad-input") if it was put back or edited.
     """
     counts = _counts(store, auditor.identity.nation)
-    sealed = auditor.store.get(ANCHOR)
+    sealed = auditor.store.get(auditor.follower.log.name(ANCHOR))
     if sealed is not None:
         known = strict_json.load(sealed, Anchor)
         if any(counts.get(c, 0) < n for c, n in known.counts.items()):
@@ -114,7 +113,7 @@ def anchor(auditor: Auditor, store: EvidenceStore) -> None:
     counts = _counts(store, auditor.identity.nation)
     last = {channel: _last(store, channel, count) for channel, count in counts.items()}
     known = Anchor(counts=counts, last=last)
-    auditor.store.put(ANCHOR, known.model_dump_json().encode())
+    auditor.store.put(auditor.follower.log.name(ANCHOR), known.model_dump_json().encode())
 
 
 def _last(store: EvidenceStore, channel: str, count: int) -> str:
@@ -126,50 +125,35 @@ def _counts(store: EvidenceStore, nation: str) -> dict[str, int]:
     return {channel: store.trust(channel).tip.count for channel in (MISSION, nation)}
 
 
-async def _page(
-    auditor: Auditor,
-    store: EvidenceStore,
-    channel: str,
-    erasures: Erasures,
-    progress: Progress | None,
-) -> bool:
-    """One page of a channel; says whether it was the last."""
-    trust, newest = store.trust(channel), store.newest()
-    segment, proof = await _asked(auditor, channel, trust.tip.count, newest.size)
-    opened = await auditor.follower.trees.observe(segment.checkpoint, proof, newest.size)
-    _check_extends(newest, opened, proof)
-    place = auditor.directory.channels.index(channel)  # once given, a nation's place is for ever
-    trust, found, complete = prove.follow(trust, segment, opened, channel, place, None)
-    await auditor.check_erased(erasures, found, complete=complete)
-    store.append(opened, proof, segment, found, trust, complete=complete)
-    if progress and trust.head:
-        progress(channel, trust.tip.count, trust.head.count)
-    return complete
-
-
-async def _asked(
-    auditor: Auditor, channel: str, after: int, size: int
-) -> tuple[Segment, tuple[str, ...]]:
-    path = "/v1/statements" if channel == MISSION else "/v1/log/views"
-    answer = await auditor.transport.page(path, PAGE, after=after, size=size)
-    form: type[StatementPage | ViewPage] = StatementPage if channel == MISSION else ViewPage
-    page = strict_json.load(answer.body, form, limit=MAX_SEGMENT_BYTES, prose=True)
-    return page.segment, page.consistency
-
-
-def _check_extends(newest: Tree, opened: OpenedCheckpoint, proof: tuple[str, ...]) -> None:
-    """The tree came with the proof that it extends the evidence's newest one: what is kept, and
-    later handed on, is this proof, whatever other one the client was convinced by.
+async def _follow(
+    auditor: Auditor, store: EvidenceStore, channel: str, progress: Progress | None
+) -> None:
+    """One channel to its end: while a page is examined, the next one comes, and the one before is
+    kept.
     """
-    tree = opened.checkpoint
-    if tree.size < newest.size:
-        raise Malformed("broken-chain", f"a tree of {tree.size}; {newest.size} were seen before")
-    if newest.size:
-        hashes = [base64_strict.decode(text) for text in proof]
-        merkle.verify_consistency(newest.size, tree.size, hashes, newest.root, tree.root)
+    erasures, trust = erased.followed(store, channel), store.trust(channel)
+    place = auditor.directory.channels.index(channel)  # once given, a nation's place is for ever
+    fetching = coming(auditor, channel, trust.tip.count, store.newest())
+    async with fetching as pages, Examiner(auditor.follower.log_keys) as examiner:
 
+        async def begin(fetched: Fetched) -> Fetched:
+            await examiner.begin(Job(fetched.page, fetched.opened, channel, place, trust))
+            return fetched
 
-def whose(auditor: Auditor) -> Mapping[str, str]:
-    """Whose evidence a store must hold to be this auditor's."""
-    public = auditor.identity.public
-    return {"mission": public.mission, "nation": public.nation, "charter": public.charter}
+        now = await begin(await pages.next())
+        while True:
+            found = await examiner.end()
+            trust = found.trust
+            assert trust.head is not None, "every page has a head"
+            if trust.head.count - trust.tip.count >= MANY:
+                await examiner.start()
+            following = pages.next_if_there()
+            if following is not None:
+                await begin(following)
+            await auditor.check_erased(erasures, found.notable, complete=found.complete)
+            store.append(now.opened, now.proof, now.page, found)
+            if progress:
+                progress(channel, trust.tip.count, trust.head.count)
+            if found.complete:
+                return
+            now = following or await begin(await pages.next())

@@ -38,7 +38,7 @@ def recheck(
         return None
     lines = files.history(store, mission, nation, charter)
     try:
-        proven = evidence_file.verify(lines, charter, now_ms=now_ms)
+        proven = evidence_file.verify(lines, store.pinned, now_ms=now_ms)
         _check_facts(store, proven.entries)
         _check_statements(store)
     except TearlineError as error:

@@ -1,4 +1,4 @@
-"""The tables of an auditor's evidence, and how an entry's proof goes in and comes out.
+"""The tables of an auditor's evidence, and how an entry's proof comes out again.
 
 `fact` has one small row an entry, so that a million of them are looked through in a moment; what
 proves it stands in `line`. Rules, policies and banners are the same for most entries, and each such
@@ -8,8 +8,8 @@ part is kept once. The views `entry`, `rule`, `policy` and `banner` put it all t
 from typing import Final
 
 from clients.evidence.facts import DENIAL, FACTS
-from wire.base64_strict import decode, encode
-from wire.evidence import Evidence
+from wire.merkle import HASH_BYTES
+from wire.pages import Exhibit
 
 _DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
 _OWN: Final = ", ".join(f"f.{name}" for name in FACTS)
@@ -39,8 +39,8 @@ CREATE TABLE IF NOT EXISTS fact(
   PRIMARY KEY (channel, count)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS line(
-  number INTEGER PRIMARY KEY, slot INTEGER NOT NULL, leaf TEXT NOT NULL, link TEXT NOT NULL,
-  opening TEXT NOT NULL, view TEXT, view_opening TEXT, proof TEXT NOT NULL
+  number INTEGER PRIMARY KEY, slot INTEGER NOT NULL, leaf BLOB NOT NULL, link BLOB NOT NULL,
+  opening BLOB NOT NULL, view TEXT, view_opening BLOB, proof BLOB NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS part(number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS part_rule(part INTEGER, layer TEXT, rule TEXT) STRICT;
@@ -118,39 +118,18 @@ def _inserts() -> dict[str, str]:
 INSERTS: Final = _inserts()
 
 
-def kept(evidence: Evidence) -> tuple[object, ...]:
-    """What proves an entry, as it is kept: its view as the text it is, for questions."""
-    view = None if evidence.view is None else decode(evidence.view).decode()
-    return (
-        evidence.slot,
-        evidence.leaf,
-        evidence.link,
-        evidence.opening,
-        view,
-        evidence.view_opening,
-        " ".join(evidence.proof),
-    )
-
-
 def evidence_line(
     index: int,
     slot: int,
-    leaf: str,
-    link: str,
-    opening: str,
+    leaf: bytes,
+    link: bytes,
+    opening: bytes,
     view: str | None,
-    view_opening: str | None,
-    proof: str,
+    view_opening: bytes | None,
+    proof: bytes,
 ) -> str:
     """What was kept as evidence again, in JSON; its checkpoint is the page's."""
-    return Evidence.model_construct(
-        index=index,
-        slot=slot,
-        leaf=leaf,
-        link=link,
-        opening=opening,
-        view=None if view is None else encode(view.encode()),
-        view_opening=view_opening,
-        proof=tuple(proof.split()),
-        checkpoint=None,
-    ).model_dump_json()
+    hashes = [proof[at : at + HASH_BYTES] for at in range(0, len(proof), HASH_BYTES)]
+    text = None if view is None else view.encode()
+    line = Exhibit(index, slot, leaf, link, opening, text, view_opening, tuple(hashes))
+    return line.encode().decode()

@@ -16,20 +16,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.facts import Texts, facts
-from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kept
+from clients.evidence.examining import Examined, Row
+from clients.evidence.facts import Texts
+from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line
 from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
 from wire.errors import BrokerFault, Malformed
-from wire.evidence import Evidence, Segment
+from wire.evidence import Evidence
 from wire.evidence_lines import Said
 from wire.merkle import EMPTY_ROOT
 from wire.notes import OpenedCheckpoint
-from wire.prove import Trust, VerifiedEntry
+from wire.pages import Page
+from wire.prove import Trust
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 FILE: Final = "evidence.sqlite3"
+LATER_FILE: Final = "evidence-{log}.sqlite3"
+"""Of a log that was continued after a loss: what was seen of the one before stays apart."""
 PULLING: Final = "another pull of this evidence is under way"
 PARTS: Final = 65_536
 """Parts whose numbers are remembered."""
@@ -48,19 +52,20 @@ class Tree:
 class EvidenceStore:
     """Open it with `EvidenceStore.open`; it is a context that closes the file."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, whose: Mapping[str, str]) -> None:
+        self._database, self.whose = database, whose
         self._parts: dict[tuple[str, Texts], int] = {}
 
     @classmethod
     @contextmanager
     def open(cls, folder: Path, whose: Mapping[str, str], *, new: bool) -> Iterator[Self]:
-        """The store in an identity's state folder. `whose` names mission, nation and charter.
+        """The store in an identity's state folder. `whose` names mission, nation and charter, and
+        of a log that was continued its name, by which statement, and from which tree.
 
         Raises `Malformed` ("bad-input") if there is none and it may not be `new`, or it belongs to
         somebody else, or is no such file.
         """
-        path = folder / FILE
+        path = folder / file_of(whose)
         if not new and not path.exists():
             raise Malformed("bad-input", "nothing was pulled yet; run tearline audit pull")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -71,17 +76,17 @@ class EvidenceStore:
                 for pragma in PRAGMAS:
                     database.execute(pragma)
                 database.executescript(SCHEMA)
-                store = cls(database)
+                store = cls(database, whose)
                 store._check_owner({"version": VERSION, **whose})
             except sqlite3.DatabaseError as error:
-                raise Malformed("bad-input", f"{FILE} is not an evidence store") from error
+                raise Malformed("bad-input", f"{path.name} is not an evidence store") from error
             yield store
 
     def _check_owner(self, whose: Mapping[str, str]) -> None:
         rows = list(whose.items())
         self._database.executemany("INSERT OR IGNORE INTO meta VALUES(?, ?)", rows)
         if dict(self._database.execute("SELECT name, value FROM meta")) != whose:
-            raise Malformed("bad-input", f"{FILE} belongs to another member or version")
+            raise Malformed("bad-input", "the evidence is of another member, log or version")
 
     # -- what is known
 
@@ -89,12 +94,21 @@ class EvidenceStore:
         """The newest tree."""
         for tree in self.trees("ORDER BY size DESC LIMIT 1"):
             return tree
-        return Tree()
+        size, _, root = self.whose.get("start", "").partition(" ")
+        return Tree(int(size), bytes.fromhex(root)) if size else Tree()
 
     def trees(self, order: str = "ORDER BY size") -> Iterator[Tree]:
         """All trees, oldest first."""
         for size, root, note, proof in self._database.execute(f"SELECT * FROM tree {order}"):
             yield Tree(size, root, note, tuple(proof.split()))
+
+    @property
+    def pinned(self) -> str:
+        """The identity of the statement that names the log's keys: all that a verifier must know.
+
+        The charter's, or that of the statement by which the log was continued.
+        """
+        return self.whose.get("continued", self.whose["charter"])
 
     def trust(self, channel: str) -> Trust:
         """How far a channel was verified."""
@@ -143,29 +157,26 @@ class EvidenceStore:
         self,
         opened: OpenedCheckpoint,
         proof: Sequence[str],
-        segment: Segment,
-        entries: Sequence[VerifiedEntry],
-        trust: Trust,
-        *,
-        complete: bool,
+        page: Page,
+        examined: Examined,
     ) -> None:
         """Keep a verified page: all of it, or nothing. Raises `BrokerFault` ("busy") if another
         process kept it in the meantime.
         """
-        database, tree = self._database, opened.checkpoint
+        database, tree, trust = self._database, opened.checkpoint, examined.trust
         database.execute("BEGIN IMMEDIATE")
         try:
             self._keep_tree(opened, proof)
-            head = segment.head.model_dump_json()
-            page = database.execute(
+            head = page.head.model_dump_json()
+            number = database.execute(
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
-                (tree.size, segment.channel, len(entries), head),
+                (tree.size, page.channel, len(examined.rows), head),
             ).lastrowid
-            self._keep(entries, segment.entries, page)
+            self._keep(page.channel, examined.rows, number)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (segment.channel, trust.size, complete, *_flat(trust.tip), *_flat(at)),
+                (page.channel, trust.size, examined.complete, *_flat(trust.tip), *_flat(at)),
             )
         except BaseException as error:
             self._parts.clear()
@@ -184,20 +195,18 @@ class EvidenceStore:
             row = (tree.size, tree.root, opened.note, " ".join(proof))
             self._database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
 
-    def _keep(
-        self, entries: Sequence[VerifiedEntry], evidence: Sequence[Evidence], page: int | None
-    ) -> None:
+    def _keep(self, channel: str, entries: Sequence[Row], page: int | None) -> None:
         """The entries of a page: one statement for each table."""
         last = self.one("SELECT max(number) AS number FROM line")
         assert last is not None, "an aggregate always has a row"
         rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in INSERTS}
         numbers = itertools.count((last["number"] or 0) + 1)
-        for entry, proof, number in zip(entries, evidence, numbers, strict=False):
-            found, where = facts(entry), (entry.channel, entry.count)
-            own = (*where, entry.index, page, entry.time, entry.type, proof.view is None)
-            parts = (self._part(table, texts) for table, texts in found.shared)
+        for entry, number in zip(entries, numbers, strict=False):
+            found, where = entry.facts, (channel, entry.count)
+            own = (*where, entry.index, page, entry.time, entry.type, entry.erased)
+            parts = [self._part(table, texts) for table, texts in found.shared]
             rows["fact"].append((*own, *found.fact, *parts, number))
-            rows["line"].append((number, *kept(proof)))
+            rows["line"].append((number, *entry.line))
             for table, each in found.own:
                 rows[table] += [(*where, *part) for part in each]
         for table, sql in INSERTS.items():
@@ -252,6 +261,12 @@ class EvidenceStore:
         marks = ", ".join("?" * 8)
         self._database.executemany(f"INSERT OR IGNORE INTO statement VALUES({marks})", rows)
         self._database.execute("COMMIT")
+
+
+def file_of(whose: Mapping[str, str]) -> str:
+    """The name of the file that holds the evidence of a log."""
+    log = whose.get("log")
+    return FILE if log is None else LATER_FILE.format(log=log.replace("/", "-"))
 
 
 def _flat(tip: Tip) -> tuple[int, int, int, bytes]:

@@ -47,6 +47,7 @@ STATEMENTS: Final[Mapping[str, Kind]] = {
     "mission.charter": ADDS,
     "registry.publish": CHANGES,
     "nation.admit": Kind(ENTITY, CREATE, "iam", "creation"),
+    "mission.continue": CHANGES,
     "nation.expel": Kind(ENTITY, DELETE, "iam", "deletion"),
     "root.publish": Kind(ENTITY, UPDATE, "iam", "change"),
     "role.set": Kind(ENTITY, UPDATE, "iam", "change"),

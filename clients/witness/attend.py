@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from clients.continuing import Log
 from clients.identity import Identity
-from clients.session import Session
+from clients.session import FRESH, Session
 from clients.witness import bring
 from clients.witness.bring import Brought
 from clients.witness.cosigner import Witness
-from clients.witness.folder import WitnessFolder
+from clients.witness.folder import WitnessFolder, watch
 from wire.errors import TearlineError
 
 FOLDER: Final = "witness"
@@ -26,15 +27,24 @@ def home_of(identity: Identity) -> Path | None:
 
 async def once(session: Session, clock: Callable[[], float] = time.time) -> Brought | None:
     """Let the identity's own witness cosign the candidate; None where there is none, or nothing to
-    cosign now. Raises what fails to verify.
+    cosign now. It goes with the log where the nations moved it. Raises what fails to verify.
     """
     home = home_of(session.identity)
     if home is None:
         return None
-    with Witness(WitnessFolder.load(home), clock) as witness:
+    await session.follower.sync(within=FRESH)
+    with Witness(_watching(home, session.follower.log), clock) as witness:
         try:
             return await bring.by(witness, session)
         except TearlineError as error:
             if error.slug not in LATER:
                 raise
             return None
+
+
+def _watching(home: Path, log: Log) -> WitnessFolder:
+    """The witness's folder; of a log that was left nothing is cosigned any more."""
+    opened = WitnessFolder.load(home)
+    if not log.moves or log.origin in opened.logs:
+        return opened
+    return watch(home, *map(str, log.keys), left=log.left.keys())

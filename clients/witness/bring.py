@@ -70,7 +70,7 @@ async def by(witness: Witness, session: Session) -> Brought:
 
     What it cosigned last, for whoever asked, must be of the history that this client sees.
     """
-    last = witness.latest(session.identity.public.origin)
+    last = witness.latest(session.follower.log.origin)
     if last.note:
         await compare(session, last.note)
 
@@ -101,7 +101,7 @@ async def compare(session: Session, head: str) -> Checkpoint:
 async def compare_with(session: Session, there: RemoteWitness) -> Checkpoint | None:
     """The same for what a witness elsewhere cosigned last; None if that is nothing yet."""
     try:
-        head = await there.head(session.identity.public.origin)
+        head = await there.head(session.follower.log.origin)
     except NotAllowed as error:
         if error.slug != "not-found":
             raise

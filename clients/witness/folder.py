@@ -17,7 +17,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -126,11 +126,14 @@ def renew(folder: str | Path, seed: bytes) -> WitnessFolder:
     return WitnessFolder.load(folder)
 
 
-def watch(folder: str | Path, *logs: str) -> WitnessFolder:
-    """Let a witness watch more logs: `logs` are their keys. Raises `Malformed`."""
+def watch(folder: str | Path, *logs: str, left: Collection[str] = ()) -> WitnessFolder:
+    """Let a witness watch more logs: `logs` are their keys. Those that were `left` by their nations
+    it cosigns no more. Raises `Malformed`.
+    """
     folder = Path(folder)
     known = _public(folder)
-    every = tuple(dict.fromkeys((*known.logs, *logs)))
+    stay = (key for key in known.logs if VKey.parse(key).name not in left)
+    every = tuple(dict.fromkeys((*stay, *logs)))
     _by_origin(every)
     _write_public(folder, WitnessFile(v=1, name=known.name, logs=every))
     return WitnessFolder.load(folder)

@@ -639,7 +639,7 @@ def test_every_operation_is_described(document: Any) -> None:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    assert len(operations) == 25
+    assert len(operations) == 26
     for path, method, operation in operations:
         assert operation.get("summary"), (path, method)
         assert operation.get("responses"), (path, method)
@@ -680,6 +680,7 @@ def test_signed_operations_say_so(document: Any) -> None:
         "post /v1/statements",
         "get /v1/log/checkpoint",
         "get /v1/log/candidate",
+        "get /v1/log/continuation",
         "get /v1/log/tile/{tile}",
         "get /v1/log/proof/inclusion",
         "get /v1/log/proof/consistency",

@@ -87,7 +87,7 @@ def behind() -> Pen:
 
 
 def misproven() -> Pen:
-    """A tree that was cosigned, and a path to the file's last one that is wrong in its last hash."""
+    """A tree that was cosigned, and a path to the file's last one that ends in another hash."""
     pen = witnessed()[0].confirms(*KEN, *FRA, size=3)
     line = pen.lines[-1].confirmed
     assert line is not None

@@ -1,21 +1,28 @@
 """Evidence files whose lines stand elsewhere, or say something else: each is refused for itself."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.refusal import refused
-from tests.wire.evidence_files import SOON, Pen, admitted, pulled, said, stated
+from tests.wire.evidence_files import SOON, Pen, admitted, pulled, receipt, said, stated
 from tests.wire.memory_log import MemoryLog, released
-from wire import evidence_file
+from wire import evidence_file, evidence_lines, pages
 from wire.base64_strict import encode
 from wire.bodies import HeadSeen
 from wire.entries import MISSION
+from wire.errors import Malformed, TearlineError
 from wire.evidence_file import CLOCK_SLACK_MS, Proven
 from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
+from wire.pages import Exhibit
 
 HOUR = 3_600_000  # milliseconds
+PULLED = pulled()
+RECEIPT = receipt(PULLED, [2, 5], [0])
 
 
 def verified(pen: Pen, now_ms: int = SOON) -> Proven:
@@ -261,3 +268,61 @@ def test_a_receipt_is_not_from_the_future() -> None:
     pen.lines[2] = Line(entry=log.evidence("KEN", 0).model_copy(update={"proof": ()}))
     with refused("bad-proof", "the entry at index"):
         verified(pen)
+
+
+@pytest.mark.parametrize("kind", ["evidence", "tree", "page", "entry", "statement"])
+def test_a_line_of_a_kind_that_holds_nothing_is_refused(kind: str) -> None:
+    """Expect refusal, with the line's number, wherever it stands."""
+    lines = PULLED.written()
+    for number in range(len(lines)):
+        changed = [*lines[:number], b'{"%b":null}\n' % kind.encode(), *lines[number + 1 :]]
+        with pytest.raises(Malformed, match=f"line {number + 1}: "):
+            evidence_file.verify(changed, PULLED.charter.identity, now_ms=SOON)
+
+
+# -- an entry in the form that auditors write is read without the gate, to the same effect
+
+
+def outcome(lines: list[bytes], charter: str) -> object:
+    """All that a file proves, or slug and words of the refusal."""
+    try:
+        proven = evidence_file.verify(lines, charter, now_ms=SOON)
+    except TearlineError as error:
+        return error.slug, error.detail
+    return proven.entries, proven.complete_at, proven.trees
+
+
+EDITS = [bytes([mark]) for mark in b'{}[]",:\\/= \n\x00\x7f\xff-.019eEABab+'] + [
+    b"",
+    b"null",
+    b"AAAA",
+]
+
+
+@pytest.mark.slow
+@given(st.data())
+def test_any_change_of_an_entrys_line_is_judged_alike(data: st.DataObject) -> None:
+    """Expect the same refusal, in the same words, as where every line goes through the gate."""
+    for pen in (PULLED, RECEIPT):
+        lines = pen.written()
+        number = data.draw(st.sampled_from([n for n, x in enumerate(lines) if b'"entry"' in x]))
+        text = lines[number]
+        for _ in range(data.draw(st.integers(0, 2))):
+            at, piece = data.draw(st.integers(0, len(text))), data.draw(st.sampled_from(EDITS))
+            text = text[:at] + piece + text[at + data.draw(st.integers(0, 2)) :]
+        lines[number] = text
+        found = outcome(lines, pen.charter.identity)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(pages, "usual", lambda _: None)
+            assert outcome(lines, pen.charter.identity) == found
+
+
+def test_entries_are_read_as_their_bytes_and_others_through_the_gate() -> None:
+    """The same file with spaces in it proves the same."""
+    lines = PULLED.written()
+    spaced = [json.dumps(json.loads(line)).encode() + b"\n" for line in lines]
+    kinds = [{type(evidence_lines.read(line)) for line in file} for file in (lines, spaced)]
+    assert kinds == [{Line, Exhibit}, {Line}]
+    charter = PULLED.charter.identity
+    assert outcome(lines, charter) == outcome(spaced, charter)
+    assert outcome(lines[:2] + lines[3:4], charter) == outcome(spaced[:2] + spaced[3:4], charter)

@@ -11,9 +11,10 @@ from tests.refusal import refused
 from wire import links, mac, strict_json
 from wire.entries import Event, seal_event
 from wire.errors import Malformed
-from wire.links import LINK_KEY, Link
+from wire.links import LINK_KEY, Link, LinkForm
 
 OPENING = b"o" * 32
+NUMBERS = [-2, -1, 0, 7, 10**14, 10**15, (1 << 53) - 1, 1 << 53, 10**16, 10**17]
 WORDS: dict[str, Any] = {
     "channel": "KEN",
     "count": 5,
@@ -44,31 +45,45 @@ def test_what_a_broker_writes_has_the_usual_form() -> None:
         assert links._USUAL_LINK.fullmatch(row.link)
 
 
-@pytest.mark.slow
-@given(
-    st.fixed_dictionaries(
-        {
-            "channel": st.sampled_from(["KEN", "MISSION", "ken", "KENYA"]),
-            "count": st.integers(-1, 10**17),
-            "prev_index": st.integers(-2, 10**17),
-            "slot": st.integers(0, 300),
-            "type": st.sampled_from(["a", "a.b", "A", "a" * 65, "a.b.c.d.e", 'a"', "ä"]),
-            "prev": st.sampled_from(["ab" * 32, "AB" * 32, "ab" * 31]),
-        }
-    )
-)
-def test_the_usual_form_holds_nothing_that_the_gate_refuses(changes: dict[str, object]) -> None:
-    """A text that skips the gate would have passed it, and is judged alike."""
-    text = written(**changes)
-    if links._USUAL_LINK.fullmatch(text):
-        strict_json.parse(text)
+def judged_alike(text: bytes) -> None:
+    """A text that passes neither gate nor form would have passed both, and is read alike."""
     try:
-        expected = strict_json.load(text, Link)
+        expected = Link(**strict_json.load(text, LinkForm).model_dump())
     except Malformed:
         with pytest.raises(Malformed):
             opened(text)
     else:
         assert opened(text) == expected
+
+
+@pytest.mark.parametrize("number", [*NUMBERS, 9, 10, 99, 100, 199, 200, 254, 255, 999])
+@pytest.mark.parametrize("field", ["count", "index", "slot", "prev_index", "time"])
+def test_each_number_has_the_bounds_of_its_field(field: str, number: int) -> None:
+    judged_alike(written(**{field: number}))
+
+
+@pytest.mark.parametrize("name", ["a", "a" * 64, "a" * 65, "a.b.c.d", "a.b.c.d.e", "A", "", "a\n"])
+@pytest.mark.parametrize("channel", ["KEN", "MISSION", "KENYA", "ken", ""])
+def test_a_type_and_a_channel_have_their_forms(name: str, channel: str) -> None:
+    judged_alike(written(type=name, channel=channel))
+
+
+@pytest.mark.slow
+@given(
+    st.fixed_dictionaries(
+        {
+            "channel": st.sampled_from(["KEN", "MISSION", "ken", "KENYA"]),
+            "count": st.sampled_from(NUMBERS),
+            "prev_index": st.sampled_from(NUMBERS),
+            "time": st.sampled_from(NUMBERS),
+            "slot": st.integers(0, 300),
+            "type": st.sampled_from(["a", "a.b", "A", "a" * 64, "a" * 65, "a.b.c.d.e", 'a"', "ä"]),
+            "prev": st.sampled_from(["ab" * 32, "AB" * 32, "ab" * 31]),
+        }
+    )
+)
+def test_the_usual_form_holds_nothing_that_the_gate_refuses(changes: dict[str, object]) -> None:
+    judged_alike(written(**changes))
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,22 @@ def test_json_on_which_parsers_differ_is_refused() -> None:
             pytest.fail(f"{name} gave {strict_json.parse(data)!r}")
 
 
+def test_every_case_is_judged_alike_by_the_short_way_and_the_long_one() -> None:
+    """Expect no text to get past the gate for being plain; compactly written, most of them are."""
+    for name, expect, data in json_cases():
+        texts = [data, data.strip(), b"[%b]" % data, b'{"a":%b}' % data]
+        if expect == "accept":
+            texts.append(json.dumps(json.loads(data), separators=(",", ":")).encode())
+        for text in texts:
+            said = []
+            for read in (strict_json.parse, strict_json._parsed):
+                try:
+                    said.append(repr(read(text, prose=False)))
+                except Malformed as error:
+                    said.append(repr((error.slug, error.detail)))
+            assert said[0] == said[1], name
+
+
 # -- naughty strings
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -359,3 +360,71 @@ def test_prose_may_be_written_as_people_write(text: str) -> None:
 def test_prose_still_has_no_invisible_direction_marks(hidden: str) -> None:
     with pytest.raises(Malformed):
         strict_json.dump(f"a{hidden}b", prose=True)
+
+
+# -- the short way
+
+
+def both_ways(data: bytes, *, prose: bool = False) -> tuple[str, str]:
+    """What each way says: the value, with its types, or slug and words of the refusal."""
+
+    def said(read: Callable[..., Json]) -> str:
+        try:
+            return repr(read(data, prose=prose))
+        except Malformed as error:
+            return repr((error.slug, error.detail))
+
+    return said(parse), said(strict_json._parsed)
+
+
+NUMBERS = ["0", "-1", "-0", "0.0", "-0.0", "1.5", "1e3", "1E-3", "01", "9" * 16, "9" * 17, "1" * 40]
+NUMBERS += ["-" + "9" * 16, "-1" + "0" * 16, "1" + "0" * 5_000, "1e400", "NaN", "-Infinity", "1."]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("around", ["{}", "[{}]", '{{"a":{}}}', '{{"a":[0,{},"x"]}}', '["{}"]'])
+def test_a_number_is_judged_alike_both_ways(number: str, around: str) -> None:
+    """Expect no float and no long integer to pass for being written as plainly as the rest."""
+    short, long = both_ways(around.format(number).encode())
+    assert short == long
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b'{"a":1,"a":1}', b'{"a":{"b":1,"b":2}}', b'[{"":0,"":0}]', b'{"a":1,"b":2,"a":1}'),
+        *(b'"\x7f"', b'"\x01"', b'"\t"', b"[1]\n", b" [1]", b"[1 ]", b'"\\u0041"', b'"\\/"'),
+        *(b"", b"nul", b"true", b"[true,false,null]", b'"', b"[1,]", b"{1:2}", b"[1][2]", b"\xff"),
+        *(b"[" * depth + b"]" * depth for depth in (7, 8, 9, 10, 100_000)),
+        *(b'{"a":' * depth + b"{}" + b"}" * depth for depth in (6, 7, 8, 9)),
+    ],
+)
+def test_a_plain_text_is_judged_alike_both_ways(data: bytes) -> None:
+    short, long = both_ways(data[:LIMIT_BYTES])
+    assert short == long
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats() | st.text("aé\x7f\\0"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+EDITS = [bytes([mark]) for mark in b'{}[]",:\\/ \n\x00\x1f\x7f\xc3-.0129eEab']
+EDITS += [b"null", b"-0", b"1.5", b"\\u0041", b'"a":1,', b'"a":1,"a":1', "é".encode(), b"[" * 8]
+EDITS += [b""]
+
+
+@pytest.mark.slow
+@given(PLAIN, st.booleans(), st.booleans(), st.data())
+def test_any_text_is_judged_alike_both_ways(
+    value: Json, ascii_only: bool, prose: bool, data: st.DataObject
+) -> None:
+    """Expect the same for whatever is made of a plain text: values, types, slugs and words."""
+    text = json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":")).encode()
+    for _ in range(data.draw(st.integers(0, 2))):
+        at, piece = data.draw(st.integers(0, len(text))), data.draw(st.sampled_from(EDITS))
+        text = text[:at] + piece + text[at + data.draw(st.integers(0, 2)) :]
+    short, long = both_ways(text, prose=prose)
+    assert short == long

@@ -161,13 +161,17 @@ export async function prove(told, shown) {
   try {
     await run("charter", async () => {
       need(told.charter, "the charter is not in the evidence");
+      // After a loss, what continued the log is pinned: it names the charter and the log's new keys.
+      const later =
+        told.continued &&
+        (await said(told.continued, told.pinned, "the log was not continued by what was pinned"));
       found.charter = await said(
         told.charter,
-        told.pinned,
+        later ? later.body.charter : told.pinned,
         "the charter is not the one that was pinned",
       );
-      found.keys = await Promise.all(found.charter.body.log_keys.map(vkey));
-      return `SHA-256 ${told.pinned}`;
+      found.keys = await Promise.all((later || found.charter).body.log_keys.map(vkey));
+      return later ? `SHA-256 ${told.pinned}, which continued its log` : `SHA-256 ${told.pinned}`;
     });
     await run("checkpoint", async () => {
       found.tree = await checkpoint(shown.checkpoint, found.keys);

@@ -1,17 +1,22 @@
 """What an auditor pulls is verified, kept, gone on with, and handed on as a file."""
 
 import asyncio
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from clients.auditor import Auditor
-from clients.evidence import pull
+from clients.evidence import examining, fetching, pull
+from clients.evidence.pull import Progress
 from clients.evidence.status import status_of
-from clients.evidence.store import FILE
+from clients.evidence.store import FILE, EvidenceStore
 from tests.clients.evidence.little_history import LATER, NATIONS, Desk, desk, piloted, share
+from tests.clients.evidence.test_examining import children
 from tests.clients.liar import Doc, Liar
 from tests.pilot import Pilot
 from tests.refusal import refused
@@ -63,7 +68,7 @@ async def test_a_pull_that_breaks_goes_on_where_it_was(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await share(pilot, "KEN", "GBR", count=4)
-    monkeypatch.setattr(pull, "PAGE", 3)
+    monkeypatch.setattr(fetching, "PAGE", 3)
     (door,) = pilot.doors
     auditor = desk(pilot, "KEN", port=door.getsockname()[1])
     async with Liar.at(door, pilot.port) as liar:
@@ -162,7 +167,7 @@ async def test_evidence_that_was_put_back_or_edited_is_not_believed(
     path.write_bytes(new)
     with sqlite3.connect(path) as database:
         database.execute(
-            "UPDATE line SET link = 'f' || substr(link, 2) WHERE number = "
+            "UPDATE line SET link = CAST('f' || substr(link, 2) AS BLOB) WHERE number = "
             "(SELECT line FROM fact WHERE channel = 'KEN' ORDER BY count DESC LIMIT 1)"
         )
     database.close()
@@ -178,7 +183,7 @@ async def test_two_pulls_at_once_do_not_disturb_each_other(
     pilot: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a push that goes on and a person may: one of them keeps a page, the other is told so."""
-    monkeypatch.setattr(pull, "PAGE", 5)
+    monkeypatch.setattr(fetching, "PAGE", 5)
     await share(pilot, "KEN", "GBR", count=3)
     auditor = desk(pilot, "KEN")
     first, second = await asyncio.gather(auditor.pull(), auditor.pull(), return_exceptions=True)
@@ -187,6 +192,126 @@ async def test_two_pulls_at_once_do_not_disturb_each_other(
     assert len(refusals) == 1
     await auditor.pull()
     evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
+
+
+# -- long pulls: a process beside this one examines, and the next page is asked for early
+
+
+@pytest.fixture
+def long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every pull is a long one."""
+    monkeypatch.setattr(fetching, "PAGE", 3)
+    monkeypatch.setattr(pull, "MANY", 1)
+    monkeypatch.setattr(examining, "STARTING", 0)
+
+
+async def pulled(desk: Desk, progress: Progress) -> None:
+    async with Auditor(desk.identity) as auditor:
+        with EvidenceStore.open(desk.identity.state, pull.whose(auditor), new=True) as store:
+            await pull.pull(auditor, store, progress)
+
+
+def kept(desk: Desk) -> list[tuple[object, ...]]:
+    """All entries but those of the pulls themselves."""
+    names = ("channel", "idx", "time", "type", "view", "report", "recipient", "actor")
+    with desk.store() as store:
+        assert store.is_complete("KEN")
+        rows = store.rows("SELECT * FROM entry WHERE type <> 'audit.read' ORDER BY channel, count")
+        return [tuple(row[name] for name in names) for row in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("long")
+async def test_a_long_pull_keeps_what_a_short_one_keeps(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await share(pilot, "KEN", "GBR", "FRA", count=3)
+    auditor, seen = desk(pilot, "KEN"), list[tuple[str, int, int]]()
+    await pulled(auditor, lambda *done: seen.append((*done[:2], len(children()))))
+    ours = [each for each in seen if each[0] == "KEN"]
+    assert [count for _, count, _ in ours] == [*range(3, ours[-1][1], 3), ours[-1][1]]
+    assert [processes for *_, processes in ours] == [1] * len(ours)
+    assert not children()
+    evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
+    monkeypatch.undo()
+    other = desk(pilot, "KEN")
+    assert other.identity.state != auditor.identity.state
+    await other.pull()
+    assert kept(other) == kept(auditor)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("page", [3, 6])
+async def test_a_lie_in_a_long_pull_is_refused_and_all_before_it_kept(
+    pilot: Pilot, page: int
+) -> None:
+    """Expect refusal, naming the first bad entry; told the truth, the same pull goes on."""
+    await share(pilot, "KEN", "GBR", count=6)
+    (door,) = pilot.doors
+    auditor = desk(pilot, "KEN", port=door.getsockname()[1])
+
+    def bend(told: Doc) -> Doc:
+        told["segment"]["entries"][1]["opening"] = "A" * 43 + "="
+        return told
+
+    async with Liar.at(door, pilot.port) as liar:
+        liar.answers(f"/v1/log/views.*after={page}&", bend)
+        with refused("broken-chain", f"entry {page + 1} of KEN, at index"):
+            await auditor.pull()
+        with auditor.store() as store:
+            assert store.trust("KEN").tip.count == page
+        assert not children()
+        liar.honest()
+        await auditor.pull()
+    evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("long")
+async def test_a_process_that_dies_in_a_long_pull_loses_nothing(pilot: Pilot) -> None:
+    await share(pilot, "KEN", "GBR", count=6)
+    auditor = desk(pilot, "KEN")
+
+    def kill(channel: str, *_: int) -> None:
+        for process in children() if channel == "KEN" else ():
+            os.kill(process, signal.SIGKILL)
+
+    await pulled(auditor, kill)
+    assert not children()
+    evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("long")
+async def test_a_long_pull_that_is_stopped_goes_on_where_it_was(pilot: Pilot) -> None:
+    """As Ctrl-C stops it: no process is left, and whole pages are kept."""
+    await share(pilot, "KEN", "GBR", count=6)
+    auditor = desk(pilot, "KEN")
+    with anyio.CancelScope() as scope:
+        await pulled(auditor, lambda channel, *_: scope.cancel() if channel == "KEN" else None)
+    assert not children()
+    with EvidenceStore.open(
+        auditor.identity.state, pull.whose(Auditor(auditor.identity)), new=False
+    ) as store:
+        assert store.trust("KEN").tip.count == 3
+    await auditor.pull()
+    evidence_file.verify(auditor.history(), auditor.identity.charter, now_ms=LATER)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("long")
+async def test_no_page_is_asked_for_in_vain(pilot: Pilot) -> None:
+    """Each read of the journal is an entry that everybody sees."""
+    await share(pilot, "KEN", "GBR", count=4)
+    (door,) = pilot.doors
+    auditor = desk(pilot, "KEN", port=door.getsockname()[1])
+    async with Liar.at(door, pilot.port) as liar:
+        await auditor.pull()
+        asked = [a.query for a in liar.asked if a.path == "/v1/log/views"]
+    with auditor.store() as store:
+        pages = list(store.rows("SELECT number FROM page WHERE channel = 'KEN'"))
+    assert len(asked) == len(pages) == len(set(asked))
 
 
 @pytest.mark.slow
@@ -198,7 +323,7 @@ async def test_a_store_of_somebody_else_is_not_used(pilot: Pilot) -> None:
         pass
     britain.identity.state.mkdir(exist_ok=True)
     (britain.identity.state / FILE).write_bytes((kenya.identity.state / FILE).read_bytes())
-    with refused("bad-input", "belongs to another"), britain.store():
+    with refused("bad-input", "of another member"), britain.store():
         pass
 
 

@@ -1,7 +1,7 @@
 """A push that is stopped at any step, and started again, loses no event."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,8 @@ def watch(patch: pytest.MonkeyPatch, steps: Steps) -> None:
         steps.step()
         return reply
 
-    def init(self: EvidenceStore, database: sqlite3.Connection) -> None:
-        opened(self, database)
+    def init(self: EvidenceStore, database: sqlite3.Connection, whose: Mapping[str, str]) -> None:
+        opened(self, database, whose)
         self._database = Watched(database, steps)  # type: ignore[assignment]
 
     patch.setattr(Receiver, "post", posted)

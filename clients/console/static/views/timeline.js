@@ -20,6 +20,7 @@ export const MARKS = {
   "witness.set": ["witness", "muted"],
   "nation.admit": ["admitted", "good"],
   "nation.expel": ["expelled", "bad"],
+  "mission.continue": ["continued after a loss", "bad"],
 };
 const change = (m) => `${MARKS[m.what][0]}${m.version ? ` v${m.version}` : ""}`;
 const named = (m) => `${change(m)} ${m.nation}`;
