@@ -7,7 +7,8 @@ the nation's auditor pulls its whole history over loopback, and asks its twenty-
 
 `open` is recovery: the newest thousand entries are replayed, the anchor compared; its limit is the
 same at a quarter of the size. `start` is all that a broker does before it serves, folding every
-statement and holding every report; its limit is reading the same rows. `proof` is an inclusion
+statement and holding every report as it is remembered; its limit is reading the same sheets.
+`start.anew` is the same without any memory, from the reports themselves. `proof` is an inclusion
 proof of an entry anywhere, `proof.http` the same over HTTP, whose limit is a request that reads
 nothing. `verify` is what a pull does to verify pages, by one core: the gate, the commitments, the
 proofs, the chain; its limit is only reading the same JSON and base64, and hashing the same bytes.
@@ -16,8 +17,8 @@ A long one verifies beside the process that fetches and keeps: `pull.cpu` is the
 `pull.beside` that of the one that verifies, its start and the messages between them included.
 An answer is cut at a thousand rows, as the command cuts it.
 
-Bounded by: fsyncs and the replay (`open`), one report after the other (`start`), Python's work on
-an entry (`verify`, `pull`), and one look at every row (`ask`).
+Bounded by: fsyncs and the replay (`open`), signatures of statements and one report after the other
+(`start`), Python's work on an entry (`verify`, `pull`), and one look at every row (`ask`).
 """
 
 import asyncio
@@ -28,6 +29,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import uvloop
@@ -95,8 +97,10 @@ def run(bench: Bench) -> list[Row]:
             grown.append(runner.run(_measure(chronicle, bench.rounds)))
         pages, opened = runner.run(_pages(chronicle))
     few = range(1 if bench.full else bench.few)
-    read = [timed(lambda: _read(chronicle)) * 1000 for _ in few]
-    started = [_start(chronicle) for _ in few]
+    anew = [_start(chronicle, anew=True) for _ in few]
+    started = [_start(chronicle) for _ in range(bench.rounds)]
+    read = [timed(lambda: _read(chronicle, "sheet")) * 1000 for _ in range(bench.rounds)]
+    read_all = [timed(lambda: _read(chronicle, "report", "release")) * 1000 for _ in few]
     verified = [_verify(pages, opened) for _ in range(bench.rounds)]
     bare = [_bare(pages) for _ in range(bench.rounds)]
     with serving(chronicle.home) as server:
@@ -110,8 +114,10 @@ def run(bench: Bench) -> list[Row]:
     return [
         Row("million.open", f"journal of {what} opened", "ms", last.opened, first.opened, words,
             RESTART),
-        Row("million.start", f"broker started on {reports}", "ms", started, read, "rows read",
+        Row("million.start", f"broker started on {reports}", "ms", started, read, "sheets read",
             RESTART),
+        Row("million.start.anew", "the same, nothing remembered", "ms", anew, read_all,
+            "rows read"),
         Row("million.proof", "inclusion proof", "ms", last.proved, first.proved, words, PROOF),
         Row("million.proof.http", "the same over HTTP", "ms", *over_http, "nothing read", PROOF),
         Row("million.verify", "entries verified, by one core", "/s", verified, bare,
@@ -144,20 +150,27 @@ async def _measure(chronicle: Chronicle, rounds: int) -> Grown:
     return Grown(size, opened, proved)
 
 
-def _start(chronicle: Chronicle) -> float:
+def _start(chronicle: Chronicle, *, anew: bool = False) -> float:
     """Milliseconds until a broker listens, from starting its process on."""
+    if anew:
+        with closing(sqlite3.connect(_database(chronicle), isolation_level=None)) as database:
+            database.execute("DELETE FROM memory")
     start = time.perf_counter()
     with serving(chronicle.home):
         return (time.perf_counter() - start) * 1000
 
 
-def _read(chronicle: Chronicle) -> None:
-    """What a start reads: every report and every release."""
-    path = Settings.load(chronicle.home).data_folder / DATABASE_FILE
+def _read(chronicle: Chronicle, *tables: str) -> None:
+    """What a start reads: every row of these."""
+    path = _database(chronicle)
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-        for table in ("report", "release"):
+        for table in tables:
             for _ in database.execute(f"SELECT * FROM {table}"):
                 pass
+
+
+def _database(chronicle: Chronicle) -> Path:
+    return Settings.load(chronicle.home).data_folder / DATABASE_FILE
 
 
 # -- an auditor's work on a page

@@ -97,6 +97,8 @@ async def go_on(
     later = seals_of(settings, eras_of((*before, body)))
     if body.log_keys != tuple(map(str, later.log_keys)):
         raise BrokerFault("bad-settings", "the statement names another `log-key`")
+    with faults():
+        raws = [raw, *_distinct(again, statement)]
     with faults(), locked(settings.data_folder):
         database = settings.data_folder / DATABASE_FILE
         stored = (await outside.newest_head(database)).partition("\n")[0]
@@ -112,11 +114,10 @@ async def go_on(
         notes = [(_signed(note, later), at) for at, note in heads]
         if not done:
             await outside.rename(settings.data_folder, notes)
-        again = _distinct(again, statement)
-        _file(settings.genesis_folder, size, [raw, *(path.read_bytes() for path in again)])
+        _file(settings.genesis_folder, size, raws)
         _keep_old(settings, size, body.origin)
         write_anchor(settings.anchor_folder / ANCHOR_FILE, notes[-1][0])
-    return Gone(body.origin, size, len(again))
+    return Gone(body.origin, size, len(raws) - 1)
 
 
 # -- parts
@@ -150,20 +151,20 @@ def _signed(note: str, seals: Seals) -> str:
     return sign_checkpoint(Checkpoint(seals.origin, tree.size, tree.root), seals.signers)
 
 
-def _distinct(paths: Sequence[Path], statement: Statement) -> list[Path]:
-    """The files, each statement once, in the order of their names: that of the log that was lost.
+def _distinct(paths: Sequence[Path], statement: Statement) -> list[bytes]:
+    """Each statement once, in the order of the files' names: that of the log that was lost.
 
-    Nations hand in the same ones; who may see more of one has the longer file.
+    Nations hand in the same ones; who may see more of one has the longer file. Raises `Malformed`.
     """
-    found: dict[str, Path] = {}
-    for path in paths:
+    found: dict[str, bytes] = {}
+    for path in sorted(paths, key=lambda path: path.name):
         with path.open("rb") as file:
-            identity = statements.parse(file.read(STATEMENT_MAX + 1)).identity
-        known = found.get(identity)
-        if known is None or path.stat().st_size > known.stat().st_size:
-            found[identity] = path
+            raw = file.read(STATEMENT_MAX + 1)
+        identity = statements.parse(raw).identity
+        if len(raw) > len(found.get(identity, b"")):
+            found[identity] = raw  # in its first place, if it has one
     found.pop(statement.identity, None)
-    return sorted(found.values(), key=lambda path: path.name)
+    return list(found.values())
 
 
 def _file(folder: Path, size: int, raws: Sequence[bytes]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
 
-from broker import logs, startup
+from broker import logs, rebuilding, startup
 from broker.answers import (
     Download,
     Event,
@@ -35,6 +35,7 @@ from broker.intake import Intake
 from broker.journal import Journal
 from broker.lineage import read_sources
 from broker.matching import Filter, check
+from broker.memory import Memory
 from broker.pages import Pages
 from broker.preview import preview
 from broker.publishing import Publishing
@@ -56,6 +57,7 @@ from wire.errors import BrokerFault, NotAllowed
 from wire.freshness import Ending, endings
 from wire.labels import Label
 from wire.members import Member
+from wire.witness_keys import Witnesses
 
 
 class Broker:
@@ -106,6 +108,7 @@ class Broker:
         )
         self._pull = Pull(state, self._releases, denials, limits)
         self._pages = Pages(state, journal, sequencer, denials)
+        self._memory = Memory(state, journal, sequencer)
         self._referrals = Referrals(state, deciding, journal, sequencer)
         self.cosignatures: Cosignatures
         """What witnesses have signed; there from `open` on."""
@@ -146,22 +149,19 @@ class Broker:
             # What was lost may have led further than there is now: its cursors lead nowhere.
             cursor_key = seals.newest(settings.secret("cursor-key"))
             broker = cls(settings, journal, still, random, cursor_key, signatures or Threads())
-            await startup.replay(broker._state, journal, still)
+            broker._memory.size = await rebuilding.rebuild(broker._state, journal, still)
             await broker._denials.load(journal)
             broker._sequencer.start()
             undo.push_async_callback(broker._sequencer.close)
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, seals.origin, seals.log_keys)
             broker.cosignatures = Cosignatures(
-                journal,
-                seals.log_keys,
-                lambda: broker.directory.witnesses,
-                settings.anchor_folder,
-                broker.now(),
+                journal, seals.log_keys, broker._witnesses, settings.anchor_folder, broker.now()
             )
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
-            await broker._eraser.make_good(broker._state.holdings)
+            await broker._eraser.make_good()
             await broker.expire()
+            await broker._memory.keep_if_due()
             undo.pop_all()
         broker._beating = asyncio.get_running_loop().create_task(broker._beat())
         logs.event("broker.started", size=journal.size, reports=len(broker._state.holdings))
@@ -177,11 +177,16 @@ class Broker:
         with contextlib.suppress(BrokerFault):  # a stopped journal takes no last words
             await self._denials.keep(self.journal)
             await self._sequencer.do(startup.OperatorAct("operator.stop"))
+            await self._memory.keep()
         await self._sequencer.close()
         if self._beating is not None:
             self._beating.cancel()
         await self.journal.close()
         logs.event("broker.stopped", size=self.journal.size)
+
+    def _witnesses(self) -> Witnesses:
+        """Whose cosignatures count, as the whole journal says."""
+        return self.directory.witnesses
 
     async def _beat(self) -> None:
         while True:
@@ -190,6 +195,7 @@ class Broker:
             with contextlib.suppress(BrokerFault):  # it stopped; who needs it will hear that
                 await self.expire()
                 await self._denials.keep(self.journal)
+                await self._memory.keep_if_due()
 
     async def expire(self) -> None:
         """Delete what is over by now, and what nations ordered to be kept no longer: serving it

@@ -15,12 +15,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 
-from broker import audit
+from broker import audit, comparing
 from broker.attachments import file_name
 from broker.eras import seals_of
 from broker.journal import Journal, Record
@@ -31,8 +31,10 @@ from broker.journal.state import Seals
 from broker.journal.store import DATABASE_FILE, faults
 from broker.settings import Settings
 from broker.startup import ANCHOR_FILE, ATTACHMENTS_FOLDER, make_folders
+from wire.directory import Directory
 from wire.entries import MISSION
 from wire.errors import BrokerFault, Malformed
+from wire.report import parse
 
 CHECKPOINT_FILE: Final = "checkpoint"
 """Of a backup: the checkpoint of its last entry, in clear, to compare with what others saw."""
@@ -43,16 +45,21 @@ Standing = Literal["served", "older", "no anchor"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A journal that was verified to its last entry; `missing` are attachments without a file."""
+    """A journal that was verified to its last entry; `missing` are attachments that are lost: they
+    came whole, no entry deleted them, and there is no file.
+
+    `memory` is what a start makes of what is remembered beside it, if that was asked.
+    """
 
     entries: int
     checkpoint: str
     attachments: int
     missing: int
+    memory: str | None = None
 
 
 async def fsck(settings: Settings, progress: Progress) -> Found:
-    """Verify everything that a stopped broker has, and change nothing.
+    """Verify everything that a stopped broker has, and change nothing; compare what it remembers.
 
     Raises `BrokerFault` "locked" while it is served, "journal-damaged" naming the first entry that
     disagrees, or "rollback-detected".
@@ -61,7 +68,9 @@ async def fsck(settings: Settings, progress: Progress) -> Found:
     with locked(data):
         async with _verified(settings, data, progress) as (journal, found):
             await journal.compare(_anchor(settings))
-            return found
+            directory = Directory(settings.mission, settings.charter)
+            said = await comparing.compare(journal, directory, journal.state.time_ms // 1000)
+            return replace(found, memory=said)
 
 
 async def backup(settings: Settings, target: Path, progress: Progress) -> Found:
@@ -225,14 +234,20 @@ async def _verified(
         raise BrokerFault("rollback-detected", "there is no journal")
     async with AtRest.open(database, seals_of(settings), progress) as journal:
         whole = missing = 0
-        for identity, _, name, sha256, length, received in await journal.attachments():
+        for identity, portion, name, sha256, length, received in await journal.attachments():
             path = folder / ATTACHMENTS_FOLDER / file_name(identity, name)
             if path.is_file():
                 whole += 1
                 _check_attachment(path, identity, sha256)
-            elif received == length:
+            elif received == length and not await _was_deleted(journal, identity, portion):
                 missing += 1
         yield journal, Found(journal.state.size, journal.state.checkpoint, whole, missing)
+
+
+async def _was_deleted(journal: AtRest, identity: str, portion: int) -> bool:
+    """Whether an entry deleted this portion's payload: then its attachments went with it."""
+    frame = parse(await journal.report(identity))
+    return not next(p.payload for p in frame.portions if p.index == portion)
 
 
 def _check_attachment(path: Path, identity: str, sha256: str) -> None:

@@ -134,9 +134,9 @@ class Eraser:
         self._ring.drop(held.position)
         await self._files.remove(held, gone)
 
-    async def make_good(self, holdings: Iterable[Held]) -> None:
+    async def make_good(self) -> None:
         """After a start: attachments that a crash left behind."""
-        for held in holdings:
-            if held.erased:
-                gone = [p.index for p in held.portions if held.erased >> p.index & 1]
-                await self._files.remove(held, gone)
+        for identity, portion, *_ in await self._journal.rows("attachments"):
+            held = self._state.holdings.by_identity(identity)
+            if held is not None and held.erased >> portion & 1:
+                await self._files.remove(held, [portion])

@@ -1,13 +1,14 @@
 """What is remembered of one report and its portions, and in which order a nation is offered them.
 
-Equal facts and topics are shared, so a report costs less than a kilobyte.
+Equal facts and topics are shared, so a report costs less than a kilobyte. After a start most of it
+is bytes still (`broker.sheets`), read when somebody first asks for the report.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple, Protocol, Self
 
 from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
@@ -19,6 +20,9 @@ LANES: Final = len(PRECEDENCES)
 
 ALL_PORTIONS: Final = -1
 """Every bit of a set of portions."""
+
+SALT: Final = 64
+"""Hexadecimal digits of a salt (`wire.header.Protected`)."""
 
 _RANK: Final = {word: rank for rank, word in enumerate(PRECEDENCES)}
 
@@ -51,6 +55,8 @@ class HeldPortion:
     expires: int | None
     attachments: tuple[HeldAttachment, ...]
     size: int
+    lasting: int
+    """What of `size` stays when its payload is deleted."""
     ancestors: frozenset[Source] = frozenset()
     """Everything that it draws on: its sources, and theirs."""
     obligations: frozenset[str] = frozenset()
@@ -72,9 +78,20 @@ class HeldPortion:
         return _RANK[self.topic.precedence]
 
 
+Contents = tuple[tuple[HeldPortion, ...], dict[tuple[str, int], int]]
+"""A report's portions, and under which entry which set of them went where."""
+
+
+class Sheet(Protocol):
+    """Where reports lie that nobody asked for since the start (`broker.sheets`)."""
+
+    def contents(self, line: bytes) -> Contents:
+        """What a line of it says."""
+
+
 @dataclass(slots=True, eq=False)
 class Held:
-    """One accepted report. `released` says under which entry which set of portions went where.
+    """One accepted report. What `unread` says is read when it is first asked for.
 
     `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
     of the statement that took the report back.
@@ -86,17 +103,39 @@ class Held:
     id: str
     originator: str
     created: int
-    portions: tuple[HeldPortion, ...]
+    _portions: tuple[HeldPortion, ...]
     erased: int = 0
+    unread: tuple[Sheet, bytes] | None = None
     recall: str | None = None
-    released: dict[tuple[str, int], int] = field(default_factory=dict)
     added: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Further nations that its originator ever consented to, each with portions (commitments)."""
-    binding: bool = field(init=False)
-    """Whether any portion asks anything of any client; most ask nothing."""
+    _released: dict[tuple[str, int], int] = field(default_factory=dict)
+    _binding: bool | None = None
 
-    def __post_init__(self) -> None:
-        self.binding = any(p.obligations or p.facts.display_to for p in self.portions)
+    @property
+    def portions(self) -> tuple[HeldPortion, ...]:
+        """Its portions, in order."""
+        if self.unread is not None:
+            self._read(*self.unread)
+        return self._portions
+
+    @property
+    def released(self) -> dict[tuple[str, int], int]:
+        """Under which entry which set of portions (bits) went to which nation."""
+        if self.unread is not None:
+            self._read(*self.unread)
+        return self._released
+
+    @property
+    def binding(self) -> bool:
+        """Whether any portion asks anything of any client; most ask nothing."""
+        if self._binding is None:
+            self._binding = any(p.obligations or p.facts.display_to for p in self.portions)
+        return self._binding
+
+    def _read(self, sheet: Sheet, line: bytes) -> None:
+        self._portions, self._released = sheet.contents(line)
+        self.unread = None
 
     def names(self, nation: str, portion: HeldPortion) -> bool:
         """Whether the nation stands on the portion's list, or ever was added to it."""
@@ -135,9 +174,47 @@ class Held:
         return sum(1 << portion.index for portion in ours)
 
 
-@dataclass(frozen=True, slots=True)
+class Outline(NamedTuple):
+    """What the indexes of all reports have to know of one: that much a start reads of each."""
+
+    every: int
+    """Its portions, as bits."""
+    offered: str
+    """To whom: codes of nations in order, each with its lanes as a hexadecimal digit."""
+    ends: Sequence[Sequence[int]]
+    """When (seconds) which portion (index) is over."""
+    salts: str
+    """Of what its portions say of protected sources, `SALT` hexadecimal digits each."""
+    derived: int
+    """1 if any portion draws on others."""
+
+    @classmethod
+    def of(cls, held: Held) -> Self:
+        """Of a report that was read."""
+        lanes: dict[str, int] = {}
+        for portion in held.portions:
+            lane = 1 << portion.urgency
+            for nation in portion.recipients:
+                lanes[nation] = lanes.get(nation, 0) | lane
+        return cls(
+            every=sum(1 << portion.index for portion in held.portions),
+            offered="".join(f"{nation}{lanes[nation]:x}" for nation in sorted(lanes)),
+            ends=[(p.expires, p.index) for p in held.portions if p.expires is not None],
+            salts="".join(portion.salt.hex() for portion in held.portions),
+            derived=int(any(portion.ancestors for portion in held.portions)),
+        )
+
+
+def lanes_of(offered: str) -> Mapping[str, Sequence[int]]:
+    """The nations that an outline names, each with its lanes."""
+    named = ((offered[at : at + 3], int(offered[at + 3], 16)) for at in range(0, len(offered), 4))
+    return {code: [lane for lane in range(LANES) if bits >> lane & 1] for code, bits in named}
+
+
+@dataclass(slots=True, eq=False)
 class Offer:
-    """That at this journal position a report was there to be had, or had again.
+    """That at this journal position a report was there to be had, or had again. It never changes,
+    and is not frozen, because a start makes one a report, in a quarter of the time.
 
     `portions` are those that may be new then, as bits: to who may have none of them it is nothing.
     """

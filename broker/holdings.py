@@ -4,21 +4,30 @@ The bytes stay in the journal and are read only for what is sent. All of this fo
 journal and is built again at every start.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from heapq import heappop, heappush
+from typing import Final
 
-from broker.held import Held, HeldAttachment, HeldPortion, Lanes, Offer, Origin, Said
-from broker.matching import Topic
+from broker.held import (
+    SALT,
+    Held,
+    HeldAttachment,
+    HeldPortion,
+    Lanes,
+    Offer,
+    Origin,
+    Outline,
+    Said,
+    lanes_of,
+)
+from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.banner import banner
 from wire.labels import Label, Source
 from wire.report import Frame, Header, PortionFrame, PortionLabel, Protected
 from wire.vocabulary import Vocabulary
-
-
-def _about(topic: Topic) -> tuple[frozenset[str], frozenset[str], str]:
-    return topic.regions, topic.threats, topic.precedence
 
 
 class Holdings:
@@ -30,14 +39,13 @@ class Holdings:
         self._by_position: dict[int, Held] = {}
         self._lanes: dict[str, Lanes] = {}
         self._expiring: list[tuple[int, int, int]] = []
-        self._aging: dict[str, deque[Held]] = {}
+        self._aging: defaultdict[str, deque[Held]] = defaultdict(deque)
         self._drawn: dict[str, dict[int, Held]] = {}
         self._derived: dict[str, list[tuple[Held, HeldPortion]]] = {}
-        self._salts: dict[str, set[bytes]] = {}
-        self._kinds: dict[ReportFacts, tuple[ReportFacts, str]] = {}
-        """Facts that many share, and the banner: it says nothing that is not in them, and the words
-        of levels are the charter's."""
-        self._topics: dict[tuple[frozenset[str], frozenset[str], str], Topic] = {}
+        self._salts: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._queues: dict[str, Sequence[list[Offer]]] = {}
+        """Where the offers of a report go, by what its outline says."""
+        self.kinds: Final = Kinds()
 
     def __len__(self) -> int:
         return len(self._by_identity)
@@ -70,28 +78,47 @@ class Holdings:
 
     def add(self, held: Held) -> None:
         """Hold an accepted report and offer it to its nations."""
-        self._by_identity[held.identity] = held
-        self._by_id[held.originator, held.id] = held
-        self._by_position[held.position] = held
-        self._aging.setdefault(held.originator, deque()).append(held)
-        lanes: dict[str, set[int]] = {}
         for portion in held.portions:
-            for nation in portion.recipients:
-                lanes.setdefault(nation, set()).add(portion.urgency)
+            self.kinds.share(Kind(portion.facts, portion.topic, portion.banner))
+        self.add_all([(held, Outline.of(held))])
+
+    def add_all(self, reports: Iterable[tuple[Held, Outline]]) -> None:
+        """The same for many; with their outlines, they need not be read for it."""
+        identities, ids, positions = self._by_identity, self._by_id, self._by_position
+        used, aging, queues = self._salts, self._aging, self._queues
+        for held, (every, offered, ends, salts, derived) in reports:
+            position, originator, left = held.position, held.originator, every & ~held.erased
+            identities[held.identity] = held
+            ids[originator, held.id] = held
+            positions[position] = held
+            for at in range(0, len(salts), SALT):
+                used[originator].add(bytes.fromhex(salts[at : at + SALT]))
+            if left:
+                aging[originator].append(held)
+            for until, index in ends:
+                if left >> index & 1:
+                    heappush(self._expiring, (until, position, index))
+            if derived:
+                self._add_derived(held)
+            offer = Offer(position, held)
+            for queue in queues.get(offered) or self._find_queues(offered):
+                queue.append(offer)
+
+    def _add_derived(self, held: Held) -> None:
+        offered = held.nations
         for portion in held.portions:
-            self._kinds.setdefault(portion.facts, (portion.facts, portion.banner))
-            self._topics.setdefault(_about(portion.topic), portion.topic)
-            if portion.expires is not None and not held.erased >> portion.index & 1:
-                heappush(self._expiring, (portion.expires, held.position, portion.index))
-            self._salts.setdefault(held.originator, set()).add(portion.salt)
             for source in portion.ancestors:
                 self._derived.setdefault(source.portion, []).append((held, portion))
-            for nation in portion.facts.contributors:
-                if nation not in lanes:
-                    self._drawn.setdefault(nation, {})[held.position] = held
-        offer = Offer(held.position, held)
-        for nation, urgencies in lanes.items():
-            self.lanes(nation).add(offer, urgencies)
+            for nation in portion.facts.contributors - offered:
+                self._drawn.setdefault(nation, {})[held.position] = held
+
+    def _find_queues(self, offered: str) -> Sequence[list[Offer]]:
+        queues: list[list[Offer]] = []
+        for nation, urgencies in lanes_of(offered).items():
+            lanes = self.lanes(nation)
+            queues += [lanes.all, *(lanes.lanes[urgency] for urgency in urgencies)]
+        self._queues[offered] = queues
+        return queues
 
     def expired(self, now: int, most: int) -> list[tuple[Held, frozenset[int]]]:
         """Reports with the portions that are over by now and not deleted yet, at most so many."""
@@ -195,26 +222,24 @@ class Holdings:
         origins = self._origins(ancestors)
         contributors = frozenset(nation for nation, _ in origins)
         facts = ReportFacts.from_label(whole, originator, vocabulary, contributors)
-        known = self._kinds.get(facts)
-        if known is None:
-            known = facts, banner(label, originator, vocabulary.mission, vocabulary)
-        facts, line = known
-        topic = Topic(facts.regions, facts.threats, label.precedence)
+        line = partial(banner, label, originator, vocabulary.mission, vocabulary)
+        kind = self.kinds.find(facts, label.precedence, line)
         return HeldPortion(
             index=frame.index,
-            facts=facts,
-            topic=self._topics.get(_about(topic), topic),
+            facts=kind.facts,
+            topic=kind.topic,
             commitment=frame.commitment,
             recipients=label.recipients | {originator},
             expires=label.expires,
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
+            lasting=len(frame.descriptor),
             ancestors=ancestors,
             obligations=frozenset(label.obligations),
             sources=origins,
             named=self._origins(whole.derived_from),
             salt=bytes.fromhex(protected.salt),
-            banner=line,
+            banner=kind.banner,
         )
 
     def hold(
@@ -232,12 +257,12 @@ class Holdings:
             for portion in frame.portions
         ]
         return Held(
-            position=position,
-            accepted=accepted,
-            identity=frame.identity,
-            id=header.id,
-            originator=header.originator,
-            created=header.created,
-            portions=tuple(portions),
+            position,
+            accepted,
+            frame.identity,
+            header.id,
+            header.originator,
+            header.created,
+            tuple(portions),
             erased=sum(1 << p.index for p in frame.portions if not p.payload),
         )

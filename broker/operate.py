@@ -36,13 +36,16 @@ AFTER_RESTORE: Final = {
     "no anchor": "its anchor is lost: `tearline journal resume` compares it with what nations saw",
 }
 
+_MEMORY: Final = "what the next start makes of the memory beside it:"
+
 Answer = tuple[str, dict[str, Any]]
 """What people read, and what programs read."""
 
 
 async def _fsck(given: argparse.Namespace, told: Told) -> Answer:
     found = await custody.fsck(Settings.load(given.folder), told)
-    return f"every entry verified: {_words(found)}", _fields(found)
+    text = f"every entry verified: {_words(found)}\n{_MEMORY} {found.memory}"
+    return text, {**_fields(found), "memory": found.memory}
 
 
 async def _backup(given: argparse.Namespace, told: Told) -> Answer:
@@ -82,7 +85,7 @@ async def _continue(given: argparse.Namespace, told: Told) -> Answer:
 
 def _words(found: custody.Found) -> str:
     origin, size, root, *_ = found.checkpoint.splitlines()
-    gone = f", {found.missing} without a file" if found.missing else ""
+    gone = f", {found.missing} lost" if found.missing else ""
     return f"{size} entries of {origin}, root {root}, {found.attachments} attachments{gone}"
 
 

@@ -1,6 +1,8 @@
 """Small files: read within a bound, written only where there was none."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wire.errors import Malformed, quoted
@@ -16,6 +18,19 @@ def read(path: Path, limit: int, slug: str = "bad-input") -> bytes:
     if len(data) > limit:
         raise Malformed(slug, f"the file {quoted(path.name)} is too large")
     return data
+
+
+@contextmanager
+def meant(path: Path, what: str) -> Iterator[None]:
+    """Say of a file that is not what it was given as which one it is, and what it should be.
+
+    Raises `Malformed` ("bad-input") for any other in the block.
+    """
+    try:
+        yield
+    except Malformed as error:
+        detail = f"{quoted(path.name)} is not {what}: {error.detail}"
+        raise Malformed("bad-input", detail) from error
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:

@@ -165,8 +165,9 @@ class Follower:
 
         Raises `Conflict` ("log-continued") once, if something that was seen is gone by that.
         """
-        async with self._following:
-            await self._move(note)
+        if self._is_elsewhere(note):
+            async with self._following:
+                await self._move(note)
         return await self.trees.observe(note)
 
     # -- after a loss
@@ -189,7 +190,7 @@ class Follower:
 
     async def _move(self, note: str) -> bool:
         """If the note is of another log, follow the nations there; says whether that was so."""
-        if not self._moves or note.partition("\n")[0] in {key.name for key in self.log.keys}:
+        if not self._is_elsewhere(note):
             return False
         kept = self._kept_log()
         if len(kept.moves) > len(self.log.moves):  # another process of this member has, and said so
@@ -201,6 +202,11 @@ class Follower:
         if gone > 0:
             raise continuing.told(ours, gone)
         return True
+
+    def _is_elsewhere(self, note: str) -> bool:
+        """Whether it bears another name than the log's."""
+        names = {key.name for key in self.log.keys}
+        return self._moves and note.partition("\n")[0] not in names
 
     async def _beside(self, log: Log) -> "Follower":
         """Another log, followed from the pinned charter on: nothing of it is believed yet."""

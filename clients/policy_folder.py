@@ -7,12 +7,14 @@ FOLDER/floor.cedar, carry.cedar     optional: the coalition's floor and the miss
                                     the ready ones of the library otherwise
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from clients import standard
+from clients.files import meant
 from clients.founding import library
 from policies import bundle
 from policies.decide import PolicyBook
@@ -22,6 +24,7 @@ from wire.errors import Malformed
 from wire.vocabulary import RegistryBody, Vocabulary, vocabulary
 
 FILE_MAX: Final = 65_536  # bytes of one policy file: what the prescan would refuse anyway
+_NATION: Final = re.compile(r'Nation::"([A-Z]{3})"', re.ASCII)
 NO_DIGEST: Final = "0" * 64
 
 
@@ -69,6 +72,12 @@ class World:
             guarantees[nation] = texts.get(bundle.GUARANTEES, "")
         return cls(known, tuple(layers), guarantees)
 
+    def hint(self) -> str:
+        """What to do about rules that name nations which are not here; nothing if none does."""
+        named = {code for layer in self.layers for code in _NATION.findall(layer.text)}
+        unknown = ",".join(sorted(named - set(self.vocabulary.nations)))
+        return f"name nations that have no folder here: --with {unknown}" if unknown else ""
+
     def book(self, taking: Iterable[str] = ()) -> PolicyBook:
         """The layers as a book that decides. Raises `Malformed` ("policy-refused").
 
@@ -77,7 +86,11 @@ class World:
         """
         book = PolicyBook.empty(self.vocabulary)
         for layer in self.layers:
-            book = book.with_layer(layer.kind, layer.owner, layer.text)
+            try:
+                book = book.with_layer(layer.kind, layer.owner, layer.text)
+            except Malformed as error:
+                said = filter(None, (error.detail, self.hint()))
+                raise Malformed(error.slug, "; ".join(said)) from error
         for nation in sorted(set(taking) - self.guarantees.keys()):
             _, accept = bundle.starter(nation, ())
             book = book.with_layer("accept", nation, accept)
@@ -132,4 +145,5 @@ def _or_library(path: Path, mission: str) -> str:
 def _registry(path: Path | None) -> RegistryBody:
     if path is None:
         return standard.registry()
-    return strict_json.load(path.read_bytes(), RegistryBody)
+    with meant(path, "a registry in JSON"):
+        return strict_json.load(path.read_bytes(), RegistryBody)

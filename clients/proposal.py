@@ -4,7 +4,6 @@ One nation drafts it, others read what it says and add their signatures, each wh
 kept, and anybody posts it. No two roots need ever be in one place.
 """
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,6 +72,8 @@ class Lost:
     origin: str
     size: int
     files: tuple[tuple[str, bytes], ...]
+    together: int
+    """How many of them nations signed together: those cannot be said again, and are signed anew."""
 
 
 def lost(follower: Follower, said: Loss | MissionContinue) -> Lost:
@@ -85,13 +86,10 @@ def lost(follower: Follower, said: Loss | MissionContinue) -> Lost:
     seen = follower.seen
     if seen.size == said.size and seen.root.hex() != said.root:
         raise Conflict("fork-detected", f"this device saw another tree of {said.size} entries")
-    files = tuple(
-        (f"{kept.position:012}-{statements.parse(raw).identity[:16]}.tlst", raw)
-        for kept in follower.history
-        if kept.position >= said.size
-        for raw in [base64.b64decode(kept.raw)]
-    )
-    return Lost(said.continues, said.origin, said.size, files)
+    gone = [(at, statement) for at, _, statement in follower.places if at >= said.size]
+    files = tuple((f"{at:012}-{one.identity[:16]}.tlst", one.raw) for at, one in gone)
+    together = sum(one.head.nation == MISSION for _, one in gone)
+    return Lost(said.continues, said.origin, said.size, files, together)
 
 
 def continuation(

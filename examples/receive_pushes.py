@@ -12,7 +12,7 @@ import hmac
 import json
 import sys
 import time
-from collections.abc import Mapping
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -28,7 +28,7 @@ except (OSError, ValueError) as error:
 seen: set[tuple[str, str]] = set()  # a real receiver keeps this with what it stores
 
 
-def verified(headers: Mapping[str, str], body: bytes) -> bool:
+def verified(headers: Message, body: bytes) -> bool:
     """Whether one of our secrets signed these very bytes, a moment ago."""
     name, when = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not when.isdigit() or abs(time.time() - int(when)) > TOLERANCE:

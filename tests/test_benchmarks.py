@@ -25,7 +25,13 @@ ROWS: Final = {
     "match": {"match.1k", "match.10k", "match.100k"},
     "journal": {"journal.1", "journal.16", "journal.256"},
     "million": {
-        *("million.open", "million.start", "million.proof", "million.proof.http"),
+        *(
+            "million.open",
+            "million.start",
+            "million.start.anew",
+            "million.proof",
+            "million.proof.http",
+        ),
         *("million.verify", "million.pull", "million.pull.cpu", "million.pull.memory"),
         *(f"million.ask.{question.name}" for question in QUESTIONS),
     },

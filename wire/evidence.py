@@ -19,7 +19,7 @@ from wire.model import Channel, Strict
 from wire.notes import MAX_NOTE_CHARACTERS
 
 MAX_SEGMENT_ENTRIES: Final = 1_000
-"""Entries in one page: about 1.5 MB, a quarter of a second to verify."""
+"""Entries in one page: some 3 MB, a twentieth of a second to verify."""
 MAX_SEGMENT_BYTES: Final = 16 << 20
 """A page of entries with far longer views than usual; a broker ends its pages earlier."""
 MAX_EVIDENCE_BYTES: Final = 1 << 19

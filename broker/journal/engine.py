@@ -6,12 +6,13 @@ Memory changes last. Whatever fails on the way stops the journal for good: what 
 then unknown, and the next start finds out (`recovery`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
+from broker.journal import memory
 from broker.journal.anchor import Anchor
 from broker.journal.batch import seal
 from broker.journal.evidence import FreshEvidence
@@ -19,7 +20,7 @@ from broker.journal.lock import FolderLock
 from broker.journal.reading import Readable
 from broker.journal.records import Change, Entry, Record
 from broker.journal.recovery import compare_anchor, recover
-from broker.journal.schema import ERASING, PROGRESS
+from broker.journal.schema import ERASING, MEMORY, PROGRESS
 from broker.journal.state import Era, Seals, State
 from broker.journal.store import Store, faults
 from wire.entries import Random
@@ -163,6 +164,33 @@ class Journal(Readable):
                     [(PROGRESS[key], [one.params for one in run]) for key, run in runs]
                 )
                 await self._store.commit()
+
+    async def remember(
+        self, form: str, sheets: Mapping[int, bytes], count: int, *, shred: bool
+    ) -> None:
+        """Keep beside the log what is remembered of everything in it; durable when this returns.
+
+        There are `count` sheets then: those of before, but for those that are given. With `shred`
+        nothing of what they said before stays readable. Raises like `append`.
+        """
+        async with self._writing:
+            self._check_running()
+            digests = memory.digests(self._digests, sheets, count)
+            note = self._state.checkpoint
+            tag = memory.tag(self._seals.secret, form, note, digests)
+            with self._stop_on_failure():
+                await self._store.fold()
+                await self._store.stage(
+                    [
+                        (MEMORY["sheet.put"], list(sheets.items())),
+                        (MEMORY["sheet.cut"], [(count,)]),
+                        (MEMORY["memory.set"], [(form, note, tag)]),
+                    ]
+                )
+                await self._store.commit()
+                if shred:
+                    await self._store.fold_all()
+            self._digests = digests
 
     async def set_cursor(self, member: str, name: str, position: int) -> None:
         """Remember how far a member has read one of its subscriptions."""

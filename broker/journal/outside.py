@@ -12,7 +12,9 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
+from broker.journal import memory
 from broker.journal.anchor import Anchor
+from broker.journal.memory import Remembered
 from broker.journal.queries import QUERIES
 from broker.journal.recovery import PAGE, check_pages, check_prefix, compare_anchor, recover
 from broker.journal.schema import RENAME_HEAD
@@ -65,6 +67,14 @@ class AtRest:
         """
         return await check_prefix(self._reads, note, self.state, self._seals, name)
 
+    async def rows(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query of `queries.QUERIES` finds."""
+        return await self._reads.read(QUERIES[query], params)
+
+    async def remembered(self, form: str) -> Remembered:
+        """What was remembered last. Raises `memory.UnfitError`."""
+        return await memory.read(self._reads, self.state, self._seals, form)
+
     async def statements(self) -> AsyncIterator[tuple[int, bytes, int]]:
         """All statements in order: index, bytes, and the time of the entry in seconds."""
         after = -1
@@ -79,7 +89,13 @@ class AtRest:
 
     async def attachments(self) -> Sequence[tuple[Any, ...]]:
         """All attachments there ever were: report, portion, id, SHA-256, length, received."""
-        return await self._reads.read(QUERIES["attachments"])
+        return await self.rows("attachments")
+
+    async def report(self, identity: str) -> bytes:
+        """The bytes of a report, as far as no entry deleted them."""
+        ((*_, raw),) = await self._reads.read(QUERIES["report_by_identity"], (identity,))
+        assert isinstance(raw, bytes)
+        return raw
 
 
 def copy(source: Path, target: Path) -> None:

@@ -40,6 +40,10 @@ QUERIES: Final[dict[str, str]] = {
     # -> the newest sweep of every channel: until, below, before
     "sweeps": """SELECT channel, until, below, before FROM sweep
         WHERE idx IN (SELECT max(idx) FROM sweep GROUP BY channel)""",
+    # reports that were deleted from by this entry or a later one, some of them twice
+    "erased_since": "SELECT report_idx FROM erasure WHERE idx >= ?",
+    # reports accepted before the second entry that were released by the first or a later one
+    "released_since": "SELECT report_idx FROM release WHERE idx >= ? AND report_idx < ?",
     "statements": f"{_STATEMENT} ORDER BY idx",
     # -> statement index, raw, and the link of its entry, which has the time; after, how many
     "statements_dated": """SELECT statement.idx, raw, link.body FROM statement

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from broker.journal import evidence, nodes
+from broker.journal import evidence, memory, nodes
+from broker.journal.memory import Remembered
 from broker.journal.queries import QUERIES
 from broker.journal.recovery import scrub
 from broker.journal.state import Seals, State
@@ -25,6 +26,7 @@ class Readable:
     def __init__(self, store: Store, state: State, seals: Seals) -> None:
         self._store, self._state, self._seals = store, state, seals
         self._stopped = False
+        self._digests: Sequence[bytes] = ()
         self._writing = asyncio.Lock()
 
     @property
@@ -42,6 +44,18 @@ class Readable:
         self._check_running()
         with faults():
             return await self._store.read(QUERIES[query], params)
+
+    async def remembered(self, form: str) -> Remembered:
+        """What was remembered last (`Journal.remember`), all of it verified.
+
+        Raises `memory.UnfitError` unless it is whole, ours, of this form, and of an entry of this
+        very journal.
+        """
+        self._check_running()
+        with faults():
+            found = await memory.read(self._store, self._state, self._seals, form)
+        self._digests = found.digests
+        return found
 
     async def segment(
         self, channel: str, after: int = 0, limit: int = evidence.PAGE_ENTRIES

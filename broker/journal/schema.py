@@ -11,7 +11,7 @@ The other tables are what the broker serves from; every row is written by the en
 from typing import Final
 
 APPLICATION_ID: Final = 0x54_45_41_52  # "TEAR", so that `file` and we know our own databases
-VERSION: Final = 1
+VERSION: Final = 2
 """Of this schema; another number in the file means another program wrote it."""
 
 SLOTS: Final = 256
@@ -71,6 +71,11 @@ DDL: Final = (
         channel TEXT NOT NULL, asker TEXT NOT NULL, body TEXT NOT NULL, first INTEGER NOT NULL,
         last INTEGER NOT NULL, times INTEGER NOT NULL,
         PRIMARY KEY(channel, asker, body)) STRICT, WITHOUT ROWID""",
+    # what the broker remembered at one entry, so that a start need not read all reports (`memory`)
+    "CREATE TABLE sheet(number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    """CREATE TABLE memory(
+        one INTEGER PRIMARY KEY CHECK (one = 1), form TEXT NOT NULL, note TEXT NOT NULL,
+        tag BLOB NOT NULL) STRICT""",
 )  # fmt: skip
 
 # The writer's log statements, in the order of the batch.
@@ -134,6 +139,20 @@ PROGRESS: Final[dict[str, str]] = {
         WHERE identity = ? AND portion = ? AND id = ?""",
 }
 """What may change outside the log, because losing it costs a repetition and nothing else."""
+
+
+MEMORY: Final[dict[str, str]] = {
+    # number, body
+    "sheet.put": """INSERT INTO sheet VALUES(?,?)
+        ON CONFLICT(number) DO UPDATE SET body = excluded.body""",
+    # how many there are
+    "sheet.cut": "DELETE FROM sheet WHERE number >= ?",
+    # form, checkpoint, tag
+    "memory.set": """INSERT INTO memory VALUES(1,?,?,?)
+        ON CONFLICT(one) DO UPDATE SET
+        form = excluded.form, note = excluded.note, tag = excluded.tag""",
+}
+"""How what is remembered changes, outside the log: all of it follows from the log."""
 
 
 def place(index: int, slot: int) -> int:

@@ -58,7 +58,7 @@ def adopt(
         _checked(found, json=json)
         if found.preview.grows and out is None:
             raise NotAllowed("needs-second-officer", "sign with --out FILE first")
-        output.confirm(f"Adopt {folder.name} for {loaded.nation}?", yes=yes or json)
+        output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
         if out is None:
             return await officer.adopt(texts["release"], texts["accept"], life=days * 86_400)
         proposed = await officer.propose(texts["release"], texts["accept"], life=days * 86_400)

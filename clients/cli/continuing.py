@@ -89,8 +89,11 @@ def _tell(session: Session, gone: proposal.Lost, *, json: bool) -> None:
     seen, left = session.follower.seen.size, gone.size
     if json:
         about = {"type": "mission.continue", "continues": gone.continues, "origin": gone.origin}
-        output.line({**about, "size": left, "seen": seen, "statements": len(gone.files)})
+        number = {"statements": len(gone.files), "together": gone.together}
+        output.line({**about, "size": left, "seen": seen, **number})
         return
     output.say(f"{gone.continues} goes on as {gone.origin}, from the first {left} entries")
     entries = max(0, seen - left)
     output.say(f"this device saw {entries} more, {len(gone.files)} statements among them")
+    if gone.together:
+        output.say(f"[yellow]{gone.together} of those nations signed together: sign anew[/yellow]")

@@ -10,9 +10,10 @@ from clients.cli import continuing, ledger, output
 from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.ledger import Code
 from clients.cli.spoken import show_spoken
-from clients.files import read, replace, write_new
+from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken
 from wire import statements
+from wire.bodies import NationExpel
 from wire.directory import Directory
 from wire.statements import STATEMENT_MAX
 
@@ -67,10 +68,12 @@ def nation_sign(
     """
     loaded, raw = load(identity), read(file, STATEMENT_MAX)
     roots = roots_of(loaded.nation, root)
-    if statements.parse(raw).head.type == "mission.continue":
+    with meant(file, "a statement that waits for signatures"):
+        kind = statements.parse(raw).head.type
+    if kind == "mission.continue":
         replace(file, continuing.sign(raw, loaded, roots, yes=yes or json, json=json))
         return
-    said = proposal.expelled(raw)
+    said = _expelled(file, raw)
     _tell(said.code, said.reason, json=json)
     output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
 
@@ -78,6 +81,8 @@ def nation_sign(
         return await officer.follower.sync()
 
     replace(file, proposal.sign(using(Officer, loaded, work), raw, roots))
+    if not json:
+        output.say(f"signed for {loaded.nation}")
 
 
 def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = False) -> None:
@@ -86,7 +91,7 @@ def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = 
     Example: tearline nation publish expel.tlst --as kit/KEN/officer
     """
     loaded, raw = load(identity), read(file, STATEMENT_MAX)
-    said = proposal.expelled(raw)
+    said = _expelled(file, raw)
 
     async def work(officer: Officer) -> Spoken:
         directory = await officer.follower.sync()
@@ -96,6 +101,11 @@ def nation_publish(file: Proposal, identity: As, yes: Yes = False, json: Json = 
 
     show_spoken([using(Officer, loaded, work)], json=json)
     ledger.show(ledger.nation_leaves(loaded, said.code), json=json)
+
+
+def _expelled(file: Path, raw: bytes) -> NationExpel:
+    with meant(file, "a proposal to expel a nation"):
+        return proposal.expelled(raw)
 
 
 def _tell(code: str, reason: str, *, json: bool) -> None:

@@ -103,10 +103,10 @@ def show(ledger: Ledger, *, json: bool) -> None:
     output.table(title, columns, [_row(one) for one in ledger.taken])
     where = f"journal of {ledger.size}, root {ledger.root[:16]}"
     if ledger.left is None:
-        output.say(f"[yellow]it has not left[/yellow] [dim]{where}[/dim]")
+        output.say(f"[yellow]it has not left[/yellow]; [dim]{where}[/dim]")
     elif ledger.closed:
         output.say(
-            f"[green]nothing was released to it after {ledger.left}[/green] [dim]{where}[/dim]"
+            f"[green]nothing was released to it after {ledger.left}[/green]; [dim]{where}[/dim]"
         )
     else:
         late = ", ".join(map(str, ledger.after)) or f"{ledger.unreadable} entries cannot be read"

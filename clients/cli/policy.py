@@ -10,6 +10,7 @@ from clients import policy_folder
 from clients.cli import output
 from clients.cli.common import REFUSED, Json, split
 from clients.cli.policy_options import Folder, Mission, Others, Registry
+from clients.files import meant
 from policies import bundle, cases, explain, lint
 from policies import form as forms
 from policies.analyse.ground import allowed
@@ -53,6 +54,8 @@ def lint_(
                 colour = "red" if finding.severity == "error" else "yellow"
                 text = f"{where} {output.clean_line(finding.where)} [{colour}]{finding.rule}[/]"
                 output.say(f"{text}: {output.clean(finding.message)}")
+    if bad and not json and (hint := world.hint()):
+        output.say(hint)
     if not json and not bad:
         output.say(f"[green]{len(world.layers)} layers keep the release profile[/green]")
     if bad:
@@ -191,4 +194,6 @@ def _cases(files: Iterable[Path]) -> Iterable[cases.Case]:
             data = path.read_bytes()
         except OSError as error:
             raise Malformed("bad-input", f"{path.name} cannot be read") from error
-        yield from cases.parse(data)
+        with meant(path, 'a file of cases in JSON, {"cases": […]}'):
+            found = cases.parse(data)
+        yield from found

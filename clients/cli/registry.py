@@ -9,7 +9,7 @@ from clients import proposal, registry
 from clients.cli import output
 from clients.cli.common import As, Json, Yes, load, roots_of, using
 from clients.cli.spoken import show_spoken
-from clients.files import read, replace, write_new
+from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken
 from wire import strict_json
 from wire.directory import Directory
@@ -76,7 +76,8 @@ def draft(
     --root kit/KEN/root --out next.tlst
     """
     loaded, roots = load(identity), [load(folder) for folder in root]
-    body = registry.parse(read(file, FILE_MAX))
+    with meant(file, "a registry in JSON"):
+        body = registry.parse(read(file, FILE_MAX))
 
     async def work(officer: Officer) -> list[str]:
         directory = await officer.follower.sync()
@@ -95,8 +96,8 @@ def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json
 
     Example: tearline registry sign next.tlst --as kit/GBR/officer --root kit/GBR/root
     """
-    loaded, raw = load(identity), read(file, FILE_MAX)
-    roots, body = roots_of(loaded.nation, root), registry.body_of(raw)
+    loaded, (raw, body) = load(identity), _proposed(file)
+    roots = roots_of(loaded.nation, root)
 
     async def work(officer: Officer) -> tuple[Directory, list[str]]:
         directory = await officer.follower.sync()
@@ -106,6 +107,8 @@ def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json
     _tell(changes, body.version, json=json)
     output.confirm(f"Sign this for {loaded.nation}?", yes=yes or json)
     replace(file, proposal.sign(directory, raw, roots))
+    if not json:
+        output.say(f"signed for {loaded.nation}")
 
 
 @app.command()
@@ -116,8 +119,7 @@ def publish(file: Proposal, identity: As, yes: Yes = False, json: Json = False) 
     version too, and the lower answer counts.
     Example: tearline registry publish next.tlst --as kit/KEN/officer
     """
-    loaded, raw = load(identity), read(file, FILE_MAX)
-    body = registry.body_of(raw)
+    loaded, (raw, body) = load(identity), _proposed(file)
 
     async def work(officer: Officer) -> Spoken:
         directory = await officer.follower.sync()
@@ -131,6 +133,12 @@ def publish(file: Proposal, identity: As, yes: Yes = False, json: Json = False) 
     show_spoken([spoken], json=json)
     if not json:
         output.say("next, by every nation's officer: tearline policy adopt")
+
+
+def _proposed(file: Path) -> tuple[bytes, RegistryBody]:
+    raw = read(file, FILE_MAX)
+    with meant(file, "a proposal of a registry"):
+        return raw, registry.body_of(raw)
 
 
 def _tell(changes: list[str], version: int, *, json: bool) -> None:

@@ -13,8 +13,22 @@ from wire.errors import Malformed, quoted
 ALL: Final = Question(0, "entries", "", ENTRIES)
 """A filter alone."""
 
-KNOWN: Final = "SELECT 1 FROM statement WHERE nation = ?"
-"""A nation of the mission: its root is the first that it publishes."""
+KNOWN: Final = {
+    # A nation of the mission: its root is the first that it publishes.
+    "to": ("nation", "SELECT 1 FROM statement WHERE nation = ?1"),
+    "report": (
+        "report",
+        """
+        SELECT 1 FROM fact WHERE report GLOB ?1 || '*' UNION ALL
+        SELECT 1 FROM denial WHERE report GLOB ?1 || '*' UNION ALL
+        SELECT 1 FROM drawn WHERE source GLOB ?1 || '*' LIMIT 1
+        """,
+    ),
+    "index": ("entry", "SELECT 1 FROM fact WHERE idx = ?1 LIMIT 1"),
+}
+"""What a word names, and whether the evidence has it: "nothing" is an answer only about what it
+has. What concerns other nations alone is not in it, so nobody is told whether that exists.
+"""
 
 FLAGS: Final = {"index": "--entry", "with": "--with"}
 """Options whose name is not that of the word they set."""
@@ -63,8 +77,8 @@ def find(name: str) -> Question:
 def ask(store: EvidenceStore, nation: str, question: Question | None, asked: Asked) -> Answer:
     """The answer from verified rows; without a question, the entries that a filter leaves.
 
-    Raises `Malformed` ("bad-input") if a word is missing that the question needs, or for a nation
-    that never was of the mission: "nothing" is an answer only about one that was.
+    Raises `Malformed` ("bad-input") if a word is missing that the question needs, or names what is
+    not in the evidence.
     """
     if question is None:
         question = ALL
@@ -73,8 +87,11 @@ def ask(store: EvidenceStore, nation: str, question: Question | None, asked: Ask
         if words.get("file" if word == "with" else word) is None:
             flag = FLAGS.get(word, f"--{word}")
             raise Malformed("bad-input", f"{question.name} needs {flag}")
-    if asked.to is not None and store.one(KNOWN, asked.to) is None:
-        raise Malformed("bad-input", f"no nation {quoted(asked.to)} in your evidence")
+    for word, (what, sql) in KNOWN.items():
+        named = words[word]
+        if named is not None and store.one(sql, named) is None:
+            detail = f"no {what} {quoted(str(named))} in your evidence, as far as it was pulled"
+            raise Malformed("bad-input", detail)
     words.pop("file")
     # One row more than may be shown tells whether there is one; -1 is SQLite's word for all.
     words["limit"] = -1 if asked.limit is None else asked.limit + 1

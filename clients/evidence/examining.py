@@ -1,8 +1,8 @@
-"""What a page proves, and the rows that are kept of it: worked out here or, while a long history
+"""What a page proves, and what its entries say: worked out here or, while a long history
 comes, in a process beside this one, which then has time for the network and the disk.
 
 The process knows nothing and keeps nothing: it is given a page with what is trusted before it, and
-answers with what is trusted after it and the rows, or with the refusal. If it ends, its page is
+answers with what is trusted after it and what it says, or with the refusal. If it ends, its page is
 examined here. It is of the same program on the same machine, and is believed as this one is.
 
     to the process    u32 length, then a `Question`
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Final, Self, TypeAlias
+from typing import BinaryIO, Final, Self
 
 import anyio
 import msgspec
@@ -43,14 +43,9 @@ EXPLAINS: Final = frozenset({VIEWS, PAYLOADS})
 
 _LENGTH: Final = struct.Struct(">I")
 
-Line: TypeAlias = tuple[int, bytes, bytes, bytes, str | None, bytes | None, bytes]
-"""What proves an entry: slot, leaf, link and its opening, view and its opening, inclusion proof.
-The view is the text that it is, for questions.
-"""
-
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is kept of a verified entry."""
+    """What a verified entry says."""
 
     count: int
     index: int
@@ -58,7 +53,6 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     type: str
     erased: bool
     facts: Facts
-    line: Line
 
 
 @dataclass(frozen=True)
@@ -76,8 +70,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Examined(metaclass=OnlyByMaker):
-    """A page that was verified: what is trusted now, whether the channel is complete, the rows to
-    be kept. `notable` are the entries whose views are missing, and those that explain it.
+    """A page that was verified: what is trusted now, whether the channel is complete, and what each
+    entry says. `notable` are the entries whose views are missing, and those that explain it.
     """
 
     trust: Trust
@@ -90,17 +84,11 @@ def examine(job: Job) -> Examined:
     """Verify a page. Raises `Malformed` naming the first bad entry."""
     page, where = job.page, (job.channel, job.place)
     trust, found, complete = prove.follow(job.trust, page, job.opened, *where, None)
-    rows = [_row(entry, exhibit(one)) for entry, one in zip(found, page.entries, strict=True)]
+    rows = [
+        Row(one.count, one.index, one.time, one.type, one.view is None, facts(one)) for one in found
+    ]
     notable = tuple([entry for entry in found if entry.view is None or entry.type in EXPLAINS])
     return Examined._make(trust, complete, rows, notable)
-
-
-def _row(entry: VerifiedEntry, shown: Exhibit) -> Row:
-    view = None if shown.view is None else shown.view.decode()
-    proof = b"".join(shown.proof)
-    line = (shown.slot, shown.leaf, shown.link, shown.opening, view, shown.view_opening, proof)
-    erased = entry.view is None
-    return Row(entry.count, entry.index, entry.time, entry.type, erased, facts(entry), line)
 
 
 # -- beside this process
@@ -140,7 +128,8 @@ class Examiner:
     def __init__(self, keys: Sequence[VKey]) -> None:
         self._keys = tuple(map(str, keys))
         self._job: Job | None = None
-        self._here = 0
+        self._here = STARTING
+        self._has_started = False
         self._is_asked = False
         self._process: Process | None = None
         self._answers: BufferedByteReceiveStream | None = None
@@ -157,19 +146,25 @@ class Examiner:
         await self._stop()
 
     async def start(self) -> None:
-        """Have a process beside this one; without, pages are examined here."""
-        if self._process is None:
-            command, self._here = (sys.executable, "-m", __name__), STARTING
-            self._process = await anyio.open_process(command, stderr=None)
+        """Have a process beside this one, once; without it, pages are examined here."""
+        if not self._has_started:
+            self._has_started = True
+            command = (sys.executable, "-m", __name__)
+            try:
+                self._process = await anyio.open_process(command, stderr=None)
+            except OSError:  # no room for another
+                return
             assert self._process.stdout is not None, "a pipe"
             self._answers = BufferedByteReceiveStream(self._process.stdout)
 
     async def begin(self, job: Job) -> None:
         """The next page; the one before has ended."""
         self._job, self._is_asked = job, False
+        if self._process is None:
+            return
         if self._here:
             self._here -= 1
-        elif self._process is not None:
+        else:
             assert self._process.stdin is not None, "a pipe"
             try:
                 await self._process.stdin.send(_framed(self._question(job)))

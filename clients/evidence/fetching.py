@@ -4,8 +4,8 @@ A page is asked for as soon as the one before it is there: what it starts from i
 nobody has verified it yet. Should that be refused, so is everything behind it.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,12 +79,13 @@ async def coming(
 
 
 async def _fetch(
-    found: MemoryObjectSendStream[Fetched | TearlineError], source: AsyncIterator[Fetched]
+    found: MemoryObjectSendStream[Fetched | TearlineError], source: AsyncGenerator[Fetched, None]
 ) -> None:
     with found:
         try:
-            async for page in source:
-                await found.send(page)
+            async with aclosing(source) as each:
+                async for page in each:
+                    await found.send(page)
         except TearlineError as error:
             await found.send(error)
 

@@ -5,12 +5,14 @@ this machine was just proven from the bytes that leave.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from clients.evidence import confirmed, erased
 from clients.evidence.store import EvidenceStore
-from wire import evidence_file, strict_json
+from clients.files import meant
+from wire import evidence_file, evidence_lines, strict_json
 from wire.entries import MISSION
 from wire.errors import Malformed, quoted
 from wire.evidence import HeadEvidenceModel
@@ -26,24 +28,6 @@ from wire.evidence_lines import (
     TreeLine,
 )
 
-SHOWN: Final = frozenset(
-    {
-        "nation.admit",
-        "nation.expel",
-        "mission.continue",
-        "retention.set",
-        "witness.set",
-        "policy.publish",
-        "report.release",
-        "report.recall",
-        "recall.confirm",
-        "approval",
-    }
-)
-"""Statements that go into a file: who is where, what was permitted, what was to be erased. Keys
-stay in the chains.
-"""
-
 
 def read(path: Path, pinned: str, *, now_ms: int) -> Proven:
     """Verify a file against the identity of the mission's charter, or of the statement by which
@@ -52,8 +36,24 @@ def read(path: Path, pinned: str, *, now_ms: int) -> Proven:
     Raises `Malformed` or `Conflict` naming the line and the first bad entry, `OSError`.
     """
     with path.open("rb") as file:
-        lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-        return evidence_file.verify(lines, pinned, now_ms=now_ms)
+        first = file.readline(MAX_LINE_BYTES + 1)
+        _check_meant(path, first, pinned)
+        rest = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+        return evidence_file.verify(chain([first], rest), pinned, now_ms=now_ms)
+
+
+def _check_meant(path: Path, first: bytes, pinned: str) -> None:
+    """Tell another file, or one of another mission, from one that was tampered with."""
+    with meant(path, "an evidence file"):
+        line = evidence_lines.read(first)
+        header = line.evidence if isinstance(line, Line) else None
+        if header is None:
+            raise Malformed("bad-fields", "it does not begin as one does")
+        found = (header.continued or header.charter).identity
+    if found != pinned:
+        known = "its log was continued by" if header.continued else "its mission's charter is"
+        detail = f"{quoted(path.name)}: {known} {found}, not {quoted(pinned, 64)}"
+        raise Malformed("bad-input", detail)
 
 
 def write(path: Path, lines: Iterable[bytes], pinned: str, *, now_ms: int) -> Proven:
@@ -153,7 +153,7 @@ def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:
 
 def _entry(store: EvidenceStore, entry: Any) -> Iterator[bytes]:
     yield b'{"entry":%s}\n' % entry["line"].encode()
-    if entry["channel"] == MISSION and entry["spoke"] in SHOWN:
+    if entry["channel"] == MISSION and entry["spoke"] in evidence_file.NEEDED:
         said = store.said(entry["statement"])
         if said is not None:
             yield Line(statement=said).encode()

@@ -1,4 +1,4 @@
-"""The tables of an auditor's evidence, and how an entry's proof comes out again.
+"""The tables of an auditor's evidence, and how an entry's proof goes in and comes out.
 
 `fact` has one small row an entry, so that a million of them are looked through in a moment; what
 proves it stands in `line`. Rules, policies and banners are the same for most entries, and each such
@@ -8,8 +8,9 @@ part is kept once. The views `entry`, `rule`, `policy` and `banner` put it all t
 from typing import Final
 
 from clients.evidence.facts import DENIAL, FACTS
+from wire.evidence import Evidence
 from wire.merkle import HASH_BYTES
-from wire.pages import Exhibit
+from wire.pages import Exhibit, exhibit
 
 _DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
 _OWN: Final = ", ".join(f"f.{name}" for name in FACTS)
@@ -116,6 +117,14 @@ def _inserts() -> dict[str, str]:
 
 
 INSERTS: Final = _inserts()
+
+
+def kept(evidence: Exhibit | Evidence) -> tuple[object, ...]:
+    """What proves an entry, as it is kept: its view as the text it is, for questions."""
+    shown = exhibit(evidence)
+    view = None if shown.view is None else shown.view.decode()
+    proof = b"".join(shown.proof)
+    return shown.slot, shown.leaf, shown.link, shown.opening, view, shown.view_opening, proof
 
 
 def evidence_line(

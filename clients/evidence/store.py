@@ -7,7 +7,6 @@ a short sealed note beside it (`clients.store`) must agree with its end, and wha
 (`wire/evidence_file.py`) is verified again from the proofs themselves.
 """
 
-import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any, Final, Self
 
 from clients.evidence.examining import Examined, Row
 from clients.evidence.facts import Texts
-from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line
+from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kept
 from wire import statements, strict_json
 from wire.base64_strict import encode
 from wire.entries import Tip
@@ -172,7 +171,7 @@ class EvidenceStore:
                 "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
                 (tree.size, page.channel, len(examined.rows), head),
             ).lastrowid
-            self._keep(page.channel, examined.rows, number)
+            self._keep(page, examined.rows, number)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -195,18 +194,18 @@ class EvidenceStore:
             row = (tree.size, tree.root, opened.note, " ".join(proof))
             self._database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
 
-    def _keep(self, channel: str, entries: Sequence[Row], page: int | None) -> None:
+    def _keep(self, page: Page, entries: Sequence[Row], place: int | None) -> None:
         """The entries of a page: one statement for each table."""
         last = self.one("SELECT max(number) AS number FROM line")
         assert last is not None, "an aggregate always has a row"
         rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in INSERTS}
-        numbers = itertools.count((last["number"] or 0) + 1)
-        for entry, number in zip(entries, numbers, strict=False):
-            found, where = entry.facts, (channel, entry.count)
-            own = (*where, entry.index, page, entry.time, entry.type, entry.erased)
+        pairs = zip(entries, page.entries, strict=True)
+        for number, (entry, proof) in enumerate(pairs, (last["number"] or 0) + 1):
+            found, where = entry.facts, (page.channel, entry.count)
+            own = (*where, entry.index, place, entry.time, entry.type, entry.erased)
             parts = [self._part(table, texts) for table, texts in found.shared]
             rows["fact"].append((*own, *found.fact, *parts, number))
-            rows["line"].append((number, *entry.line))
+            rows["line"].append((number, *kept(proof)))
             for table, each in found.own:
                 rows[table] += [(*where, *part) for part in each]
         for table, sql in INSERTS.items():

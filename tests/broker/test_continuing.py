@@ -1,11 +1,14 @@
 """After a loss the log goes on under a new name, as the nations sign, and never without them."""
 
+import errno
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from broker import continuing
 from broker.settings import Settings
 from tests.broker import lost
 from tests.broker.house import House
@@ -14,7 +17,7 @@ from tests.refusal import refused
 from wire import links
 from wire.base64_strict import decode
 from wire.entries import MISSION
-from wire.errors import TearlineError
+from wire.errors import BrokerFault, TearlineError
 from wire.notes import Checkpoint, open_checkpoint
 from wire.statements import Statement
 
@@ -239,3 +242,40 @@ async def test_a_stolen_log_key_is_replaced_though_nothing_is_lost(house: House)
     await lost.goes_on(house, lost.agreed(house, found))
     await house.opens()
     assert len(await house.pulls(house["GBR"].analyst)) == 2
+
+
+@pytest.mark.parametrize("happened", [False, True], ids=["failed", "failed but happened"])
+@pytest.mark.parametrize("step", ["outside.rename", "_file", "_keep_old", "write_anchor"])
+async def test_what_is_broken_off_is_not_served_and_is_made_good(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str, happened: bool
+) -> None:
+    """Expect a broker that does not start, at whatever write the operator's machine dies."""
+    await loses(house)
+    statement = lost.agreed(house, await lost.loss(house))
+    owner: object = continuing
+    *path, name = step.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    whole = getattr(owner, name)
+
+    def dies(*given: Any, **how: Any) -> Any:
+        done = whole(*given, **how) if happened else None
+        if done is not None:
+            return dies_after(done)
+        raise OSError(errno.EIO, "gone")
+
+    async def dies_after(done: Any) -> None:
+        await done
+        raise OSError(errno.EIO, "gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, dies)
+        with refused("journal-stopped"):
+            await lost.goes_on(house, statement)
+        if (step, happened) != ("write_anchor", True):
+            with pytest.raises(BrokerFault):
+                await house.opens()
+    done = await lost.goes_on(house, statement)
+    broker = await house.opens()
+    assert broker.directory.founded.origin == done.origin
+    await broker.journal.scrub()

@@ -139,6 +139,22 @@ async def test_a_changed_attachment_is_named_and_a_lost_one_is_counted(house: Ho
     assert (await fsck(house)).missing == 1
 
 
+async def test_an_attachment_that_was_deleted_on_purpose_is_not_lost(house: House) -> None:
+    """One of two reports is recalled; the other one's file is gone all the same."""
+    reports = [(await announced(house)).report for _ in range(2)]
+    for report in reports:
+        await uploads(house, report)
+    body = {"report": reports[0], "reason": "x"}
+    await house.files(house["KEN"].says("report.recall", body))
+    await house.broker.close()
+    found = await fsck(house)
+    assert (found.attachments, found.missing) == (1, 0)
+    (path,) = (house.folder / "data" / "attachments").iterdir()
+    path.unlink()
+    found = await fsck(house)
+    assert (found.attachments, found.missing) == (0, 1)
+
+
 async def test_a_lost_attachment_is_uploaded_again(house: House) -> None:
     report = (await announced(house)).report
     await uploads(house, report)

@@ -354,6 +354,24 @@ PEOPLE: list[tuple[str, Callable[[House], Words], str, str]] = [
         "",
     ),
     (
+        "registry-draft",
+        lambda h: (
+            *("registry", "draft", h.file("photo.jpg", b"\xff\xd8"), "--out", h.files / "x"),
+            *(*_officer(h)[:2], "--root", h.who("KEN/root")),
+        ),
+        "bad-input",
+        "`photo.jpg` is not a registry in JSON",
+    ),
+    (
+        "registry-sign",
+        lambda h: (
+            *("registry", "sign", h.file("photo.jpg", b"\xff\xd8"), *_officer(h)),
+            *("--root", h.who("KEN/root")),
+        ),
+        "bad-input",
+        "`photo.jpg` is not a proposal of a registry",
+    ),
+    (
         "filter",
         lambda h: ("fetch", "--as", h.who("GBR/analyst"), "--region", "Kenya"),
         "unknown-term",
@@ -575,8 +593,25 @@ def test_policy_files_that_are_no_policies(house: House, tmp_path: Path) -> None
     is_refused(house, words, "policy-refused", "not plain ASCII")
     is_one_line(here("policy", "format", folder), "not plain ASCII")
     is_one_line(here("policy", "test", policies(tmp_path / "q")), "no cases found")
-    case = house.file("case.json", "{")
-    is_one_line(here("policy", "why", tmp_path / "q", "--case", case), "refused: ")
+    case = house.file("case.toml", "cases = []")
+    for words in (("test", tmp_path / "q", "--cases"), ("why", tmp_path / "q", "--case")):
+        is_one_line(here("policy", *words, case), "`case.toml` is not a file of cases in JSON")
     is_one_line(here("policy", "why", tmp_path / "q", "--case", tmp_path / "no.json"), "no.json")
     nowhere = ("--registry", tmp_path / "nowhere.json")
     is_one_line(here("policy", "lint", tmp_path / "q", *nowhere), "nowhere.json")
+    is_one_line(
+        here("policy", "lint", tmp_path / "q", "--registry", case),
+        "`case.toml` is not a registry in JSON",
+    )
+
+
+def test_nations_without_a_folder_are_to_be_named(tmp_path: Path) -> None:
+    here("policy", "new", ROOT / "policies/form.toml", "--out", tmp_path / "mine").done()
+    hint = "name nations that have no folder here: --with BGD,FRA,GBR,SEN"
+    said = here("policy", "lint", tmp_path / "mine")
+    assert (said.code, hint in said.out) == (1, True)
+    is_one_line(here("policy", "preview", tmp_path / "mine", "--nation", "KEN"), f"; {hint} [")
+    right = here("policy", "lint", tmp_path / "mine", "--with", "BGD,FRA,GBR,SEN").done().out
+    assert "--with" not in right
+    wrong = here("policy", "lint", policies(tmp_path / "q", OUTSIDE), "--with", "BGD").out
+    assert "--with" not in wrong, "here that is not what is wrong"

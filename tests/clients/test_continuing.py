@@ -59,6 +59,7 @@ async def test_everybody_goes_on_once_the_nations_have_agreed(pilot: Falling) ->
         async with late:
             assert {r.identity async for r in late.fetch()} == {*kept, *gone}
         seen = late.follower.seen
+    asleep = pilot.again(late)  # another process of the same member
     await pilot.loses(vault)
     statement = await pilot.goes_on()
     with pilot.serves():
@@ -72,6 +73,7 @@ async def test_everybody_goes_on_once_the_nations_have_agreed(pilot: Falling) ->
                 await second.follower.sync()
             await second.follower.sync()
             assert second.directory == first.directory
+        assert (await follows(asleep)).directory == second.directory
         fresh = await reports(pilot)
         async with pilot.again(late) as third:
             assert {r.identity async for r in third.fetch(again=True)} == {*kept, *fresh}

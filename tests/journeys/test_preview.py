@@ -101,7 +101,7 @@ def source_of(state: State, nation: str) -> Held:
     """A report of this nation that all have got: something to derive from."""
     identity = Random(nation).randbytes(32).hex()
     held = held_of(state, identity, nation, source_label(nation), 10 + NATIONS.index(nation))
-    held.released |= {(other, 1): 100 for other in NATIONS}
+    held.released.update({(other, 1): 100 for other in NATIONS})
     return held
 
 

@@ -163,8 +163,10 @@ def test_a_recipient_whom_the_vocabulary_does_not_know_gets_nothing(stranger: ob
 
 
 def test_an_unknown_purpose_is_withheld_with_an_alarm() -> None:
-    decision = open_book().decide(TO_GBR, MINE, moment(purpose="CURIOSITY"))
-    assert (decision.outcome, decision.alarms) == (Outcome.WITHHOLD, ("unknown-term",))
+    book, curious = open_book(), moment(purpose="CURIOSITY")
+    for decide in (book.decide, book.decide_uncached):
+        decision = decide(TO_GBR, MINE, curious)
+        assert (decision.outcome, decision.alarms) == (Outcome.WITHHOLD, ("unknown-term",))
 
 
 def test_a_community_that_no_longer_exists_is_of_no_use_to_its_members() -> None:

@@ -21,6 +21,7 @@ from wire.entries import Event, head_evidence, link_opening, seal_batch
 from wire.merkle import Frontier, leaf_hash
 from wire.notes import Checkpoint, Ed25519Signer, sign_checkpoint
 from wire.report import PREAMBLE, Frame, PortionFrame
+from wire.retention import DAY_S, limit
 from wire.statements import Statement
 
 HERE = Path(__file__).parent
@@ -104,12 +105,11 @@ def founding() -> Coalition:
     return world
 
 
-def mission(world: Coalition) -> dict[str, Any]:
-    """A history of statements, and what every fold of it must say."""
-    directory = world.directory
+def history(world: Coalition) -> dict[str, Any]:
+    """A mission's statements, each at its place."""
     return {
         "mission": world.mission,
-        "charter": directory.pinned_charter,
+        "charter": world.directory.pinned_charter,
         "statements": [
             {
                 "position": filed.position,
@@ -120,6 +120,14 @@ def mission(world: Coalition) -> dict[str, Any]:
             }
             for filed in world.history
         ],
+    }
+
+
+def mission(world: Coalition) -> dict[str, Any]:
+    """A history of statements, and what every fold of it must say."""
+    directory = world.directory
+    return {
+        **history(world),
         "channels": list(directory.channels),
         "registry": directory.terms.digest,
         "chains": {
@@ -154,6 +162,48 @@ def statement(world: Coalition) -> dict[str, Any]:
             for key in world.root_signers(["KEN"])
             if key.public.kid == kid
         },
+    }
+
+
+def retention() -> dict[str, Any]:
+    """Orders of a nation's root in a mission with a floor: what may be erased when, and orders that
+    are none.
+    """
+    world = Coalition.of("KEN", "GBR", people=False, retention_floor=30)
+    kenya, ordered = world["KEN"], world.clock.now
+    kenya.says("retention.set", {"views": 90, "payloads": 45})
+    world.clock.forward(days=10)
+    kenya.says("retention.set", {"views": 120, "payloads": None})
+    told = history(world)
+    orders = world.directory.nations["KEN"].retention
+    days = (0, 29, 30, 39, 40, 400)
+    cases = {
+        ("honest", ""): kenya.drafts("retention.set", {"views": None, "payloads": 1}),
+        ("below-the-floor", "bad-statement"): kenya.drafts(
+            "retention.set", {"views": 29, "payloads": None}
+        ),
+        ("by-another-root", "unknown-signer"): kenya.drafts(
+            "retention.set", {"views": 60, "payloads": None}, by=world.root_signers(["GBR"])
+        ),
+        ("by-too-few", "not-allowed"): kenya.drafts(
+            "retention.set", {"views": 60, "payloads": None}, by=world.root_signers(["KEN"])[:1]
+        ),
+    }
+    return {
+        **told,
+        "floor": 30,
+        "limits": [
+            {
+                "time": (time := ordered + day * DAY_S),
+                "views": limit([o for o in orders if o.time <= time], 30, "views", time),
+                "payloads": limit([o for o in orders if o.time <= time], 30, "payloads", time),
+            }
+            for day in days
+        ],
+        "cases": [
+            {"name": name, "slug": slug or None, "raw": encode(case.raw)}
+            for (name, slug), case in cases.items()
+        ],
     }
 
 
@@ -334,6 +384,7 @@ def main() -> None:
     write("report", sealed(world))
     write("refused", refused(world))
     write("log", log())
+    write("retention", retention())
 
 
 if __name__ == "__main__":

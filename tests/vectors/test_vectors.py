@@ -6,7 +6,7 @@ If one of these fails, the format has changed: that is a new version, not a new 
 import json
 from base64 import b64decode
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -22,6 +22,7 @@ from wire.links import open_head, open_heads, open_link, open_view
 from wire.note_keys import VKey
 from wire.notes import open_checkpoint
 from wire.report import PREAMBLE
+from wire.retention import What, limit
 
 
 def load(name: str) -> Any:
@@ -31,7 +32,10 @@ def load(name: str) -> Any:
 @pytest.fixture(scope="module")
 def directory() -> Directory:
     """The directory that the vectors' own history makes."""
-    vector = load("mission")
+    return folded(load("mission"))
+
+
+def folded(vector: dict[str, Any]) -> Directory:
     made = Directory(vector["mission"], vector["charter"])
     for item in vector["statements"]:
         statement = statements.parse(b64decode(item["raw"]))
@@ -100,6 +104,30 @@ def test_statement() -> None:
         key = VerifyKey(b64decode(public))
         assert key.kid == kid
         key.verify(statement.signatures[kid], statement.head_bytes, composite.STATEMENT)
+
+
+def test_retention() -> None:
+    vector = load("retention")
+    directory = folded(vector)
+    assert directory.founded.retention_floor == vector["floor"]
+    orders = directory.nations["KEN"].retention
+    for at in vector["limits"]:
+        what: What
+        for what in get_args(What):
+            given = [order for order in orders if order.time <= at["time"]]
+            assert limit(given, vector["floor"], what, at["time"]) == at[what]
+
+
+@pytest.mark.parametrize("case", load("retention")["cases"], ids=lambda c: c["name"])
+def test_retention_refused(case: dict[str, Any]) -> None:
+    directory = folded(vector := load("retention"))
+    statement = statements.parse(b64decode(case["raw"]))
+    position, now = directory.position + 1, vector["statements"][-1]["time"]
+    if case["slug"] is None:
+        fold.apply(directory, statement, position, now)
+    else:
+        with refused(case["slug"]):
+            fold.apply(directory, statement, position, now)
 
 
 def test_report(directory: Directory) -> None:

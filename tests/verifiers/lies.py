@@ -6,13 +6,15 @@ wrong. Some change a true file; others are signed by the log's own key.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.verifiers import confirming_lies, erasing_lies
 from tests.wire.evidence_files import SOON, Pen, admitted, charter, pulled, stated
 from tests.wire.memory_log import CHANNELS, MemoryLog, released
 from wire.base64_strict import decode, encode
-from wire.entries import Tip
+from wire.entries import MISSION, Event, Tip
+from wire.evidence_file import NEEDED
 from wire.notes import Checkpoint, Ed25519Signer, sign_checkpoint
 
 Doc = list[dict[str, Any]]
@@ -317,6 +319,18 @@ def unshown_admission() -> Pen:
     return pen
 
 
+def spoken(*kinds: str) -> Pen:
+    """A history in which the nation says something of each of these types, and shows none of it."""
+    log = MemoryLog()
+    pen = Pen(log)
+    log.append(stated(pen.charter))
+    for seq, kind in enumerate(kinds):
+        view = {"statement": f"{seq:064x}", "nation": "KEN", "seq": seq, "type": kind}
+        log.append(Event("statement", {MISSION: view}))
+    pen.pull()
+    return pen
+
+
 def other_admission() -> Pen:
     """An admission of somebody else than the entry names."""
     pen = admitted()
@@ -339,6 +353,10 @@ SIGNED: dict[str, tuple[Callable[[], Pen], str]] = {
     "an entry that was replaced": (replaced, "entry 7 of KEN"),
     "the head at another's place": (two_places, "tree with this root"),
     "an admission that is not shown": (unshown_admission, "entry 1 of MISSION.*not shown"),
+    **{
+        f"a statement left out: {kind}": (partial(spoken, kind), "entry 1 of MISSION.*not shown")
+        for kind in sorted(NEEDED)
+    },
     "another admission than the entry names": (other_admission, "entry above does not name|names"),
 }
 

@@ -44,9 +44,10 @@ def test_it_works_alone(language: str, script: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "script"), [("python", PYTHON), ("node", NODE)])
 def test_it_says_how_it_is_used(language: str, script: Path, tmp_path: Path) -> None:
-    done = run(language, script)
-    assert done.returncode
-    assert "FILE CHARTER" in done.stderr
+    for words in ((), ("file",), ("file", "00", "more")):
+        done = run(language, script, *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "FILE CHARTER" in done.stderr
     done = run(language, script, tmp_path / "nothing", "00" * 32)
     assert done.returncode == 1
     assert done.stderr.startswith("refused: ")

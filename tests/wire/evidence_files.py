@@ -12,6 +12,7 @@ from wire.base64_strict import encode
 from wire.bodies import (
     CharterNation,
     MissionCharter,
+    MissionContinue,
     NationAdmit,
     RetentionSet,
     RunWitness,
@@ -112,6 +113,33 @@ class Pen:
         self.size = 0
         self.shown = {MISSION: 0, whose: 0}
         self.said: dict[str, Said] = {}
+        self.continued: Said | None = None
+
+    @property
+    def pinned(self) -> str:
+        """What a verifier has to know."""
+        return (self.continued or self.charter).identity
+
+    def goes_on(self, **otherwise: Any) -> Said:
+        """The log was lost behind what there is, and has another name from here on."""
+        log, before = self.log, self.log.origin
+        size, log.origin = log.tree.size, f"{ORIGIN}/2"
+        body = {
+            "salt": "5a" * 16,
+            "charter": self.charter.identity,
+            "continues": before,
+            "size": size,
+            "root": log.tree.root().hex(),
+            "seen": size + 9,
+            "origin": log.origin,
+            "log_keys": (str(log.signer.vkey),),
+            "reason": "the disk was lost",
+        }
+        model = MissionContinue.model_validate(body | otherwise)
+        self.continued = said("mission.continue", model, seq=1)
+        self.said[self.continued.identity] = self.continued
+        self.size = size
+        return self.continued
 
     def tree(self) -> None:
         """The newest tree, if it is new."""
@@ -177,6 +205,7 @@ class Pen:
             nation=self.whose,
             size=self.size,
             charter=self.charter,
+            **({} if self.continued is None else {"continued": self.continued}),
         )
         return [line.encode() for line in (Line(evidence=header), *self.lines)]
 
@@ -211,6 +240,18 @@ def pulled() -> Pen:
     pen.pull()
     log.append(released("FRA", report=5), released("GBR", "KEN", report=6))
     log.append(released("KEN", report=7), released("KEN", "GBR", "FRA", MISSION, report=8))
+    pen.pull()
+    return pen
+
+
+def continued(**otherwise: Any) -> Pen:
+    """The history of a log that goes on after a loss, in two pulls."""
+    pen = Pen(MemoryLog())
+    pen.log.append(stated(pen.charter), released("KEN", "GBR"))
+    pen.log.append(stated(pen.goes_on(**otherwise)))
+    pen.log.append(released("KEN", "FRA", report=2))
+    pen.pull()
+    pen.log.append(released("KEN", report=3))
     pen.pull()
     return pen
 

@@ -19,7 +19,7 @@ class MemoryLog:
     """Appends like the journal; its parts can be set back by hand to see a lie through."""
 
     def __init__(self, seed: int = 7, channels: Sequence[str] = CHANNELS) -> None:
-        self.signer = Ed25519Signer(ORIGIN, bytes([seed]) * 32)
+        self.seed, self.origin = bytes([seed]) * 32, ORIGIN
         self.channels = channels
         self.random: Callable[[int], bytes] = randomness.Random(seed).randbytes
         self.tree = Frontier()
@@ -31,6 +31,11 @@ class MemoryLog:
         self.time = NOON
         self.notes: dict[int, str] = {}
         """The checkpoint after each batch, by its size."""
+
+    @property
+    def signer(self) -> Ed25519Signer:
+        """The key that signs its checkpoints, and bears its name."""
+        return Ed25519Signer(self.origin, self.seed)
 
     def append(self, *events: Event) -> SealedBatch:
         """One batch of honest entries and the heads leaf that ends it."""
@@ -77,7 +82,7 @@ class MemoryLog:
 
     @property
     def checkpoint(self) -> str:
-        head = Checkpoint(ORIGIN, self.tree.size, self.tree.root())
+        head = Checkpoint(self.origin, self.tree.size, self.tree.root())
         return sign_checkpoint(head, [self.signer])
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:

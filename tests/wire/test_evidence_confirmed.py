@@ -107,7 +107,7 @@ def test_the_appointment_must_be_shown() -> None:
     """Expect refusal: without it a replaced key would count on."""
     pen, _ = witnessed()
     pen.lines = [line for line in pen.lines if line.statement is None]
-    with refused("broken-chain", "the appointment is not shown"):
+    with refused("broken-chain", "the witness.set is not shown"):
         verified(pen.confirms(NEW_KEY, *GBR))
 
 

@@ -3,7 +3,16 @@
 import pytest
 
 from tests.refusal import refused
-from tests.wire.evidence_files import SOON, Pen, admitted, erased, pulled, receipt
+from tests.wire.evidence_files import (
+    SOON,
+    Pen,
+    admitted,
+    continued,
+    erased,
+    pulled,
+    receipt,
+    stated,
+)
 from tests.wire.memory_log import MemoryLog, released
 from wire import evidence_file
 from wire.entries import MISSION
@@ -13,7 +22,7 @@ from wire.evidence_lines import Line, read
 
 
 def verified(pen: Pen) -> Proven:
-    return evidence_file.verify(pen.written(), pen.charter.identity, now_ms=SOON)
+    return evidence_file.verify(pen.written(), pen.pinned, now_ms=SOON)
 
 
 def test_a_history_of_two_pulls_is_all_there_is() -> None:
@@ -46,7 +55,7 @@ def test_a_nation_that_joined_later_has_the_place_that_its_admission_gave() -> N
     assert len(verified(pen).of("FRA")) == 1
     without = [line for line in pen.lines if line.statement is None]
     pen.lines = without
-    with refused("broken-chain", "the admission is not shown"):
+    with refused("broken-chain", "the nation.admit is not shown"):
         verified(pen)
 
 
@@ -107,3 +116,67 @@ def test_a_line_is_of_one_kind() -> None:
         read(Line(tree=both.tree, page=both.page).encode())
     with refused("bad-fields", "one kind"):
         read(b"{}\n")
+
+
+# -- after a loss
+
+
+def test_a_file_of_a_log_that_goes_on_after_a_loss_is_all_there_is() -> None:
+    pen = continued()
+    proven = verified(pen)
+    assert [e.count for e in proven.of("KEN")] == [0, 1, 2]
+    assert proven.header.continued == pen.continued
+    with refused("bad-statement", "the charter is not the one that you know"):
+        evidence_file.verify(pulled().written(), pen.pinned, now_ms=SOON)
+
+
+def test_a_receipt_of_such_a_log_needs_the_same_to_be_known() -> None:
+    pen = continued()
+    told = receipt(pen, [1], [1])
+    told.charter, told.continued = pen.charter, pen.continued
+    assert [entry.channel for entry in verified(told).entries] == [MISSION, "KEN"]
+    with refused("bad-statement", "say by which statement"):
+        evidence_file.verify(told.written(), pen.charter.identity, now_ms=SOON)
+
+
+def test_a_file_that_says_less_than_the_nations_agreed_to_is_refused() -> None:
+    """Expect refusal: the log's name and keys alone are not what was agreed."""
+    with refused("bad-statement", "not the one that was continued"):
+        verified(continued(charter="ab" * 32))
+    with refused("bad-proof"):
+        verified(continued(root="ab" * 32))
+    pen = continued()
+    first = pen.lines[0].tree
+    assert first is not None
+    pen.lines[0] = Line(tree=first.model_copy(update={"consistency": ()}))
+    with refused("bad-proof"):
+        verified(pen)
+
+
+def test_the_entry_behind_the_tree_must_be_the_statement() -> None:
+    """Expect refusal where something else stands there, or nothing of the mission's."""
+    other = Pen(MemoryLog())
+    other.log.append(stated(other.charter), released("KEN", "GBR"))
+    other.goes_on()
+    other.log.append(stated(other.charter))
+    other.pull()
+    with refused("broken-chain", "does not continue the log"):
+        verified(other)
+    none = Pen(MemoryLog())
+    none.log.append(stated(none.charter), released("KEN", "GBR"))
+    statement = none.goes_on()
+    none.log.append(released("KEN", report=2), stated(statement))
+    none.pull()
+    with refused("broken-chain", "the entry that continues the log is missing"):
+        verified(none)
+
+
+def test_the_tree_that_is_left_is_none_of_the_new_log() -> None:
+    """Expect refusal: nothing was agreed there."""
+    pen = Pen(MemoryLog())
+    pen.log.append(stated(pen.charter), released("KEN", "GBR"))
+    pen.goes_on()
+    pen.size = 0
+    pen.pull()
+    with refused("bad-fields", "the same tree twice"):
+        verified(pen)

@@ -8,6 +8,8 @@ import pytest
 
 from clients.console import api, labels
 from clients.console.labels import Held
+from clients.evidence import answers
+from clients.evidence.answers import Asked
 from clients.evidence.questions import QUESTIONS
 from tests.clients.console.serving import desk_of, serving
 from tests.clients.evidence.little_history import Told
@@ -142,7 +144,11 @@ def test_filters_narrow(told: Told) -> None:
 
 @pytest.mark.slow
 def test_questions_are_those_of_the_command(told: Told) -> None:
-    words = {"report": told.shared[0], "who": "ab", "policy": "1", "index": "3", "to": ""}
+    asked = Asked(report=told.shared[0], limit=1)
+    with told.desks["KEN"].store() as store:
+        (first,) = answers.ask(store, "KEN", None, asked).rows
+    index = str(first["index"])
+    words = {"report": told.shared[0], "who": "ab", "policy": "1", "index": index, "to": ""}
     assert len(answer(told, "questions")["questions"]) == 24
     for question in QUESTIONS:
         if question.sql:
@@ -181,13 +187,16 @@ def test_another_nations_console_knows_nothing_of_it(told: Told) -> None:
     """France sees no entry, count or name of what is between Kenya and Britain alone."""
     paths = ["status", "sharing", "timeline", "denials", "watchers", "reports"]
     paths += ["entries", "questions"]
-    words = {"report": told.given_back, "who": told.lost, "policy": "1", "index": "90"}
+    words = {"report": told.shared[0], "who": told.lost, "policy": "1", "index": "6"}
     text = [json.dumps(answer(told, path, "FRA")) for path in paths]
     text += [
         json.dumps(answer(told, f"question/{q.name}", "FRA", **words)["rows"])
         for q in QUESTIONS
         if q.sql
     ]
+    for other in ({"report": told.given_back}, {"index": "99999"}):
+        with refused("bad-input", "in your evidence"):
+            answer(told, "question/why", "FRA", **{"index": "6", **other})
     said = "".join(text)
     for hidden in (told.given_back, told.recalled, told.given_back[:16]):
         assert hidden not in said

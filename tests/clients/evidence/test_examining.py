@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -55,8 +56,12 @@ def same(one: Examined, other: Examined) -> bool:
 def children() -> set[int]:
     """The processes that examine for this one."""
     own = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
-    words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in own}
-    return {pid for pid, line in words.items() if b"clients.evidence.examining" in line}
+    found = set()
+    for pid in own:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may be gone by now
+            if b"clients.evidence.examining" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(int(pid))
+    return found
 
 
 @pytest.fixture
@@ -197,6 +202,16 @@ async def test_an_answer_of_another_kind_stands_for_nothing(
     liar.write_text(f"#!{sys.executable}\nimport sys; {code}\n", "utf-8")
     liar.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(liar))
+    async with Examiner([LOG.signer.vkey]) as examiner:
+        await examiner.start()
+        assert same(await asked(examiner, job()), examine(job()))
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_where_no_process_can_be_had_pages_are_examined_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     async with Examiner([LOG.signer.vkey]) as examiner:
         await examiner.start()
         assert same(await asked(examiner, job()), examine(job()))

@@ -235,7 +235,8 @@ def test_a_filter_alone_lists_entries(told: Told) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("nation", ["GBR", "FRA"])
 def test_every_question_can_be_asked_by_every_nation(told: Told, nation: str) -> None:
-    words = {"report": told.shared[0], "who": "ab", "policy": "1", "index": 3}
+    (any_,) = ask(told, None, nation, report=told.shared[0], type="release", limit=1)
+    words = {"report": told.shared[0], "who": "ab", "policy": "1", "index": any_["index"]}
     for question in QUESTIONS:
         if question.sql:
             ask(told, question.name, nation, **words)
@@ -254,3 +255,25 @@ def test_nothing_is_said_of_a_nation_that_never_was_there(told: Told) -> None:
     for name in ("disclosures", "received", None):
         with refused("bad-input", "no nation `GBT`"):
             ask(told, name, to="GBT")
+
+
+@pytest.mark.parametrize("nation", ["KEN", "FRA"])
+def test_nothing_is_said_of_reports_and_entries_that_are_not_there(told: Told, nation: str) -> None:
+    """Expect refusal, the same for what nobody has and for what does not concern who asks."""
+    with told.desks["GBR"].store() as store:
+        found = store.one("SELECT idx FROM fact WHERE report = ?", told.given_back)
+    assert found is not None
+    others = [] if nation == "KEN" else [{"report": told.given_back}, {"index": found["idx"]}]
+    (any_,) = ask(told, None, nation, report=told.shared[0], type="release", limit=1)
+    unknown: list[dict[str, Any]] = [
+        *others,
+        {"report": "zz"},
+        {"report": "f" * 64},
+        {"index": 99_999},
+    ]
+    for words in unknown:
+        for name in ("holders", "received", "why", None):
+            needed = {"report": told.shared[0], "index": any_["index"]} | words
+            what = "report" if "report" in words else "entry"
+            with refused("bad-input", f"no {what} `.*` in your evidence, as far as it was pulled"):
+                ask(told, name, nation, **needed)
