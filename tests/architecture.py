@@ -40,10 +40,7 @@ ONE_HOME: Mapping[str, set[str]] = {
     "httpx": {"clients.push.receiver", "clients.transport", "clients.witness.remote"},
     "fastapi": {"broker.api", "broker.app", "clients.gateway"},
     "starlette": {"broker.api", "broker.app", "clients.gateway"},
-    "uvicorn": {
-        *("broker.server", "broker.protocol"),
-        *("clients.console.serve", "clients.gateway", "clients.witness.serve"),
-    },
+    "uvicorn": {"broker.server", "broker.protocol", "clients.gateway", "clients.listening"},
     "cryptography.hazmat.primitives.hpke": {"clients.seal", "clients.open", "clients.keys"},
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
     "msgspec": {

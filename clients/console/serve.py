@@ -12,29 +12,24 @@ same answer, whether there is such a path or not.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
-import uvicorn
 
+from clients import listening
 from clients.console import api, assets
 from clients.console.desk import Desk
 from clients.console.sessions import Sessions
+from clients.listening import Receive, Scope, Send
 from wire import strict_json
 from wire.errors import SLUGS, Malformed, NotAllowed, TearlineError
 from wire.model import Hex32B, Strict
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 BODY_MAX: Final = 1_024  # bytes: a code is 64
 QUERY_MAX: Final = 2_048  # bytes
-IDLE: Final = 30  # seconds that a connection may be silent
 BACKLOG: Final = 64
 JSON: Final = "application/json"
 PAGE_HEADER: Final = "tearline-page"
@@ -152,22 +147,9 @@ class Console:
 FLAGS: Final = "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 
-def server(console: Console, **tls: str) -> uvicorn.Server:
+def server(console: Console, **tls: str) -> listening.Server:
     """A server that is ready to run on a bound socket. It stops on SIGINT and SIGTERM."""
-    config = uvicorn.Config(
-        console,
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=IDLE,
-        **tls,  # type: ignore[arg-type]  # ssl_certfile and ssl_keyfile
-    )
-    return uvicorn.Server(config)
+    return listening.server(console, backlog=BACKLOG, **tls)
 
 
 def _fields(scope: Scope) -> dict[str, str]:

@@ -8,24 +8,17 @@ HTTP, on loopback unless it is told otherwise, and belongs behind whatever ends 
 """
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Final
 
-import uvicorn
-
+from clients import listening
+from clients.listening import Asgi, Receive, Scope, Send
 from clients.witness.cosigner import Witness
 from wire.errors import Malformed, NotAllowed, TearlineError
 from wire.witness import MAX_SUBMISSION_BYTES
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 PLAIN: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
 BACKLOG: Final = 128  # connections the system may hold while one request is served
-IDLE: Final = 30  # seconds that a connection may be silent
 
 _HEAD: Final = re.compile(r"/([0-9a-f]{64})/checkpoint")
 
@@ -53,23 +46,9 @@ def create_app(witness: Witness) -> Asgi:
     return app
 
 
-def server(witness: Witness, host: str, port: int) -> uvicorn.Server:
+def server(witness: Witness, host: str, port: int) -> listening.Server:
     """A server that is ready to run. It stops on SIGINT and SIGTERM."""
-    config = uvicorn.Config(
-        create_app(witness),
-        host=host,
-        port=port,
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=IDLE,
-    )
-    return uvicorn.Server(config)
+    return listening.server(create_app(witness), backlog=BACKLOG, host=host, port=port)
 
 
 async def _answer(witness: Witness, scope: Scope, receive: Receive) -> str:

@@ -101,6 +101,12 @@ def test_the_auditor_sees_everything() -> None:
     assert all(line.owner for line in found.lines)
 
 
+def test_a_layer_that_releases_needs_nothing() -> None:
+    found = explained(AUDITOR, analyst("GBR"), SENSITIVE)
+    for line in found.lines:
+        assert (line.needs == ()) is (line.outcome == "RELEASE"), line
+
+
 def test_the_floor_and_the_mission_are_no_secret_to_members() -> None:
     low = explained("SEN", analyst("GBR", LEVELS["R"]), report("KEN", "GBR"))
     assert "because of COALITION/clearance" in low.text

@@ -6,6 +6,7 @@ import cedarpy
 import pytest
 
 from policies import lint as lint_module
+from policies.formula import AllOf, AnyOf, Flag, Formula, Holds, Not
 from policies.lint import examine, lint
 from policies.schema import schema_json, terms
 from tests.policies.world import permit_all, words
@@ -155,6 +156,46 @@ def test_grants_are_narrow_and_prohibitions_wide(
         assert found == {}
     else:
         assert f'write {names.get(instead, instead)}::"{word}"' in found["polarity"]
+        why = "must also stop" if relation == "Within" else "must not release"
+        assert f"{why} a report that lies only partly there" in found["polarity"]
+
+
+A_AND_B = '[Nation::"KEN", Nation::"FRA"]'
+RELEASABLE = "resource.releasableTo"
+READ: dict[str, Formula] = {
+    f"{RELEASABLE}.containsAny({A_AND_B})": AnyOf(
+        (Holds(RELEASABLE, "KEN"), Holds(RELEASABLE, "FRA"))
+    ),
+    f"{RELEASABLE}.containsAll({A_AND_B})": AllOf(
+        (Holds(RELEASABLE, "KEN"), Holds(RELEASABLE, "FRA"))
+    ),
+    "resource.derived == true": Flag("resource.derived"),
+    "resource.derived == false": Not(Flag("resource.derived")),
+}
+
+
+@pytest.mark.parametrize("condition", READ)
+def test_a_rule_is_read_as_it_is_written(condition: str) -> None:
+    """Our own evaluation rests on it: where it disagrees with Cedar, everything is withheld."""
+    known, schema = terms(words()), cedarpy.Schema.from_json_str(schema_json(words()))
+    (rule,) = examine(permit(condition), "release", "KEN", known, schema).rules
+    assert rule.formula == READ[condition]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "resource.releasableTo.containsAny(resource.communities)",
+        "resource.releasableTo.contains(resource.releasableTo)",
+        "resource.communities.contains(principal.nation)",
+    ],
+)
+def test_sets_of_different_things_are_not_compared(condition: str) -> None:
+    """Expect refusal."""
+    known, schema = terms(words()), cedarpy.Schema.from_json_str(schema_json(words()))
+    examined = examine(permit(condition), "release", "KEN", known, schema)
+    assert examined.rules == ()
+    assert "expression" in {finding.rule for finding in examined.findings}
 
 
 def test_polarity_follows_the_meaning_through_negations_and_conditions() -> None:

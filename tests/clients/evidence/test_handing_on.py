@@ -143,7 +143,10 @@ def test_prove_and_verify_as_a_court_would(told: Told, tmp_path: Path) -> None:
     assert told.shared[0][:16] in people.out
     assert "release/KEN: KEN/release-all" in people.out
     wrong = here("audit", "verify", path, "--charter", "00" * 32, passphrase="")
-    assert (wrong.code, f"whose charter is {charter}, not `{'0' * 64}`" in wrong.err) == (1, True)
+    assert (wrong.code, f"its mission's charter is {charter}, not `{'0' * 64}`" in wrong.err) == (
+        1,
+        True,
+    )
     other = tmp_path / "photo.jpg"
     other.write_bytes(bytes(range(256)))
     for raw in (other.read_bytes(), b"", b"{}\n", b'{"tree":{"checkpoint":"","consistency":[]}}\n'):
