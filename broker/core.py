@@ -57,6 +57,7 @@ from wire.errors import BrokerFault, NotAllowed
 from wire.freshness import Ending, endings
 from wire.labels import Label
 from wire.members import Member
+from wire.witness_keys import Witnesses
 
 
 class Broker:
@@ -155,7 +156,7 @@ class Broker:
             await startup.genesis(settings.genesis_folder, broker._state, broker._publishing)
             startup.check_founded(broker._state, seals.origin, seals.log_keys)
             broker.cosignatures = Cosignatures(
-                journal, broker.directory.founded, settings.anchor_folder, broker.now()
+                journal, seals.log_keys, broker._witnesses, settings.anchor_folder, broker.now()
             )
             await broker._sequencer.do(startup.OperatorAct("operator.start"))
             await broker._eraser.make_good()
@@ -182,6 +183,10 @@ class Broker:
             self._beating.cancel()
         await self.journal.close()
         logs.event("broker.stopped", size=self.journal.size)
+
+    def _witnesses(self) -> Witnesses:
+        """Whose cosignatures count, as the whole journal says."""
+        return self.directory.witnesses
 
     async def _beat(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 Writes never wait for witnesses; publication does. One tree at a time is the candidate, so that the
 cosignatures of many witnesses meet under it: it stays until it has the quorum, then the journal's
 newest takes its place. One that nobody completes for an hour gives way, for a witness that has
-cosigned a newer tree cannot go back.
+cosigned a newer tree cannot go back. Whose keys count is asked for each tree: nations replace them.
 
 Both notes are kept beside the anchor. Who changes these files gains nothing: every line in them is
 verified when it is read, and again by every client. A published tree that is newer than the journal
@@ -11,17 +11,16 @@ means that the journal was rolled back.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from broker.journal import Journal
 from broker.journal.anchor import write_anchor
-from wire.bodies import MissionCharter
 from wire.errors import BrokerFault, Malformed, NotAllowed, TearlineError
 from wire.notes import Checkpoint, SignedLine, VKey, open_checkpoint, verified_lines
-from wire.witness import witnesses_of
+from wire.witness_keys import Witnesses
 
 CANDIDATE_SECONDS: Final = 3_600
 AHEAD_SECONDS: Final = 300
@@ -71,23 +70,33 @@ class _Gathering:
         self.lines |= fresh
         return bool(fresh)
 
-    def witnesses(self, keys: Sequence[VKey]) -> int:
-        """How many have signed with every key that the charter names for them."""
+    def witnesses(self, whose: Witnesses) -> int:
+        """How many have signed with every key that counts for this tree."""
+        keys = whose.at(self.size)
         names = {key.name for key in keys}
         return sum(all(k in self.lines for k in keys if k.name == name) for name in names)
 
 
 class Cosignatures:
-    """The candidate and the published checkpoint. A mission without witnesses publishes at once."""
+    """The candidate and the published checkpoint. A mission without witnesses publishes at once.
 
-    def __init__(self, journal: Journal, charter: MissionCharter, folder: Path, now: int) -> None:
+    `whose` gives the witnesses as the whole journal says.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        log_keys: Sequence[VKey],
+        whose: Callable[[], Witnesses],
+        folder: Path,
+        now: int,
+    ) -> None:
         """Take up what was kept. Raises `BrokerFault` ("rollback-detected")."""
         self._journal, self._folder = journal, folder
-        self._log_keys = [VKey.parse(key) for key in charter.log_keys]
-        self._keys, self._quorum = witnesses_of(charter), charter.witness_quorum
+        self._log_keys, self._whose, self._quorum = log_keys, whose, whose().quorum
         self._writing = asyncio.Lock()
         published = self._kept(PUBLISHED_FILE, now)
-        reached = published is not None and published.witnesses(self._keys) >= self._quorum
+        reached = published is not None and published.witnesses(whose()) >= self._quorum
         self._published = published if reached else None
         candidate = self._kept(CANDIDATE_FILE, now)
         for kept in (published, candidate):
@@ -115,7 +124,7 @@ class Cosignatures:
         return self._current(now).note
 
     async def add(self, note: bytes, now: int) -> Gathered:
-        """Take the cosignatures of the charter's witnesses from a note; other lines are ignored.
+        """Take the cosignatures of the mission's witnesses from a note; other lines are ignored.
 
         The note is of the candidate, or of what is published: late ones, and newer times, count.
         Raises `Malformed` ("bad-checkpoint") for a false line, `NotAllowed` ("not-found") for
@@ -125,14 +134,15 @@ class Cosignatures:
             text = note.decode()
         except UnicodeDecodeError as error:
             raise Malformed("bad-checkpoint", "a note is UTF-8") from error
-        checkpoint, lines = verified_lines(text, self._keys)
+        checkpoint, _ = verified_lines(text, ())
+        meant, whose = self._meant(checkpoint), self._whose()
+        _, lines = verified_lines(text, whose.at(checkpoint.size))
         if any(line.time > now + AHEAD_SECONDS for line in lines.values()):
             raise Malformed("bad-checkpoint", "a cosignature from the future")
-        meant = self._meant(checkpoint)
         if meant.take(lines):
             async with self._writing:
                 await self._keep(meant)
-        return Gathered(checkpoint.size, meant.witnesses(self._keys), self._quorum)
+        return Gathered(checkpoint.size, meant.witnesses(whose), self._quorum)
 
     def _current(self, now: int) -> _Gathering:
         held, newest = self._candidate, self._journal.checkpoint
@@ -148,7 +158,7 @@ class Cosignatures:
         raise NotAllowed("not-found", "no checkpoint that waits for cosignatures")
 
     async def _keep(self, held: _Gathering) -> None:
-        if held is self._candidate and held.witnesses(self._keys) >= self._quorum:
+        if held is self._candidate and held.witnesses(self._whose()) >= self._quorum:
             self._published = held
         name = PUBLISHED_FILE if held is self._published else CANDIDATE_FILE
         try:
@@ -160,10 +170,11 @@ class Cosignatures:
         """What an earlier run has kept, if it is of this log and whole."""
         try:
             note = (self._folder / name).read_bytes()[: NOTE_MAX * 4].decode()
-            open_checkpoint(note, self._log_keys)
-            checkpoint, lines = verified_lines(note, (*self._log_keys, *self._keys))
+            size = open_checkpoint(note, self._log_keys).checkpoint.size
+            keys = self._whose().at(size)
+            checkpoint, lines = verified_lines(note, (*self._log_keys, *keys))
         except (OSError, UnicodeDecodeError, TearlineError):
             return None
         own = "".join(lines[key].text for key in self._log_keys)
-        signed = {key: line for key, line in lines.items() if key in self._keys}
+        signed = {key: line for key, line in lines.items() if key in keys}
         return _Gathering(f"{checkpoint.text()}\n{own}", now, signed)

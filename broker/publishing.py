@@ -224,6 +224,8 @@ class Publishing:
             raw,
             from_operator=from_operator,
         )
+        if act.statement.head.type == "mission.continue" and not from_operator:
+            raise Conflict("statement-conflict", "a log is continued before it is served again")
         receipt: StatementReceipt | None = None
         if act.statement.identity not in self._state.statements:
             await self._foresee(act)

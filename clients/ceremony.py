@@ -8,6 +8,8 @@ by grants to all who stay. Time and random bytes are arguments; nothing is sent 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
 from clients.keys import LEVEL_SEED, EpochSeed, grant
 from clients.member_keys import MemberCard, RootKeys
 from clients.speaker import Signer, Speaker, signers
@@ -18,6 +20,7 @@ from wire.errors import Conflict, quoted
 from wire.members import Member
 from wire.statements import Statement
 from wire.vocabulary import RegistryBody
+from wire.witness_keys import appointment
 
 DAY: Final = 86_400
 MEMBER_LIFE: Final = 365 * DAY
@@ -137,6 +140,19 @@ class Ceremony(Speaker):
         body = {"kid": kid, "reason": reason, "compromised_since": compromised_since}
         self.say(nation, "member.revoke", body, by, scope=_scope(member.kind))
         return self.rotate_epoch(nation, by if epoch_by is None else epoch_by, life=life)
+
+    def set_witness(
+        self, nation: str, keys: Sequence[str], by: Iterable[Signer], appointer: MLDSA44PrivateKey
+    ) -> Statement:
+        """Give the nation's witness other keys, signed by the root and by what appoints them."""
+        seq = self.state(nation).seq + 1
+        told = appointment(self.directory.mission, nation, seq, keys)
+        body = {
+            "keys": list(keys),
+            "appointer": base64_strict.encode(appointer.public_key().public_bytes_raw()),
+            "appointment": base64_strict.encode(appointer.sign(told)),
+        }
+        return self.say(nation, "witness.set", body, by)
 
     # -- a nation's epochs and policies
 

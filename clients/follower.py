@@ -128,6 +128,7 @@ class Follower:
             try:
                 while not await self._page():
                     pass
+                self._check_in_force()
             except NotAllowed as error:
                 raise self._refused(error) from error
             self._complete_to, self._followed_at = self._trust.size, begun
@@ -286,6 +287,12 @@ class Follower:
         charter, ours = directory.founded, self._identity.public
         if (charter.origin, set(charter.log_keys)) != (ours.origin, set(ours.log_keys)):
             raise Malformed("bad-identity", "its log is not the one that the charter names")
+
+    def _check_in_force(self) -> None:
+        """The log's own chain must not say that it goes on under another name."""
+        founded, names = self.directory.founded, tuple(map(str, self.log.keys))
+        if (founded.origin, set(founded.log_keys)) != (self.log.origin, set(names)):
+            raise Malformed("bad-checkpoint", f"it was continued, as {founded.origin}")
 
     def _take(self, kept: list[Kept]) -> None:
         self._kept += kept

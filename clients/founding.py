@@ -8,6 +8,7 @@ whoever holds that machine holds every nation's keys; `docs/` says so too.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
@@ -58,7 +59,8 @@ class Plan:
     `clearances` and `communities` are by nation ("KEN") or by member ("KEN/analyst"); a nation
     without one is accredited to SECRET, a member is cleared as its nation is. `witnesses` are
     verification keys; where none are named, a kit makes one for each nation, `()` is a mission
-    without any.
+    without any. `run_by` has, by nation, the name of the witness whose keys it may replace, with
+    the key that its root holds for that.
     """
 
     mission: str
@@ -75,6 +77,7 @@ class Plan:
     retention_floor: int | None = RETENTION_FLOOR
     witnesses: tuple[str, ...] | None = None
     witness_quorum: int = 0
+    run_by: Mapping[str, str] = field(default_factory=dict)
     root_keys: int = 3
     root_threshold: int = 2
     root_days: int = 365
@@ -177,7 +180,8 @@ def _charter(
     for code, keys in roots.items():
         root = ceremony.publish_root(code, keys, threshold=plan.root_threshold, life=life)
         clearance = plan.clearance(code)
-        nations.append({"code": code, "name": code, "root": root.identity, "clearance": clearance})
+        named = {"code": code, "name": code, "root": root.identity, "clearance": clearance}
+        nations.append({**named, "witness": _run_witness(plan, code, keys)})
     quorum = len(nations) // 2 + 1
     charter = {
         "name": plan.name or plan.mission,
@@ -196,6 +200,13 @@ def _charter(
     by = [signer for keys in roots.values() for signer in _quorum(plan, keys)]
     ceremony.found(charter, by)
     ceremony.publish_registry(plan.registry, by[: quorum * plan.root_threshold])
+
+
+def _run_witness(plan: Plan, code: str, keys: RootKeys) -> dict[str, str] | None:
+    if code not in plan.run_by or keys.appointer is None:
+        return None
+    public = keys.appointer.public_key().public_bytes_raw()
+    return {"name": plan.run_by[code], "appointer": sha256(public).hexdigest()}
 
 
 def _settle(

@@ -111,7 +111,9 @@ def _witnessed(plan: Plan, witnesses: Mapping[str, WitnessKeys]) -> Plan:
     count = len(witnesses)
     named = 2 if count <= BOTH_KEYS_MAX else 1
     keys = tuple(key for one in witnesses.values() for key in one.vkeys[:named])
-    return replace(plan, witnesses=keys, witness_quorum=quorum(count, tolerated(count)))
+    run_by = {nation: one.name for nation, one in witnesses.items()}
+    needed = quorum(count, tolerated(count))
+    return replace(plan, witnesses=keys, witness_quorum=needed, run_by=run_by)
 
 
 def public(made: Founded, nation: str, kind: str, port: int = PORT) -> IdentityFile:

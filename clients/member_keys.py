@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from clients.keys import SEAL_MATERIAL, UNIFORM_SCALAR, Random, SealKey
 from wire import base64_strict, composite, strict_json
@@ -19,6 +20,7 @@ from wire.model import Hex16B, Strict
 
 REQUEST_SEED: Final = 32
 STORE_KEY: Final = 32
+APPOINTING_SEED: Final = 32
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class MemberKeys:
         return f"MemberKeys({self.kid})"
 
 
+_APPOINTING: Final = "appointing"
 _MEMBER_FIELDS: Final = ("sign", "seal", "request", "store")
 
 
@@ -113,23 +116,33 @@ class RootKeys:
     A pilot keeps all in one folder; in real use each officer holds one.
     """
 
-    def __init__(self, *private: bytes) -> None:
-        self._private = private
+    def __init__(self, *private: bytes, appointing: bytes | None = None) -> None:
+        self._private, self._appointing = private, appointing
         self.keys = tuple(SigningKey(p) for p in private)
+        self.appointer = (
+            None if appointing is None else MLDSA44PrivateKey.from_seed_bytes(appointing)
+        )
+        """What appoints the keys of the nation's witness, if it is held here."""
 
     @classmethod
     def generate(cls, count: int, random: Random) -> "RootKeys":
-        """`count` new keys."""
-        return cls(*(_signing_private(random) for _ in range(count)))
+        """`count` new keys, and the one that appoints a witness's."""
+        private = [_signing_private(random) for _ in range(count)]
+        return cls(*private, appointing=random(APPOINTING_SEED))
 
     @classmethod
     def from_private(cls, fields: Mapping[str, str]) -> "RootKeys":
         """From what `private` gave. Raises `Malformed` ("bad-identity")."""
-        return cls(*(_private_field(fields, name) for name in sorted(fields)))
+        roots = (_private_field(fields, name) for name in sorted(fields) if name != _APPOINTING)
+        seed = _private_field(fields, _APPOINTING) if _APPOINTING in fields else None
+        return cls(*roots, appointing=seed)
 
     def private(self) -> dict[str, str]:
         """The private bytes as base64, for the key store alone."""
-        return {f"root-{i:02}": base64_strict.encode(raw) for i, raw in enumerate(self._private)}
+        held = {f"root-{i:02}": raw for i, raw in enumerate(self._private)}
+        if self._appointing is not None:
+            held[_APPOINTING] = self._appointing
+        return {name: base64_strict.encode(raw) for name, raw in held.items()}
 
     @property
     def kid(self) -> str:

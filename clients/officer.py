@@ -99,6 +99,21 @@ class Officer(Receiving):
             lambda c: c.say(self.identity.nation, "retention.set", body, signers(*keys))
         )
 
+    async def set_witness(
+        self, keys: Sequence[str], roots: Iterable[RootKeys]
+    ) -> tuple[Spoken, ...]:
+        """Replace the keys of the nation's witness, by its root: for every tree with this in it.
+
+        Raises `Malformed` ("bad-identity") if no root holds the key that appoints them.
+        """
+        roots = list(roots)
+        held = [key for root in roots for key in root.keys]
+        appointer = next((root.appointer for root in roots if root.appointer is not None), None)
+        if appointer is None:
+            raise Malformed("bad-identity", "no key there that appoints your witness's keys")
+        nation = self.identity.nation
+        return await self._say(lambda c: c.set_witness(nation, keys, signers(*held), appointer))
+
     async def rotate(self, *, life: int = EPOCH_LIFE) -> tuple[Spoken, ...]:
         """Open the next epoch (`life` in seconds) and grant it to every member that reads."""
         return await self._say(

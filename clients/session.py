@@ -13,6 +13,7 @@ from clients.transport import Transport
 from wire.directory import Directory
 from wire.errors import Malformed, NotAllowed
 from wire.evidence import Evidence
+from wire.notes import open_checkpoint
 from wire.prove import VerifiedEntry, verify_entry
 from wire.witness import ConfirmedCheckpoint, open_confirmed
 
@@ -61,8 +62,8 @@ class Session:
         """The newest checkpoint that the charter's quorum of witnesses stands behind; None while
         there is none, or if the mission asks for none.
 
-        Raises `Malformed` ("bad-checkpoint"), or `Conflict` ("fork-detected") if it is of another
-        history than this client sees.
+        Whose keys count for it is followed first. Raises `Malformed` ("bad-checkpoint"), or
+        `Conflict` ("fork-detected") if it is of another history than this client sees.
         """
         charter = (await self.follower.sync(within=FRESH)).founded
         if not charter.witness_quorum:
@@ -73,16 +74,23 @@ class Session:
             if error.slug != "not-found":
                 raise
             return None
-        confirmed = open_confirmed(answer.body.decode("utf-8", "replace"), charter)
-        await self.follower.observe(confirmed.note)
+        note = answer.body.decode("utf-8", "replace")
+        size = (await self.follower.observe(note)).checkpoint.size
+        whose = (await self.follower.sync(at_least=size - 1)).witnesses
+        known = self.follower.complete_to
+        confirmed = open_confirmed(note, self.follower.log_keys, whose, known=known)
         self.store.put(self.follower.log.name(CONFIRMED), confirmed.note.encode(), lasting=False)
         return confirmed
 
     def last_confirmed(self) -> ConfirmedCheckpoint | None:
         """The one that was seen last, by this run or one before; nobody is asked."""
-        name, charter = self.follower.log.name(CONFIRMED), self.directory.charter
-        note = self.store.get(name)
-        return None if note is None or charter is None else open_confirmed(note.decode(), charter)
+        note = self.store.get(self.follower.log.name(CONFIRMED))
+        if note is None:
+            return None
+        keys, whose = self.follower.log_keys, self.directory.witnesses
+        size = open_checkpoint(note.decode(), keys).checkpoint.size
+        # What was said up to this tree was followed, and kept, before the note was.
+        return open_confirmed(note.decode(), keys, whose, known=size)
 
     async def proven(self, evidence: Evidence, kind: str, channel: str) -> VerifiedEntry:
         """The journal entry that the evidence proves, in a tree that extends all seen before.

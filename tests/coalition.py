@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests import charter_words, kit_folder
+from tests import appointing, charter_words, kit_folder
 from tests.author import Portion
 from tests.nation import Nation
 from tests.people import Person, random_of, root_keys
@@ -155,10 +155,17 @@ class Coalition:
     def founds(
         self, codes: Sequence[str], clearances: Mapping[str, str], /, **charter: Any
     ) -> None:
-        """Let the nations publish their roots, sign the charter, and publish the registry."""
+        """Let the nations publish their roots, sign the charter, and publish the registry.
+
+        `run_by` says, by nation, which of the charter's witnesses it runs.
+        """
+        run_by = dict(charter.pop("run_by", ()))
         roots = {code: self[code].publishes_root().identity for code in codes}
         vkey = str(Ed25519Signer(ORIGIN, self.log_seed).vkey)
         body = {**charter_words.body(self.mission, ORIGIN, vkey, roots, clearances), **charter}
+        for code, name in run_by.items():
+            (nation,) = [one for one in body["nations"] if one["code"] == code]
+            nation["witness"] = appointing.runs(code, name)
         draft = self.together.drafts("mission.charter", body, by=self.root_signers(codes))
         self.directory = replace(self.directory, pinned_charter=draft.identity)
         self.applies(draft)

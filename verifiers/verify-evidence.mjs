@@ -15,7 +15,7 @@ const LINE_MAX = 524352;
 const SLACK_MS = 300000;
 const FIRST = [0, -1, -1, "0".repeat(64)];
 const [DAY, SWEEP] = [86400, "view.erased"];
-const NEEDED = /^((nation|policy|report|recall|retention)\..*|mission\.continue|approval)$/;
+const NEEDED = /^((nation|policy|report|recall|retention|witness)\..*|mission\.continue|approval)$/;
 
 export class Refused extends Error {}
 
@@ -172,16 +172,44 @@ function extend([old, oldRoot], [size, root], proof) {
   need(same, "the newer tree does not start with the older one: the log forked");
 }
 
-function logKey(text) {
+function vkey(text, ...kinds) {
   const [, name, material] = /^([^+\s]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
-  const key = raw(material, 33);
-  need(key[0] === 1, "the log's key is not Ed25519");
+  const key = raw(material);
+  const fits = kinds.includes(key[0]) && key.length === (key[0] === 6 ? 1 + PUBLIC_BYTES : 33);
+  need(fits, "not a key that may sign here");
   const id = sha(Buffer.from(`${name}\n`), key).subarray(0, 4).toString("hex");
-  const x = key.subarray(1).toString("base64url");
-  return { name, id, key: createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }) };
+  return { name, id, kind: key[0], public: key.subarray(1) };
 }
 
-function checkpoint(note, keys) {
+function ed25519(key, message, signature) {
+  const x = key.public.toString("base64url");
+  const known = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  return verifySignature(null, message, known, signature);
+}
+
+const u64 = (number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(number));
+  return bytes;
+};
+
+// What each kind of key signs: that of the log the text, those of witnesses a time as well (26).
+function signs(key, [origin, size, root], text, line) {
+  if (key.kind === 1) return ed25519(key, text, line);
+  const [stamp, signature] = [line.subarray(0, 8), line.subarray(8)];
+  if (line.length !== (key.kind === 6 ? 8 + SIGNATURE_BYTES : 72)) return false;
+  if (key.kind === 4) {
+    const time = Buffer.from(`cosignature/v1\ntime ${stamp.readBigUInt64BE()}\n`);
+    return ed25519(key, Buffer.concat([time, text]), signature);
+  }
+  const named = (word) => Buffer.concat([Buffer.from([Buffer.byteLength(word)]), Buffer.from(word)]);
+  const tree = [u64(0), u64(size), raw(root, 32)];
+  const start = [Buffer.from("subtree/v1\n\0"), named(key.name), stamp, named(origin)];
+  return verifies(key.public, Buffer.concat([...start, ...tree]), signature);
+}
+
+// Size and root of a note that each of the log's keys signed, and who of the others did.
+function checkpoint(note, keys, others = []) {
   need(typeof note === "string" && !/[\x00-\x09\x0b-\x1f]/.test(note), "not a note");
   const cut = note.lastIndexOf("\n\n");
   need(cut >= 0 && note.endsWith("\n"), "not a text, a blank line and signatures");
@@ -194,17 +222,17 @@ function checkpoint(note, keys) {
     const match = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]{8,})$/u.exec(line);
     need(match, "a signature line is not well formed");
     const signature = raw(match[2]);
-    for (const key of keys) {
+    for (const key of [...keys, ...others]) {
       if (key.name !== match[1] || key.id !== signature.subarray(0, 4).toString("hex")) continue;
       need(!signed.has(key), "one key signed twice");
       const text = Buffer.from(note.slice(0, cut + 1));
-      need(verifySignature(null, text, key.key, signature.subarray(4)), "the log's signature is wrong");
+      need(signs(key, parts, text, signature.subarray(4)), `the signature of ${key.name} is wrong`);
       signed.add(key);
     }
   }
   const whole = keys.length > 0 && keys.every((key) => signed.has(key) && key.name === parts[0]);
   need(whole, "not signed by each of the log's keys");
-  return [number(size, 1), raw(parts[2], 32)];
+  return [number(size, 1), raw(parts[2], 32), signed];
 }
 
 // -- 11, 14 and 16: statements, entries, and the head of a channel
@@ -286,6 +314,7 @@ class Reading {
   erased = 0;
   proven = [];
   orders = new Map();
+  confirmed = null;
 
   constructor(charter, nowMs) {
     this.pinned = charter;
@@ -297,6 +326,7 @@ class Reading {
     need(line instanceof Map && line.size === 1, "not one kind of line");
     const [[kind, value]] = line;
     need((kind === "evidence") === (this.kind === undefined), "the first line says what it is");
+    need(this.confirmed === null, "a line after the last");
     if (kind === "entry" || kind === "statement") {
       need(this.page, "an entry or a statement outside a page");
       this.page.lines.push([kind, value]);
@@ -305,6 +335,7 @@ class Reading {
     this.close();
     if (kind === "evidence") this.header(value);
     else if (kind === "tree") this.grow(value);
+    else if (kind === "confirmed") this.confirm(value);
     else {
       need(kind === "page" && this.tree, "not a line that may stand here");
       const [channel, entries, head] = form(value, "channel", "entries", "head");
@@ -325,7 +356,14 @@ class Reading {
     need(head.get("type") === "mission.charter" && body, "no charter with its body");
     need(v === 1 && (kind === "history" || kind === "receipt"), "an unknown kind of file");
     need(mission === head.get("mission"), "the charter of another mission");
-    this.keys = log.get("log_keys").map(logKey);
+    this.keys = log.get("log_keys").map((text) => vkey(text, 1));
+    this.sets = new Map();
+    for (const key of body.get("witnesses").map((text) => vkey(text, 4, 6))) {
+      if (!this.sets.has(key.name)) this.sets.set(key.name, [{ index: -1, keys: [] }]);
+      this.sets.get(key.name)[0].keys.push(key);
+    }
+    this.quorum = body.get("witness_quorum");
+    this.runBy = new Map(body.get("nations").map((one) => [one.get("code"), one.get("witness")]));
     this.places.push(...body.get("nations").map((one) => one.get("code")));
     this.floor = body.get("retention_floor") ?? null;
     [this.nation, this.size, this.kind] = [word(nation, /^[A-Z]{3}$/), number(size), kind];
@@ -469,6 +507,43 @@ class Reading {
       const order = { identity, index: entry.index, views: body.get("views") };
       this.orders.set(nation, [...known, { ...order, time: Math.floor(entry.time / 1000) }]);
     }
+    if (head.get("type") === "witness.set") this.appoint(entry.index, head, body);
+  }
+
+  // 26: other keys for a nation's witness, appointed by the key that the charter names
+  appoint(index, head, body) {
+    const run = this.runBy.get(head.get("nation"));
+    const appointer = raw(body.get("appointer"), PUBLIC_BYTES);
+    const right = run && sha(appointer).toString("hex") === run.get("appointer");
+    need(right, "a witness is appointed by another key");
+    const place = ["mission", "nation", "seq"].map((name) => head.get(name));
+    const told = [...place, ...body.get("keys")].map((word) => `${word}\n`).join("");
+    const message = Buffer.from(`tearline/witness.set\0${told}`);
+    need(verifies(appointer, message, raw(body.get("appointment"))), "a signature is wrong: the appointment");
+    const [keys, past] = [body.get("keys").map((text) => vkey(text, 4, 6)), this.sets.get(run.get("name"))];
+    const has = (set, key) => set.some((one) => one.public.equals(key.public));
+    const gone = past.flatMap((one) => one.keys).filter((key) => !has(past.at(-1).keys, key));
+    const fits = keys.every((key) => key.name === run.get("name") && !has(gone, key));
+    need(fits && index > past.at(-1).index, "keys that this witness cannot have");
+    past.push({ index, keys });
+  }
+
+  // 25.10: a quorum cosigned a tree of this history, by the keys that count for it
+  confirm(value) {
+    const [note, proof] = form(value, "checkpoint", "consistency");
+    need(this.tree, "confirmed before any tree");
+    const [size] = checkpoint(note, this.keys);
+    const known = this.kind === "receipt" || size <= (this.channels.get("MISSION")?.complete ?? 0);
+    need(known, "behind: whose cosignatures count for this tree is not shown");
+    const sets = [...this.sets.values()].map((each) => each.findLast((one) => one.index < size).keys);
+    const [, root, signed] = checkpoint(note, this.keys, sets.flat());
+    const by = sets.filter((keys) => keys.every((key) => signed.has(key))).map(([key]) => key.name);
+    need(this.quorum > 0 && by.length >= this.quorum, `cosigned by ${by.length} of ${this.quorum} witnesses`);
+    const [old, newer] = size < this.tree[0] ? [[size, root], this.tree] : [this.tree, [size, root]];
+    const path = hashes(proof);
+    if (old[0] < newer[0]) extend(old, newer, path);
+    else need(old[1].equals(newer[1]) && path.length === 0, "another tree of this size, or a proof");
+    this.confirmed = { size, by: by.sort() };
   }
 
   // 25.9: nothing is missing
@@ -499,6 +574,7 @@ class Reading {
       root: this.tree[1].toString("hex"),
       entries: Object.fromEntries([...this.channels].map(([name, at]) => [name, at.shown])),
       erased: this.erased,
+      confirmed: this.confirmed,
       ...(this.kind === "receipt" ? { proven: this.proven } : {}),
     };
   }
@@ -522,6 +598,251 @@ export async function verify(chunks, charter, nowMs) {
     throw error instanceof Refused ? new Refused(`line ${line}: ${error.message}`) : error;
   }
 }
+
+// -- ML-DSA-44, verification alone (FIPS 204; its algorithm numbers stand in the comments)
+//
+// What is checked is public, so nothing here has to take the same time. Coefficients are integers
+// from 0 to q - 1; a product of two has at most 46 bits, which a number holds exactly.
+
+const Q = 8380417;
+const [K, L, N, D] = [4, 4, 256, 13]; // rows and columns of A, coefficients, bits dropped from t
+const [TAU, BETA, OMEGA] = [39, 78, 80]; // ones in the challenge, TAU times ETA, ones in the hint
+const [GAMMA1, GAMMA2] = [1 << 17, (Q - 1) / 88];
+const [SEED, T1_BYTES, Z_BYTES, W1_BYTES] = [32, 320, 576, 192]; // of 10, 18 and 6 bits
+const [PUBLIC_BYTES, SIGNATURE_BYTES] = [SEED + K * T1_BYTES, SEED + L * Z_BYTES + OMEGA + K];
+
+// Whether it is a signature over the message (algorithm 3, with algorithm 8); all are byte arrays.
+function verifies(publicKey, message, signature, context = new Uint8Array(0)) {
+  if (publicKey.length !== PUBLIC_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+  if (context.length > 255) return false;
+  const rho = publicKey.subarray(0, SEED); // algorithm 23, pkDecode
+  const t1 = each(K, (i) => unpacked(publicKey, SEED + i * T1_BYTES, 10));
+  const challenge = signature.subarray(0, SEED); // algorithm 27, sigDecode
+  const z = each(L, (i) => unpacked(signature, SEED + i * Z_BYTES, 18).map((v) => GAMMA1 - v));
+  const hint = hints(signature.subarray(SEED + L * Z_BYTES));
+  if (hint === null) return false;
+  if (z.some((poly) => poly.some((v) => Math.abs(v) >= GAMMA1 - BETA))) return false;
+  const c = transformed(inBall(challenge));
+  const zHat = z.map((poly) => transformed(poly.map((v) => (v + Q) % Q)));
+  const tHat = t1.map((poly) => transformed(poly.map((v) => v * 2 ** D)));
+  const tr = shake256(publicKey).take(64);
+  const mu = shake256(tr, [0, context.length], context, message).take(64);
+  const w1 = each(K, (row) => {
+    const sum = new Int32Array(N);
+    for (let column = 0; column < L; column++) {
+      const a = uniform(rho, row, column);
+      for (let i = 0; i < N; i++) sum[i] = (sum[i] + a[i] * zHat[column][i]) % Q;
+    }
+    for (let i = 0; i < N; i++) sum[i] = (sum[i] + (Q - c[i]) * tHat[row][i]) % Q;
+    return packed(restored(sum).map((v, i) => highBits(v, hint[row][i])));
+  });
+  const found = shake256(mu, ...w1).take(SEED);
+  return found.every((byte, i) => byte === challenge[i]);
+}
+
+const each = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+
+// -- bytes to polynomials
+
+// Algorithms 18 and 19: coefficients of so many bits, from the lowest bit on.
+function unpacked(bytes, start, bits) {
+  const found = new Int32Array(N);
+  let [at, held, count] = [start, 0, 0];
+  for (let i = 0; i < N; i++) {
+    for (; count < bits; count += 8) held |= bytes[at++] << count;
+    found[i] = held & ((1 << bits) - 1);
+    held >>>= bits;
+    count -= bits;
+  }
+  return found;
+}
+
+// Algorithm 16 with 6 bits, as algorithm 28 (w1Encode) needs it.
+function packed(poly) {
+  const found = new Uint8Array(W1_BYTES);
+  for (let i = 0, at = 0; i < N; i += 4) {
+    const four = poly[i] | (poly[i + 1] << 6) | (poly[i + 2] << 12) | (poly[i + 3] << 18);
+    for (let shift = 0; shift < 24; shift += 8) found[at++] = four >> shift;
+  }
+  return found;
+}
+
+// Algorithm 21, HintBitUnpack: null for what is not written in its one way.
+function hints(bytes) {
+  const found = each(K, () => new Uint8Array(N));
+  let index = 0;
+  for (let row = 0; row < K; row++) {
+    const [first, end] = [index, bytes[OMEGA + row]];
+    if (end < index || end > OMEGA) return null;
+    for (; index < end; index++) {
+      if (index > first && bytes[index - 1] >= bytes[index]) return null;
+      found[row][bytes[index]] = 1;
+    }
+  }
+  return bytes.subarray(index, OMEGA).some((byte) => byte !== 0) ? null : found;
+}
+
+// Algorithm 29, SampleInBall: TAU coefficients of 1 or -1, all others 0.
+function inBall(seed) {
+  const [stream, found] = [shake256(seed), new Int32Array(N)];
+  const signs = stream.take(8);
+  for (let i = N - TAU; i < N; i++) {
+    let j = stream.next();
+    while (j > i) j = stream.next();
+    const bit = i - (N - TAU);
+    found[i] = found[j];
+    found[j] = (signs[bit >> 3] >> (bit & 7)) & 1 ? Q - 1 : 1;
+  }
+  return found;
+}
+
+// Algorithms 30 and 32: one polynomial of the matrix A, drawn until it has all coefficients.
+function uniform(rho, row, column) {
+  const [stream, found] = [shake128(rho, [column, row]), new Int32Array(N)];
+  for (let i = 0; i < N; ) {
+    const value = stream.next() | (stream.next() << 8) | ((stream.next() & 127) << 16);
+    if (value < Q) found[i++] = value; // algorithm 14
+  }
+  return found;
+}
+
+// Algorithm 40, UseHint, with algorithm 36, Decompose.
+function highBits(r, hint) {
+  const [step, count] = [2 * GAMMA2, (Q - 1) / (2 * GAMMA2)];
+  let low = r % step;
+  if (low > GAMMA2) low -= step;
+  let high = (r - low) / step;
+  if (r - low === Q - 1) [high, low] = [0, low - 1];
+  if (!hint) return high;
+  return (high + (low > 0 ? 1 : count - 1)) % count;
+}
+
+// -- the number-theoretic transform
+
+// Appendix B: powers of 1753, their exponents with bits reversed.
+const ZETAS = each(N, (i) => {
+  let [power, exponent] = [1, 0];
+  for (let bit = 0; bit < 8; bit++) exponent |= ((i >> bit) & 1) << (7 - bit);
+  while (exponent-- > 0) power = (power * 1753) % Q;
+  return power;
+});
+
+// Algorithm 41, NTT, of coefficients from 0 to q - 1.
+function transformed(poly) {
+  const w = Int32Array.from(poly);
+  let m = 0;
+  for (let length = 128; length >= 1; length >>= 1)
+    for (let start = 0; start < N; start += 2 * length) {
+      const zeta = ZETAS[++m];
+      for (let j = start; j < start + length; j++) {
+        const t = (zeta * w[j + length]) % Q;
+        w[j + length] = (w[j] - t + Q) % Q;
+        w[j] = (w[j] + t) % Q;
+      }
+    }
+  return w;
+}
+
+// Algorithm 42, the way back.
+function restored(poly) {
+  const w = Int32Array.from(poly);
+  let m = N;
+  for (let length = 1; length < N; length *= 2)
+    for (let start = 0; start < N; start += 2 * length) {
+      const zeta = Q - ZETAS[--m];
+      for (let j = start; j < start + length; j++) {
+        const t = w[j];
+        w[j] = (t + w[j + length]) % Q;
+        w[j + length] = (zeta * (t - w[j + length] + Q)) % Q;
+      }
+    }
+  return w.map((v) => (v * 8347681) % Q); // the inverse of 256
+}
+
+// -- SHAKE (FIPS 202): lanes of 64 bits are pairs of 32, the lower half first
+
+const LOWER = [
+  0x00000001, 0x00008082, 0x0000808a, 0x80008000, 0x0000808b, 0x80000001, 0x80008081, 0x00008009,
+  0x0000008a, 0x00000088, 0x80008009, 0x8000000a, 0x8000808b, 0x0000008b, 0x00008089, 0x00008003,
+  0x00008002, 0x00000080, 0x0000800a, 0x8000000a, 0x80008081, 0x00008080, 0x80000001, 0x80008008,
+];
+// Of the upper halves the round constants have the top bit or none.
+const UPPER = [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 1];
+const TURNS = [
+  1, 3, 6, 10, 15, 21, 28, 36, 45, 55, 2, 14, 27, 41, 56, 8, 25, 43, 62, 18, 39, 61, 20, 44,
+];
+const PLACES = [10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4, 15, 23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1];
+const COLUMNS = new Int32Array(10);
+
+// Without swaps by destructuring: this is where the time goes.
+function permute(s) {
+  const c = COLUMNS;
+  for (let round = 0; round < 24; round++) {
+    for (let x = 0; x < 10; x++) c[x] = s[x] ^ s[x + 10] ^ s[x + 20] ^ s[x + 30] ^ s[x + 40]; // θ
+    for (let x = 0; x < 10; x += 2) {
+      const left = (x + 8) % 10;
+      const low = c[(x + 2) % 10];
+      const high = c[(x + 3) % 10];
+      const a = c[left] ^ ((low << 1) | (high >>> 31));
+      const b = c[left + 1] ^ ((high << 1) | (low >>> 31));
+      for (let y = x; y < 50; y += 10) {
+        s[y] ^= a;
+        s[y + 1] ^= b;
+      }
+    }
+    let low = s[2]; // ρ and π
+    let high = s[3];
+    for (let i = 0; i < 24; i++) {
+      const at = 2 * PLACES[i];
+      const turn = TURNS[i] & 31;
+      const a = TURNS[i] < 32 ? low : high;
+      const b = TURNS[i] < 32 ? high : low;
+      low = s[at];
+      high = s[at + 1];
+      s[at] = (a << turn) | (b >>> 1 >>> (31 - turn));
+      s[at + 1] = (b << turn) | (a >>> 1 >>> (31 - turn));
+    }
+    for (let y = 0; y < 50; y += 10) {
+      for (let x = 0; x < 10; x++) c[x] = s[y + x]; // χ
+      for (let x = 0; x < 10; x++) s[y + x] ^= ~c[(x + 2) % 10] & c[(x + 4) % 10];
+    }
+    s[0] ^= LOWER[round]; // ι
+    s[1] ^= UPPER[round] << 31;
+  }
+}
+
+// Absorbs all parts, then gives bytes for as long as it is asked.
+function sponge(rate, parts) {
+  const state = new Int32Array(50);
+  let at = 0;
+  const full = () => {
+    if (at < rate) return;
+    permute(state);
+    at = 0;
+  };
+  const mix = (place, byte) => (state[place >> 2] ^= byte << (8 * (place & 3)));
+  const next = () => {
+    full();
+    const byte = (state[at >> 2] >>> (8 * (at & 3))) & 255;
+    at++;
+    return byte;
+  };
+  for (const part of parts)
+    for (let i = 0; i < part.length; i++) {
+      full();
+      mix(at++, part[i]);
+    }
+  full();
+  mix(at, 0x1f);
+  mix(rate - 1, 0x80);
+  at = rate;
+  return { next, take: (count) => new Uint8Array(count).map(next) };
+}
+
+const shake128 = (...parts) => sponge(168, parts);
+const shake256 = (...parts) => sponge(136, parts);
+
+// -- the end of ML-DSA-44
 
 async function main([file, charter, ...more]) {
   if (!charter || more.length) {

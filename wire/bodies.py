@@ -17,6 +17,7 @@ Lines = Annotated[
 ]
 """Policy text, one string a line: the JSON gate lets no line breaks into strings."""
 Words = Annotated[str, StringConstraints(max_length=200)]
+WitnessKey = Annotated[str, StringConstraints(max_length=4_000)]
 Count = Annotated[int, Field(ge=1, le=64)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 RuleName = Annotated[
@@ -42,13 +43,26 @@ class Salted(Strict):
     salt: Hex16B
 
 
+class RunWitness(Strict):
+    """The witness that a nation runs: its name among the charter's, and the SHA-256 of the public
+    key (ML-DSA-44) by which the nation appoints the witness's later keys.
+    """
+
+    name: Words
+    appointer: Hex32B
+
+
 class CharterNation(Strict):
-    """A founding nation: its first root statement and up to what level it is accredited."""
+    """A founding nation: its first root statement and up to what level it is accredited.
+
+    `witness` is the charter's witness that it runs, and whose keys it may replace.
+    """
 
     code: NationCode
     name: Words
     root: Hex32B
     clearance: Token
+    witness: RunWitness | None = None
 
 
 class MissionCharter(Salted):
@@ -64,9 +78,7 @@ class MissionCharter(Salted):
     nations: Annotated[tuple[CharterNation, ...], Field(min_length=1, max_length=64)]
     origin: Origin
     log_keys: LogKeys
-    witnesses: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=4_000)], ...], Field(max_length=64)
-    ]
+    witnesses: Annotated[tuple[WitnessKey, ...], Field(max_length=64)]
     witness_quorum: Annotated[int, Field(ge=0, le=64)]
     admission_quorum: Count
     floor: Lines
@@ -191,6 +203,18 @@ class RetentionSet(Salted):
     payloads: Days | None
 
 
+class WitnessSet(Salted):
+    """The keys of the nation's witness from this entry on, in place of all that it had.
+
+    `appointment` is the signature of `appointer` over them: it shows to those who have no root
+    keys, such as an examiner with a file, that not the log made this up.
+    """
+
+    keys: Annotated[tuple[WitnessKey, ...], Field(min_length=1, max_length=2)]
+    appointer: Base64
+    appointment: Base64
+
+
 class ReportRelease(Salted):
     """The originator's consent to one more nation, with that nation's key wrap.
 
@@ -296,6 +320,7 @@ RULES: Final[dict[str, Rule]] = {
     "policy.publish": Rule("policy", PolicyPublish, ("nation",)),
     "guarantee.publish": Rule("guarantee", GuaranteePublish, ("nation",)),
     "retention.set": Rule("root", RetentionSet, ("mission",)),
+    "witness.set": Rule("root", WitnessSet, ("mission",)),
     "report.release": Rule("release", ReportRelease, ("parties",)),
     "report.withdraw": Rule("release", ReportWithdraw, ("parties",)),
     "report.recall": Rule("release", ReportRecall, ("parties",)),

@@ -12,6 +12,7 @@ from wire.entries import MISSION
 from wire.errors import Conflict, NotAllowed
 from wire.members import EpochKey, Member, NationState
 from wire.vocabulary import Vocabulary
+from wire.witness_keys import Witnesses
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Directory:
     order: tuple[str, ...] = ()
     members: Mapping[str, Member] = field(default_factory=dict)
     chain: NationState = field(default_factory=lambda: NationState(MISSION))
+    witnesses: Witnesses = field(default_factory=Witnesses)
     continued: tuple[Continued, ...] = ()
 
     @property

@@ -143,6 +143,12 @@ def _retention(step: Step) -> Directory:
     return step.directory.with_nation(replace(step.state, retention=orders))
 
 
+def _witness(step: Step) -> Directory:
+    body, directory = step.statement.body(bodies.WitnessSet), step.directory
+    witnesses = directory.witnesses.replaced(step.statement.head, body, step.position)
+    return replace(directory, witnesses=witnesses)
+
+
 def _report_release(step: Step) -> Directory:
     body, directory = step.statement.body(bodies.ReportRelease), step.directory
     level = directory.terms.level(body.level)
@@ -199,6 +205,7 @@ EFFECTS: Final[Mapping[str, Callable[[Step], Directory]]] = {
     "policy.publish": _policy,
     "guarantee.publish": _guarantee,
     "retention.set": _retention,
+    "witness.set": _witness,
     "report.release": _report_release,
     "report.withdraw": _nothing,
     "report.recall": _nothing,

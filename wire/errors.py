@@ -35,6 +35,7 @@ SLUGS: Final[dict[str, Slug]] = {
     "bad-checkpoint": Slug(422, "a checkpoint does not verify", "stop, keep the bytes, tell the auditor"),
     "broken-chain": Slug(422, "a chain of journal entries is broken", "stop, keep the bytes, tell the auditor"),
     "fork-detected": Slug(409, "two different histories were shown", "stop; the proof file says what differs"),
+    "behind": Slug(409, "this client has not followed the journal that far", "follow it first, then look again"),
     "log-continued": Slug(409, "the log was continued after a loss", "go on; `tearline lost` names what is to be sent again"),
     "stale-size": Slug(409, "another tree was cosigned last", "prove it from the size in the detail"),
     # -- labels

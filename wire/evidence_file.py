@@ -11,18 +11,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from wire import evidence_lines, links, prove
+from wire import evidence_lines, links, merkle, prove
 from wire.base64_strict import decode
-from wire.bodies import MissionCharter, MissionContinue, NationAdmit, RetentionSet
+from wire.bodies import (
+    MissionCharter,
+    MissionContinue,
+    NationAdmit,
+    RetentionSet,
+    WitnessSet,
+)
 from wire.entries import MISSION
 from wire.erasures import Erasures, Orders
 from wire.errors import Malformed, TearlineError
 from wire.evidence import Evidence, HeadEvidenceModel
-from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
+from wire.evidence_confirmed import confirm
+from wire.evidence_lines import ConfirmedLine, Header, Line, PageLine, Said, TreeLine
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.pages import Exhibit, Page
 from wire.prove import Trust, VerifiedEntry
 from wire.retention import Order
+from wire.witness import ConfirmedCheckpoint
+from wire.witness_keys import Witnesses
 
 CLOCK_SLACK_MS: Final = 300_000
 """How far a broker's clock may be ahead of the verifier's."""
@@ -32,6 +41,7 @@ NEEDED: Final = frozenset(
         "nation.expel",
         "mission.continue",
         "retention.set",
+        "witness.set",
         "policy.publish",
         "report.release",
         "report.withdraw",
@@ -49,7 +59,8 @@ Keys stay in the chains.
 @dataclass
 class Proven:
     """What a file proves. `complete_at` holds, by channel, the size of the tree it is all of;
-    `trees` the root of every tree in the file, by size.
+    `trees` the root of every tree in the file, by size. `confirmed` is what a quorum of witnesses
+    stands behind, of the same history, if the file shows that.
     """
 
     header: Header
@@ -59,6 +70,7 @@ class Proven:
     said: dict[str, Said]
     complete_at: dict[str, int]
     trees: dict[int, bytes]
+    confirmed: ConfirmedCheckpoint | None
 
     def of(self, channel: str) -> list[VerifiedEntry]:
         """The entries of one channel, in order."""
@@ -106,7 +118,8 @@ class _Reading:
         self._charter: MissionCharter
         self._places = [MISSION]
         self._keys: tuple[VKey, ...] = ()
-        self._witnesses: tuple[VKey, ...] = ()
+        self._witnesses = Witnesses()
+        self._confirmed: ConfirmedCheckpoint | None = None
         self._tree: OpenedCheckpoint | None = None
         self._page: _Open | None = None
         self._trust: dict[str, Trust] = {}
@@ -123,6 +136,8 @@ class _Reading:
         begins = isinstance(line, Line) and line.evidence is not None
         if begins != (self._header is None):
             raise Malformed("bad-fields", "the first line, and no other, says what the file is")
+        if self._confirmed is not None:
+            raise Malformed("bad-fields", "what is confirmed stands in the last line")
         if isinstance(line, Exhibit):
             self._open_page().entries.append(line)
             return
@@ -134,6 +149,8 @@ class _Reading:
             self._take_tree(line.tree)
         elif line.page is not None:
             self._take_page(line.page)
+        elif line.confirmed is not None:
+            self._take_confirmed(line.confirmed)
         else:
             page = self._open_page()
             if line.entry is not None:
@@ -171,6 +188,7 @@ class _Reading:
             self._said,
             dict(self._complete_at),
             self._trees,
+            self._confirmed,
         )
 
     # -- line by line
@@ -187,7 +205,7 @@ class _Reading:
             raise Malformed("bad-fields", "the charter is that of another mission")
         log = self._continued or self._charter
         self._keys = tuple(map(VKey.parse, log.log_keys))
-        self._witnesses = tuple(map(VKey.parse, self._charter.witnesses))
+        self._witnesses = Witnesses.of(self._charter)
         self._header = header
 
     def _take_continued(self, header: Header, said: Said) -> None:
@@ -202,7 +220,7 @@ class _Reading:
         self._start = Trust(body.size, bytes.fromhex(body.root))
 
     def _take_tree(self, line: TreeLine) -> None:
-        opened = open_checkpoint(line.checkpoint, self._keys, self._witnesses)
+        opened = open_checkpoint(line.checkpoint, self._keys)
         before, now = self._tree, opened.checkpoint
         if line.consistency is None and self._is_history:
             raise Malformed("bad-proof", "a tree without the proof that it extends the one before")
@@ -227,6 +245,16 @@ class _Reading:
         if (line.head is None) == self._is_history:
             raise Malformed("bad-fields", "pages of a history have a head, those of a receipt none")
         self._page = _Open(line)
+
+    def _take_confirmed(self, line: ConfirmedLine) -> None:
+        """A quorum's tree, and that it and the newest of the file are one history. Whose keys count
+        is known as far as a history is complete for the mission; a receipt shows what it likes.
+        """
+        if self._tree is None:
+            raise Malformed("bad-fields", "confirmed before any tree")
+        known = self._complete_at.get(MISSION, 0) if self._is_history else merkle.MAX_SIZE
+        tree = self._tree.checkpoint
+        self._confirmed = confirm(line, self._keys, self._witnesses, tree, known)
 
     def _open_page(self) -> _Open:
         if self._page is None:
@@ -339,15 +367,20 @@ class _Reading:
         self._is_anchored = True
 
     def _learn(self, entry: VerifiedEntry, said: Said) -> None:
-        """An admission gives a nation its place; an order says how long views are kept."""
+        """An admission gives a nation its place; an order says how long views are kept, and an
+        appointment whose cosignatures count.
+        """
         head, _ = said.opened()
         if head.type == "nation.admit" and self._is_history:
             self._places.append(said.read(head.type, NationAdmit).nation.code)
         if head.type == "retention.set":
-            body = said.read(head.type, RetentionSet)
+            kept = said.read(head.type, RetentionSet)
             place = (said.identity, entry.index, entry.time // 1000)
-            order = Order(*place, body.views, body.payloads)
+            order = Order(*place, kept.views, kept.payloads)
             self._ordered.setdefault(head.nation, []).append(order)
+        if head.type == "witness.set":
+            body = said.read(head.type, WitnessSet)
+            self._witnesses = self._witnesses.replaced(head, body, entry.index)
 
     @property
     def _nation(self) -> str:

@@ -5,6 +5,7 @@
     {"page": …}         how many entries of a channel follow, under the tree above, and the head
     {"entry": …}        one entry, opened for that channel
     {"statement": …}    what the entry above names: a statement's head and, if it may be seen, body
+    {"confirmed": …}    at the end, if there is one: what a quorum of witnesses has cosigned
 
 JSON lines; every line passes the gate as prose.
 """
@@ -28,6 +29,7 @@ from wire.evidence import (
 )
 from wire.links import Position
 from wire.model import Channel, NationCode, Strict, Token, Version1
+from wire.notes import Checkpoint
 from wire.pages import Exhibit
 
 MAX_LINE_BYTES: Final = MAX_EVIDENCE_BYTES + 64
@@ -109,6 +111,20 @@ class PageLine(Strict):
     head: HeadEvidenceModel | None
 
 
+class ConfirmedLine(Strict):
+    """A checkpoint with a quorum's cosignatures; `consistency` leads from the smaller to the larger
+    of it and the tree above.
+    """
+
+    checkpoint: Note
+    consistency: Path
+
+    @property
+    def size(self) -> int:
+        """Of its tree; nothing is verified yet."""
+        return Checkpoint.parse(self.checkpoint.rpartition("\n\n")[0] + "\n").size
+
+
 class Line(Strict):
     """One line: exactly one of these."""
 
@@ -117,6 +133,7 @@ class Line(Strict):
     page: PageLine | None = None
     entry: Evidence | None = None
     statement: Said | None = None
+    confirmed: ConfirmedLine | None = None
 
     def encode(self) -> bytes:
         """The line as it is written, its newline with it."""

@@ -16,6 +16,7 @@ from wire.members import NationState
 from wire.note_keys import VKey
 from wire.statements import Statement
 from wire.vocabulary import vocabulary
+from wire.witness_keys import Witnesses
 
 ROOT_LIFE: Final = 400 * 86_400  # seconds: a root is renewed yearly, with a month's grace
 
@@ -88,18 +89,17 @@ def charter(step: Step) -> Directory:
         raise Malformed("bad-statement", "the charter must name exactly the nations standing here")
     if len(set(tokens)) != len(tokens) or body.admission_quorum > len(codes):
         raise Malformed("bad-statement", "a level stands twice, or the quorum cannot be met")
-    if body.witness_quorum > len(body.witnesses):
-        raise Malformed("bad-statement", "more witnesses are asked for than are named")
     for nation in body.nations:
         state = directory.nations[nation.code]
         if state.seq != 0 or state.prev != nation.root or nation.clearance not in tokens:
             raise Malformed("bad-statement", f"{nation.code} does not stand as the charter says")
         accredited = replace(state, clearance=tokens.index(nation.clearance))
         directory = directory.with_nation(accredited)
-    for key in (*body.log_keys, *body.witnesses):
-        VKey.parse(key)  # a log or witness that nobody can check would be found out too late
+    for key in body.log_keys:
+        VKey.parse(key)  # a log that nobody can check would be found out too late
+    witnesses = Witnesses.of(body)
     authority.need_nations(directory, step.statement, codes, len(codes), step.time)
-    return replace(directory, charter=body, order=codes)
+    return replace(directory, charter=body, order=codes, witnesses=witnesses)
 
 
 def registry(step: Step) -> Directory:
@@ -123,6 +123,10 @@ def admit(step: Step) -> Directory:
         raise Conflict("statement-conflict", "already a nation of this mission")
     if nation.clearance not in tokens:
         raise Malformed("unknown-term", "the clearance is not a level of this mission")
+    if nation.witness is not None:
+        raise Malformed(
+            "bad-statement", "witnesses are those of the charter: its quorum counts them"
+        )
     clearance = tokens.index(nation.clearance)
     state = NationState(nation.code, clearance=clearance, admitted_root=nation.root)
     directory = directory.with_nation(state)

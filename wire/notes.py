@@ -159,6 +159,11 @@ def verified_lines(note: str, keys: Sequence[VKey]) -> tuple[Checkpoint, dict[VK
     return checkpoint, found
 
 
+def signed_by(note: str) -> list[tuple[str, bytes]]:
+    """Name and key id of every signature line; nothing is verified. Raises `Malformed`."""
+    return [(name, signature[:4]) for name, signature in _split(note)[1]]
+
+
 def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """The signed text, and for each signature line the name and ``key id ‖ signature``."""
     _check_characters(note)

@@ -15,10 +15,17 @@ from types import MappingProxyType
 from typing import Final
 
 from wire import base64_strict, merkle
-from wire.bodies import MissionCharter
 from wire.errors import Conflict, Malformed, NotAllowed, TearlineError
 from wire.made import OnlyByMaker
-from wire.notes import MAX_NOTE_CHARACTERS, Checkpoint, OpenedCheckpoint, VKey, open_checkpoint
+from wire.notes import (
+    MAX_NOTE_CHARACTERS,
+    Checkpoint,
+    OpenedCheckpoint,
+    VKey,
+    open_checkpoint,
+    signed_by,
+)
+from wire.witness_keys import Witnesses
 
 MAX_PROOF_LINES: Final = 63
 """As many as the specification lets a client send."""
@@ -134,26 +141,31 @@ class ConfirmedCheckpoint(metaclass=OnlyByMaker):
         return index < self.checkpoint.size
 
 
-def open_confirmed(note: str, charter: MissionCharter) -> ConfirmedCheckpoint:
+def open_confirmed(
+    note: str, log_keys: Sequence[VKey], witnesses: Witnesses, *, known: int
+) -> ConfirmedCheckpoint:
     """Verify a checkpoint that was published with the cosignatures of a quorum.
 
-    Raises `Malformed` ``bad-checkpoint``, also where too few have cosigned, or the mission asks
-    for none.
+    `known` is the size of the tree up to which every statement about `witnesses` was seen: for a
+    larger one it is not known whose keys count. Raises `Conflict` ("behind") for that, and
+    `Malformed` ``bad-checkpoint``, also where too few have cosigned, or the mission asks for none.
     """
-    log_keys = [VKey.parse(key) for key in charter.log_keys]
-    opened = open_checkpoint(note, log_keys, witnesses_of(charter))
-    needed = charter.witness_quorum
+    tree = open_checkpoint(note, log_keys).checkpoint
+    if tree.size > known:
+        seen = f"it has {tree.size} entries, and statements are known here up to {known}"
+        raise Conflict("behind", f"{seen}: a witness may have other keys since")
+    opened = open_checkpoint(note, log_keys, witnesses.at(tree.size))
+    needed = witnesses.quorum
     newest = sorted(opened.cosigned_by.values(), reverse=True)
     if not needed or len(newest) < needed:
-        raise Malformed("bad-checkpoint", f"cosigned by {len(newest)} witnesses of {needed}")
+        others = (witnesses.stranger(*who, tree.size) for who in signed_by(note))
+        told = "; ".join(
+            filter(None, (f"cosigned by {len(newest)} of {needed} witnesses", *others))
+        )
+        raise Malformed("bad-checkpoint", told)
     return ConfirmedCheckpoint._make(
         checkpoint=opened.checkpoint,
         note=note,
         cosigned_by=MappingProxyType(dict(opened.cosigned_by)),
         time=newest[needed - 1],
     )
-
-
-def witnesses_of(charter: MissionCharter) -> tuple[VKey, ...]:
-    """The keys of the mission's witnesses; one name with two keys is one witness."""
-    return tuple(VKey.parse(key) for key in charter.witnesses)

@@ -242,6 +242,7 @@ def file_fields(proven: Proven) -> dict[str, Any]:
         "complete": proven.header.kind == "history",
         "entries": len(proven.entries),
         "erased": sum(entry.view is None for entry in proven.entries),
+        "confirmed": _quorum(proven),
         "proven": [
             {
                 "index": entry.index,
@@ -278,6 +279,20 @@ def show_file(proven: Proven) -> None:
                 output.say(f"    {name:14} {output.clean_line(words(value))}")
         output.say("")
     output.say(f"  journal of {tree.size} entries, root {tree.root.hex()}")
+    if proven.confirmed is None:
+        output.say("  no quorum of witnesses is shown")
+        return
+    names, size = proven.confirmed.cosigned_by, proven.confirmed.checkpoint.size
+    output.say(f"  confirmed by {len(names)} witnesses up to {size} entries")
+
+
+def _quorum(proven: Proven) -> dict[str, Any] | None:
+    """Up to where a quorum stands behind it, who that is, and since when (seconds)."""
+    found = proven.confirmed
+    if found is None:
+        return None
+    by = sorted(found.cosigned_by)
+    return {"size": found.checkpoint.size, "by": by, "time": found.time}
 
 
 def _erased(proven: Proven, entry: VerifiedEntry) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import continuing, expel, ledger, output, retention
+from clients.cli import continuing, expel, ledger, output, retention, witness_keys
 from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
@@ -35,6 +35,7 @@ nation.command("continue")(continuing.nation_continue)
 nation.command("lost")(continuing.nation_lost)
 nation.command("ledger")(ledger.nation_ledger)
 nation.command("retention")(retention.nation_retention)
+nation.command("witness")(witness_keys.nation_witness)
 member.command("ledger")(ledger.member_ledger)
 
 

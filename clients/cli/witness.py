@@ -1,4 +1,4 @@
-"""`tearline witness init | trust | follow | compare`: a nation's witness of the one history."""
+"""`tearline witness init | renew | trust | follow | compare`: a nation's witness of one history."""
 
 import os
 from pathlib import Path
@@ -46,6 +46,22 @@ def init(
     home.create(folder, keys, log or ())
     if json:
         output.line({"folder": str(folder), "name": name, "vkeys": list(keys.vkeys)})
+        return
+    for key in keys.vkeys:
+        output.plain(key)
+
+
+@app.command()
+def renew(folder: Folder, json: Json = False) -> None:
+    """Give a witness new keys, and print the two.
+
+    They count once your nation's root says so: `tearline nation witness`. Until
+    then the old ones do; the witness cosigns with both.
+    Example: tearline witness renew kit/KEN/auditor/witness
+    """
+    keys = home.renew(folder, os.urandom(SEED)).keys
+    if json:
+        output.line({"folder": str(folder), "name": keys.name, "vkeys": list(keys.vkeys)})
         return
     for key in keys.vkeys:
         output.plain(key)

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from clients.console import pictures
 from clients.console.desk import Desk
-from clients.evidence import answers
+from clients.evidence import answers, confirmed
 from clients.evidence.answers import Asked
 from clients.evidence.erased import COVERING
 from clients.evidence.questions import QUESTIONS
@@ -67,8 +67,8 @@ def whose(desk: Desk, *_: object) -> Answer:
 
 def status(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
     """Whole or not, how old, confirmed by whom, what contradicts itself."""
-    confirmed = desk.auditor.last_confirmed()
-    found = status_of(store, desk.nation, desk.now_ms(), confirmed).fields()
+    quorate = desk.auditor.last_confirmed()
+    found = status_of(store, desk.nation, desk.now_ms(), quorate).fields()
     charter = desk.charter
     counts = store.rows(pictures.TYPES, nation=desk.nation)
     return {
@@ -81,7 +81,7 @@ def status(desk: Desk, store: EvidenceStore, _: Query) -> Answer:
         "charter": desk.auditor.identity.charter,
         "witnesses": len({key.partition("+")[0] for key in charter.witnesses}),
         "quorum": charter.witness_quorum,
-        "cosigned_by": dict(confirmed.cosigned_by) if confirmed else {},
+        "cosigned_by": dict(quorate.cosigned_by) if quorate else {},
         "labels_held": len(desk.labels),
         "types": list(counts),
     }
@@ -182,7 +182,7 @@ def entry(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
     rows = list(store.rows(pictures.ENTRY, nation=desk.nation, index=index))
     if not rows:
         raise NotAllowed("not-found")
-    identity, confirmed = desk.auditor.identity, desk.auditor.last_confirmed()
+    identity = desk.auditor.identity
     said, pinned = store.said(identity.charter), store.said(store.pinned)
     return {
         "index": index,
@@ -190,7 +190,6 @@ def entry(desk: Desk, store: EvidenceStore, query: Query) -> Answer:
         "pinned": store.pinned,
         "charter": None if said is None else said.model_dump(),
         "continued": None if pinned in (None, said) else pinned.model_dump(),
-        "confirmed": None if confirmed is None else confirmed.note,
     }
 
 
@@ -205,6 +204,31 @@ def _shown(store: EvidenceStore, row: Mapping[str, Any]) -> Answer:
         "evidence": strict_json.parse(row["line"].encode(), limit=1 << 20, prose=True),
         "tree": row["tree"],
         "checkpoint": row["note"],
+        "said": None if said is None else said.model_dump(),
+        **_witnessed(store, row["tree"]),
+    }
+
+
+def _witnessed(store: EvidenceStore, tree: int) -> Answer:
+    """What a quorum stands behind that is one history with this tree, and the entries that say
+    whose cosignatures count for it.
+    """
+    line = confirmed.of(store, tree)
+    sets = [] if line is None else confirmed.appointments(store, line.size)
+    return {
+        "confirmed": None if line is None else line.model_dump(),
+        "appointed": [_appointment(store, row) for row in sets],
+    }
+
+
+def _appointment(store: EvidenceStore, row: Mapping[str, Any]) -> Answer:
+    said = store.said(row["statement"])
+    sql = "SELECT t.note FROM page p JOIN tree t ON t.size = p.tree WHERE p.number = ?"
+    page = store.one(sql, row["page"])
+    assert page is not None, "every entry has its page"
+    return {
+        "evidence": strict_json.parse(row["line"].encode(), limit=1 << 20, prose=True),
+        "checkpoint": page["note"],
         "said": None if said is None else said.model_dump(),
     }
 

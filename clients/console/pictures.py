@@ -52,7 +52,7 @@ SELECT e.time, e.author AS nation, e.spoke AS what, e.statement,
 FROM fact e LEFT JOIN statement s ON s.identity = e.statement
 WHERE e.channel = 'MISSION' AND e.spoke IN (
   'policy.publish', 'report.recall', 'member.revoke', 'nation.admit', 'nation.expel',
-  'retention.set', 'mission.continue')
+  'retention.set', 'witness.set', 'mission.continue')
   AND (e.spoke <> 'report.recall' OR EXISTS (SELECT 1 FROM fact o
     WHERE o.channel = :nation AND o.idx = e.idx AND o.report IS NOT NULL))
 ORDER BY e.idx DESC LIMIT :most

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from clients.evidence import erased
+from clients.evidence import confirmed, erased
 from clients.evidence.store import EvidenceStore
 from clients.files import meant
 from wire import evidence_file, evidence_lines, strict_json
@@ -17,7 +17,16 @@ from wire.entries import MISSION
 from wire.errors import Malformed, quoted
 from wire.evidence import HeadEvidenceModel
 from wire.evidence_file import Proven
-from wire.evidence_lines import MAX_LINE_BYTES, Header, Kind, Line, PageLine, Said, TreeLine
+from wire.evidence_lines import (
+    MAX_LINE_BYTES,
+    ConfirmedLine,
+    Header,
+    Kind,
+    Line,
+    PageLine,
+    Said,
+    TreeLine,
+)
 
 
 def read(path: Path, pinned: str, *, now_ms: int) -> Proven:
@@ -77,6 +86,8 @@ def history(store: EvidenceStore, mission: str, nation: str, charter: str) -> It
             sql = "SELECT * FROM entry WHERE page = ? ORDER BY count"
             for entry in store.rows(sql, page["number"]):
                 yield from _entry(store, entry)
+    known = store.trust(MISSION).size  # whose cosignatures count is told up to there
+    yield from _confirmed(confirmed.of(store, newest.size, known=known))
 
 
 def receipt(
@@ -87,7 +98,7 @@ def receipt(
     that names sources is there only if it is what was asked for: who gets a receipt of a release
     need not know them.
     """
-    entries = erased.explained(store, _grounds(store, nation, index))
+    entries, line = _witnessed(store, erased.explained(store, _grounds(store, nation, index)))
     sizes = {entry["page"]: _size(store, entry["page"]) for entry in entries}
     lines = [_header(store, "receipt", mission, nation, charter, max(sizes.values()))]
     last = 0
@@ -99,7 +110,26 @@ def receipt(
             )
         lines.append(Line(page=PageLine(channel=entry["channel"], entries=1, head=None)).encode())
         lines += _entry(store, entry)
-    return lines
+    return [*lines, *_confirmed(line)]
+
+
+def _witnessed(store: EvidenceStore, entries: list[Any]) -> tuple[list[Any], ConfirmedLine | None]:
+    """The entries, with those that say whose cosignatures count, and what was confirmed of the
+    newest of their trees.
+    """
+    newest = max(_size(store, entry["page"]) for entry in entries)
+    line = confirmed.of(store, newest)
+    if line is None:
+        return entries, None
+    sets = confirmed.appointments(store, line.size)
+    every = list({(e["channel"], e["count"]): e for e in [*entries, *sets]}.values())
+    later = any(_size(store, entry["page"]) > newest for entry in every)
+    return _witnessed(store, every) if later else (every, line)
+
+
+def _confirmed(line: ConfirmedLine | None) -> Iterator[bytes]:
+    if line is not None:
+        yield Line(confirmed=line).encode()
 
 
 def _grounds(store: EvidenceStore, nation: str, index: int) -> Sequence[Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.auditor import Auditor
-from clients.evidence import erased, left
+from clients.evidence import confirmed, erased, left
 from clients.evidence.examining import MANY, Examiner, Job
 from clients.evidence.fetching import Fetched, coming
 from clients.evidence.left import whose as whose
@@ -64,6 +64,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
         anchor(auditor, store)
     left.check(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
+    await confirmed.keep(auditor, store)
     store.settle()
     newest, now = store.newest(), _counts(store, nation)
     return Pulled(

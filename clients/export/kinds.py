@@ -58,6 +58,7 @@ STATEMENTS: Final[Mapping[str, Kind]] = {
     "policy.publish": CHANGES,
     "guarantee.publish": CHANGES,
     "retention.set": CHANGES,
+    "witness.set": CHANGES,
     "report.release": ADDS,
     "report.withdraw": ENDS,
     "report.recall": ENDS,

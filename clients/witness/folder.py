@@ -2,6 +2,8 @@
 
     witness.json    public: its name, and the keys of every log that it watches
     witness-key     two seeds, Ed25519 and ML-DSA-44, 128 hex digits
+    witness-key-before   the same, of the keys that these replace: both cosign, and for each tree
+                    those count that the journal says. It may be removed once the new ones do
     heads.sqlite    the newest tree that it cosigned, of each log
     fork-N.json     proof that a log signed two trees of N entries
 
@@ -36,6 +38,7 @@ from wire.note_keys import (
 
 PUBLIC_FILE: Final = "witness.json"
 KEY_FILE: Final = "witness-key"
+BEFORE_FILE: Final = "witness-key-before"
 HEADS_FILE: Final = "heads.sqlite"
 SEED: Final = 64  # bytes: one seed for each of its two keys
 FILE_MAX: Final = 1 << 20  # bytes of witness.json: far more logs than a nation has missions
@@ -55,24 +58,29 @@ class WitnessFile(Strict):
 
 @dataclass(frozen=True)
 class WitnessKeys:
-    """A witness's name and its two keys."""
+    """A witness's name and its two keys; `before` is the seed of those that they replace."""
 
     name: str
     seed: bytes = field(repr=False)
+    before: bytes | None = field(repr=False, default=None)
 
     @property
     def signers(self) -> tuple[NoteSigner, ...]:
-        """What cosigns: a checkpoint counts where every key that the charter names has signed."""
-        half = SEED // 2
-        return (
-            Ed25519Signer(self.name, self.seed[:half], ED25519_COSIGNATURE),
-            MLDSA44Signer(self.name, self.seed[half:]),
-        )
+        """What cosigns: a checkpoint counts where every key that the mission names has signed."""
+        seeds = [self.seed] if self.before in {None, self.seed} else [self.seed, self.before]
+        return tuple(signer for seed in seeds if seed for signer in self._pair(seed))
 
     @property
     def vkeys(self) -> tuple[str, ...]:
         """The public keys, as a charter names them: Ed25519, then ML-DSA-44."""
-        return tuple(str(signer.vkey) for signer in self.signers)
+        return tuple(str(signer.vkey) for signer in self._pair(self.seed))
+
+    def _pair(self, seed: bytes) -> tuple[NoteSigner, NoteSigner]:
+        half = SEED // 2
+        return (
+            Ed25519Signer(self.name, seed[:half], ED25519_COSIGNATURE),
+            MLDSA44Signer(self.name, seed[half:]),
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,9 @@ class WitnessFolder:
         """Open it. Raises `Malformed` ("bad-identity")."""
         folder = Path(folder)
         public, seed = _public(folder), _seed(folder / KEY_FILE)
-        return cls(folder, WitnessKeys(public.name, seed), _by_origin(public.logs))
+        before = folder / BEFORE_FILE
+        keys = WitnessKeys(public.name, seed, _seed(before) if before.exists() else None)
+        return cls(folder, keys, _by_origin(public.logs))
 
 
 def create(folder: str | Path, keys: WitnessKeys, logs: Sequence[str] = ()) -> None:
@@ -103,6 +113,17 @@ def create(folder: str | Path, keys: WitnessKeys, logs: Sequence[str] = ()) -> N
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(folder / KEY_FILE, keys.seed.hex().encode() + b"\n", new=True)
     _write_public(folder, WitnessFile(v=1, name=keys.name, logs=tuple(logs)))
+
+
+def renew(folder: str | Path, seed: bytes) -> WitnessFolder:
+    """Give a witness new keys. It cosigns with those that it had as well, so that it is counted
+    until the journal says that the new ones count, and from then on. Raises `Malformed`.
+    """
+    folder = Path(folder)
+    known = WitnessFolder.load(folder).keys
+    for name, keep in ((BEFORE_FILE, known.seed), (KEY_FILE, seed)):
+        _replace(folder / name, keep.hex().encode() + b"\n")
+    return WitnessFolder.load(folder)
 
 
 def watch(folder: str | Path, *logs: str, left: Collection[str] = ()) -> WitnessFolder:
@@ -142,19 +163,23 @@ def _seed(path: Path) -> bytes:
     try:
         text, mode = path.read_text("ascii"), path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise Malformed("bad-identity", f"{KEY_FILE} cannot be read") from error
+        raise Malformed("bad-identity", f"{path.name} cannot be read") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Malformed("bad-identity", f"{KEY_FILE} must be readable by its owner alone")
+        raise Malformed("bad-identity", f"{path.name} must be readable by its owner alone")
     if not _SEED.fullmatch(text):
-        raise Malformed("bad-identity", f"{KEY_FILE} must hold 128 hex digits")
+        raise Malformed("bad-identity", f"{path.name} must hold 128 hex digits")
     return bytes.fromhex(text)
 
 
 def _write_public(folder: Path, public: WitnessFile) -> None:
     data = json.dumps(public.model_dump(mode="json"), indent=1).encode() + b"\n"
-    fresh = folder / f"{PUBLIC_FILE}.new"
+    _replace(folder / PUBLIC_FILE, data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    fresh = path.with_name(f"{path.name}.new")
     _write(fresh, data, new=False)
-    fresh.replace(folder / PUBLIC_FILE)
+    fresh.replace(path)
 
 
 def _write(path: Path, data: bytes, *, new: bool) -> None:

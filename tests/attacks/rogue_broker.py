@@ -7,7 +7,7 @@ python -m tests.attacks.rogue_broker serve DIR --port PORT
 import sys
 from typing import Any
 
-from broker import operate, serve
+from broker import operate, serve, startup
 from wire import authority, continuing
 
 
@@ -18,5 +18,6 @@ def agree(*_: Any) -> None:
 if __name__ == "__main__":
     setattr(authority, "need_nations", agree)  # noqa: B010 - here alone
     setattr(continuing, "check_agreed", agree)  # noqa: B010
+    setattr(startup, "check_founded", agree)  # noqa: B010
     what, *arguments = sys.argv[1:]
     sys.exit({"operate": operate.main, "serve": serve.main}[what](arguments))

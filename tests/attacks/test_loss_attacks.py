@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -89,14 +89,19 @@ class Rogue(BrokerProcess):
     MODULE = ("tests.attacks.rogue_broker", "serve")
 
 
-@contextmanager
-def rogue(pilot: Falling, statement: bytes) -> Iterator[None]:
+def rogue(pilot: Falling, statement: bytes) -> AbstractContextManager[None]:
     """He takes what he has for an agreement, and serves by it."""
     path = pilot.folder / "claimed.tlst"
     path.write_bytes(statement)
     words = ["operate", "continue", str(pilot.broker), "--statement", str(path)]
     command = [sys.executable, "-m", "tests.attacks.rogue_broker", *words]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return served_by_rogue(pilot)
+
+
+@contextmanager
+def served_by_rogue(pilot: Falling) -> Iterator[None]:
+    """He serves whatever lies in his folder."""
     broker = Rogue(pilot)
     broker.start()
     try:
@@ -153,6 +158,24 @@ async def test_stolen_roots_that_were_replaced_in_what_is_lost_move_nobody_who_s
     await pilot.moves(pilot.agrees(await pilot.loss(), ("KEN", "GBR")))
     with pilot.serves():
         await refuses(pilot, device, "not-allowed", "1 of 2 nations signed")
+
+
+async def test_a_log_that_keeps_its_name_though_its_nations_gave_it_another_is_not_followed(
+    pilot: Falling,
+) -> None:
+    """Expect refusal: an agreement would otherwise lie in the log, and its keys be the old ones."""
+    device = pilot.subscriber("GBR")
+    with pilot.serves():
+        await follows(device)
+    (pilot.broker / "anchor/checkpoint").rename(pilot.folder / "anchor")
+    (pilot.broker / "genesis/zz.tlst").write_bytes(pilot.agrees(await pilot.loss()))
+    (pilot.folder / "anchor").rename(pilot.broker / "anchor/checkpoint")
+    with refused("bad-settings", "names another log"):
+        await Broker.open(pilot.settings, clock=time.time, random=os.urandom)
+    with served_by_rogue(pilot):
+        for _ in range(2):
+            with refused("bad-checkpoint", f"it was continued, as {FOUNDED}/2"):
+                await follows(pilot.again(device))
 
 
 # -- another history

@@ -229,7 +229,7 @@ async def test_the_statement_stands_only_right_behind_the_tree_it_names(house: H
     shutil.rmtree(house.folder)
     (house.folder.parent / "twin").rename(house.folder)
     await house.opens()
-    with refused("statement-conflict", "is not the entry after"):
+    with refused("statement-conflict", "before it is served"):
         await house.files(found)
 
 

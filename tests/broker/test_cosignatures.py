@@ -3,15 +3,18 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker.cosignatures import AHEAD_SECONDS, CANDIDATE_SECONDS, Cosignatures
 from broker.journal import Journal
 from tests import charter_words
+from tests.appointing import appointed, runs
 from tests.broker.journal_world import LOG_KEYS, ORIGIN, SIGNER, World, records
 from tests.refusal import refused
-from wire.bodies import MissionCharter
+from wire import statements
+from wire.bodies import MissionCharter, RunWitness, WitnessSet
 from wire.notes import (
     ED25519_COSIGNATURE,
     Checkpoint,
@@ -22,6 +25,7 @@ from wire.notes import (
     sign_checkpoint,
     signature_line,
 )
+from wire.witness_keys import Witnesses
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +55,12 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 @pytest.fixture
 def gather(journal: Journal, tmp_path: Path) -> Callable[..., Cosignatures]:
     """What a broker holds after a start."""
-    return lambda **how: Cosignatures(journal, charter(**how), tmp_path, NOW)
+
+    def held(whose: Witnesses | None = None, **how: Any) -> Cosignatures:
+        known = whose or Witnesses.of(charter(**how))
+        return Cosignatures(journal, LOG_KEYS, lambda: known, tmp_path, NOW)
+
+    return held
 
 
 def cosigned(note: str, *signers: NoteSigner, time: int = NOW) -> bytes:
@@ -190,3 +199,54 @@ async def test_a_mission_without_witnesses_publishes_at_once(
     assert held.published() == held.candidate(NOW) == journal.checkpoint
     await journal.append(records(3, 2))
     assert held.published() == journal.checkpoint
+
+
+# -- witnesses whose keys change
+
+
+KENA_NEW = MLDSA44Signer(KENA.vkey.name, b"n" * 32)
+
+
+def replaced(at: int) -> Witnesses:
+    """Kena's keys are others from the entry `at` on."""
+    named, run = Witnesses.of(charter()), RunWitness(**runs("KEN", KENA.vkey.name))
+    whose = Witnesses(named.quorum, named.sets, {"KEN": run})
+    words = {"salt": "0" * 32, **appointed("KEN", 7, KENA_NEW)}
+    body = WitnessSet.model_validate_json(json.dumps(words))
+    head = {"mission": "MINUSX", "nation": "KEN", "seq": 7, "prev": "0" * 64, "issued": NOW}
+    told = statements.draft({**head, "type": "witness.set", "scope": "mission"}, body)
+    return whose.replaced(statements.parse_head(told.head_bytes), body, at)
+
+
+async def test_the_keys_that_count_are_those_of_the_tree(journal: Journal, gather: Gather) -> None:
+    """A stolen old key adds nothing, and the new one is counted."""
+    held = gather(whose=replaced(journal.size - 1))
+    note = held.candidate(NOW)
+    assert (await held.add(cosigned(note, GBRA, KENA), NOW)).witnesses == 1
+    with refused("not-found"):
+        held.published()
+    assert (await held.add(cosigned(note, KENA_NEW), NOW)).witnesses == 2
+    assert open_checkpoint(held.published(), LOG_KEYS, [KENA_NEW.vkey]).cosigned_by
+    assert not open_checkpoint(held.published(), LOG_KEYS, [KENA.vkey]).cosigned_by
+
+
+async def test_a_tree_before_the_statement_is_completed_by_the_keys_of_then(
+    journal: Journal, gather: Gather
+) -> None:
+    held = gather(whose=replaced(journal.size))
+    note = held.candidate(NOW)
+    assert (await held.add(cosigned(note, GBRA, KENA_NEW), NOW)).witnesses == 1
+    assert (await held.add(cosigned(note, KENA), NOW)).witnesses == 2
+
+
+async def test_what_is_published_stays_so_when_keys_are_replaced_later(
+    journal: Journal, gather: Gather
+) -> None:
+    """Also over a start: it was confirmed by the keys of then."""
+    held = gather()
+    note = held.candidate(NOW)
+    await held.add(cosigned(note, KENA, GBRA), NOW)
+    published = held.published()
+    assert gather(whose=replaced(journal.size)).published() == published
+    with refused("not-found"):
+        gather(whose=replaced(journal.size - 1)).published()

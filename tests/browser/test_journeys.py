@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import webbrowser
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,58 @@ def test_an_entry_that_was_edited_on_the_disk_is_red(
         write_view(path, index, view)
     window.to("overview").to(f"entry/{index}")
     assert window.verdict[0] == "good"
+
+
+def test_the_page_checks_every_cosignature_itself(window: Window) -> None:
+    """Ed25519 and ML-DSA-44, of witnesses one of which has other keys than the charter says."""
+    index = confirmed_release(window)
+    window.to(f"entry/{index}")
+    assert window.verdict[0] == "good"
+    step = window.page.locator(".steps li[data-step=cosigned]")
+    assert step.get_attribute("class") == "good"
+    assert "Ed25519 and ML-DSA-44" in step.inner_text()
+
+
+@pytest.mark.parametrize("kind", ["ML-DSA-44", "Ed25519"])
+def test_a_tampered_cosignature_is_red(window: Window, week: Lived, kind: str) -> None:
+    """One bit of one line; whoever serves the page could not hide it."""
+    index = confirmed_release(window)
+    path = week.auditors["KEN"].state / "evidence.sqlite3"
+    with sqlite3.connect(path) as database:
+        kept = list(database.execute("SELECT tree, size, note FROM confirmed"))
+        put = "UPDATE confirmed SET note = ? WHERE tree = ? AND size = ?"
+        database.executemany(put, [(tampered(note, kind), t, s) for t, s, note in kept])
+    try:
+        window.to(f"entry/{index}")
+        assert window.verdict[0] == "bad"
+        step = window.page.locator(".steps li[data-step=cosigned]")
+        assert step.get_attribute("class") == "bad"
+        assert "the cosignature of" in step.inner_text()
+        assert window.page.locator(".steps li.good").count() == 6, "the rest of it holds"
+    finally:
+        with sqlite3.connect(path) as database:
+            database.executemany(put, [(note, t, s) for t, s, note in kept])
+        database.close()
+    window.to("overview").to(f"entry/{index}")
+    assert window.verdict[0] == "good"
+
+
+def confirmed_release(window: Window) -> int:
+    found = window.told("entries?type=release&originator=KEN")["entries"]
+    return int(found[-1]["index"])
+
+
+def tampered(note: str, kind: str) -> str:
+    """The last line of this kind of key, with one bit changed in its middle."""
+    lines = note.split("\n")
+    is_pq = [len(line) > 3_000 for line in lines]
+    own = [i for i, line in enumerate(lines) if line.startswith("\u2014")][1:]
+    which = [i for i in own if is_pq[i] == (kind == "ML-DSA-44")][-1]
+    start, name, material = lines[which].split(" ")
+    data = bytearray(b64decode(material))
+    data[len(data) // 2] ^= 1
+    lines[which] = f"{start} {name} {b64encode(data).decode()}"
+    return "\n".join(lines)
 
 
 NUMBER = "(SELECT line FROM fact WHERE channel = 'KEN' AND idx = ?)"

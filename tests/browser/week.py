@@ -1,8 +1,8 @@
 """Five days of a mission, lived in seconds on a clock of their own: something to make pictures of.
 
 Five nations share the demonstration's reports under its policies. Kenya recalls one, tightens its
-policy, and Britain draws on one of its reports; France asks in vain; every auditor looks now and
-then, and their witnesses cosign.
+policy, gives its witness other keys, and Britain draws on one of its reports; France asks in vain;
+every auditor looks now and then, and their witnesses cosign.
 """
 
 import random
@@ -23,8 +23,8 @@ from clients.identity import Identity
 from clients.policy_folder import nation_texts
 from clients.publisher import Publisher
 from clients.subscriber import Subscriber
-from clients.witness import attend
-from tests.pilot import Pilot, draft
+from clients.witness import attend, folder
+from tests.pilot import PASSPHRASE, Pilot, draft
 from wire.errors import NotAllowed
 from wire.labels import Source
 from wire.report import parse
@@ -118,6 +118,7 @@ async def lived(pilot: Pilot, clock: Clock) -> Lived:
                 await _audited(week, ["KEN", chance.choice(NATIONS[1:4])])
             if number == REPORTS // 2:
                 await _tightened(week, readers)
+                await _renewed(week)
         await _drawn_on(week, writers["GBR"], readers)
     await _recalled(week)
     for _ in range(2):  # a denial is told by one reading, and found by the next
@@ -168,6 +169,16 @@ async def _tightened(week: Lived, readers: dict[str, Subscriber]) -> None:
         with suppress(NotAllowed):
             refused = draft("Crossing", ("FRA",), regions={"SO"}, classification="RESTRICTED")
             await writer.publish(refused)
+
+
+async def _renewed(week: Lived) -> None:
+    """Kenya gives its witness other keys."""
+    home = attend.home_of(week.auditors["KEN"])
+    assert home is not None
+    keys = folder.renew(home, random.Random(5).randbytes(folder.SEED)).keys
+    root = Identity.load(week.pilot.folder / "KEN/root", PASSPHRASE).root
+    async with week.pilot.officer("KEN", clock=week.clock) as officer:
+        await officer.set_witness(keys.vkeys, [root])
 
 
 async def _drawn_on(week: Lived, britain: Publisher, readers: dict[str, Subscriber]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tests.verifiers import erasing_lies
+from tests.verifiers import confirming_lies, erasing_lies
 from tests.wire.evidence_files import SOON, Pen, admitted, charter, pulled, stated
 from tests.wire.memory_log import CHANNELS, MemoryLog, released
 from wire.base64_strict import decode, encode
@@ -368,7 +368,7 @@ def all_lies() -> dict[str, tuple[list[bytes], str, str]]:
         doc = docs(TRUE)
         edit(doc)
         found[name] = (lines(doc), TRUE.charter.identity, words)
-    for name, (make, words) in (SIGNED | erasing_lies.LIES).items():
+    for name, (make, words) in (SIGNED | erasing_lies.LIES | confirming_lies.LIES).items():
         pen = make()
         found[name] = (pen.written(), pen.charter.identity, words)
     return found

@@ -1,14 +1,27 @@
 """Evidence files over a journal in memory: what an honest auditor writes, and room to lie."""
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
+from tests.appointing import appointed, runs
 from tests.wire.memory_log import CHANNELS, NOON, ORIGIN, MemoryLog, released
 from wire import statements
 from wire.base64_strict import encode
-from wire.bodies import CharterNation, MissionCharter, MissionContinue, NationAdmit, RetentionSet
+from wire.bodies import (
+    CharterNation,
+    MissionCharter,
+    MissionContinue,
+    NationAdmit,
+    RetentionSet,
+    RunWitness,
+    WitnessSet,
+)
 from wire.entries import MISSION, Event
-from wire.evidence_lines import Header, Line, PageLine, Said, TreeLine
+from wire.evidence_lines import ConfirmedLine, Header, Line, PageLine, Said, TreeLine
+from wire.note_keys import ED25519_COSIGNATURE, Ed25519Signer, MLDSA44Signer, NoteSigner
+from wire.notes import Checkpoint, signature_line
 from wire.vocabulary import Level
 
 SOON = NOON + 3_600_000
@@ -36,24 +49,52 @@ def said(
     return Said.of(statements.parse(whole))
 
 
-def nation(code: str) -> CharterNation:
-    return CharterNation(code=code, name=code.title(), root="ab" * 32, clearance="SECRET")
+def nation(code: str, *, witness: bool = False) -> CharterNation:
+    run = RunWitness(**runs(code, WITNESSES[code][0].vkey.name)) if witness else None
+    return CharterNation(
+        code=code, name=code.title(), root="ab" * 32, clearance="SECRET", witness=run
+    )
+
+
+def ed(nation: str, seed: int = 0) -> Ed25519Signer:
+    """A key that cosigns, with the name of the nation's witness."""
+    seeds = sha256(f"{nation} {seed}".encode()).digest()
+    return Ed25519Signer(f"{nation.lower()}.example/w", seeds, ED25519_COSIGNATURE)
+
+
+def pq(nation: str, seed: int = 0) -> MLDSA44Signer:
+    """The same with ML-DSA-44."""
+    seeds = sha256(f"{nation} {seed}".encode()).digest()
+    return MLDSA44Signer(f"{nation.lower()}.example/w", seeds)
+
+
+WITNESSES: dict[str, tuple[NoteSigner, ...]] = {
+    "KEN": (ed("KEN"), pq("KEN")),
+    "GBR": (pq("GBR"),),
+    "FRA": (ed("FRA"),),
+}
+QUORUM = 2
 
 
 def charter(
-    log: MemoryLog, nations: Sequence[str] = CHANNELS[1:], floor: int | None = FLOOR
+    log: MemoryLog,
+    nations: Sequence[str] = CHANNELS[1:],
+    floor: int | None = FLOOR,
+    *,
+    witnesses: bool = False,
 ) -> Said:
     """The charter of a mission whose log this is."""
+    named = [str(key.vkey) for code in nations for key in WITNESSES[code]] if witnesses else ()
     body = MissionCharter(
         salt="5a" * 16,
         name="Evidence",
         exercise=True,
         levels=(Level(token="SECRET", mark="S"),),
-        nations=tuple(map(nation, nations)),
+        nations=tuple(nation(code, witness=witnesses) for code in nations),
         origin=ORIGIN,
         log_keys=(str(log.signer.vkey),),
-        witnesses=(),
-        witness_quorum=0,
+        witnesses=tuple(named),
+        witness_quorum=QUORUM if witnesses else 0,
         admission_quorum=1,
         floor=(),
         carry=(),
@@ -96,6 +137,7 @@ class Pen:
         }
         model = MissionContinue.model_validate(body | otherwise)
         self.continued = said("mission.continue", model, seq=1)
+        self.said[self.continued.identity] = self.continued
         self.size = size
         return self.continued
 
@@ -118,6 +160,27 @@ class Pen:
             self.lines.append(Line(entry=evidence))
             self.lines += self.statements(channel, at)
         self.shown[channel] += count
+
+    def confirms(self, *signers: NoteSigner, size: int | None = None) -> "Pen":
+        """The last line: what these have cosigned, the newest tree if it is not said."""
+        size = self.size if size is None else size
+        note = self.log.notes[size]
+        tree = Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
+        note += "".join(signature_line(tree, one, NOON // 1000) for one in signers)
+        old, new = sorted((size, self.size))
+        proof = self.log.consistency(old, new) if old < new else []
+        line = ConfirmedLine(checkpoint=note, consistency=tuple(map(encode, proof)))
+        self.lines.append(Line(confirmed=line))
+        return self
+
+    def appoints(self, nation: str, *keys: NoteSigner, seq: int = 3, **how: Any) -> int:
+        """A nation's witness gets other keys; gives the entry that says so."""
+        fields = {"salt": "5a" * 16, **appointed(nation, seq, *keys, **how)}
+        body = WitnessSet.model_validate_json(json.dumps(fields))
+        told = said("witness.set", body, nation=nation, seq=seq)
+        self.said[told.identity] = told
+        self.log.append(stated(told))
+        return self.log.entries[MISSION][-1].index
 
     def statements(self, channel: str, count: int) -> list[Line]:
         """What an entry of the mission's channel names, if the file is to show it."""
@@ -266,3 +329,29 @@ def erased() -> Pen:
     pen.log.append(released("KEN", report=5))
     pen.pull()
     return pen
+
+
+NEW_KEY = pq("KEN", 1)
+
+
+def shown(pen: Pen, like: Pen) -> Pen:
+    """A pen that knows what another does."""
+    pen.charter, pen.said = like.charter, like.said
+    return pen
+
+
+def witnessed() -> tuple[Pen, int]:
+    """A history, not yet confirmed, in which Kenya's witness got another key; and where."""
+    pen = Pen(MemoryLog())
+    pen.charter = charter(pen.log, witnesses=True)
+    pen.log.append(stated(pen.charter), released("KEN", "GBR"))
+    pen.pull()
+    at = pen.appoints("KEN", NEW_KEY)
+    pen.log.append(released("KEN", "FRA", report=2))
+    pen.pull()
+    return pen, at
+
+
+def confirmed() -> Pen:
+    """The same, which Kenya's new key and Britain's have cosigned, both ML-DSA-44."""
+    return witnessed()[0].confirms(NEW_KEY, *WITNESSES["GBR"])

@@ -29,6 +29,8 @@ class MemoryLog:
         self.entries: dict[str, list[SealedEntry]] = {channel: [] for channel in channels}
         self.erased: set[tuple[str, int]] = set()
         self.time = NOON
+        self.notes: dict[int, str] = {}
+        """The checkpoint after each batch, by its size."""
 
     @property
     def signer(self) -> Ed25519Signer:
@@ -53,6 +55,7 @@ class MemoryLog:
         self.leaves += [leaf for _, leaf, _ in batch.rows]
         self.stored += batch.hashes
         self.tree, self.tips = batch.frontier, dict(batch.tips)
+        self.notes[self.tree.size] = self.checkpoint
         return batch
 
     def write(self, leaf: bytes) -> None:
@@ -82,8 +85,8 @@ class MemoryLog:
         head = Checkpoint(self.origin, self.tree.size, self.tree.root())
         return sign_checkpoint(head, [self.signer])
 
-    def consistency(self, old: int) -> list[bytes]:
-        return merkle.consistency_proof(old, self.tree.size, self.nodes)
+    def consistency(self, old: int, new: int | None = None) -> list[bytes]:
+        return merkle.consistency_proof(old, new or self.tree.size, self.nodes)
 
     def proof(self, index: int) -> list[bytes]:
         return merkle.inclusion_proof(index, self.tree.size, self.nodes)

@@ -5,21 +5,25 @@ from typing import Any
 import pytest
 
 from tests import charter_words
+from tests.appointing import appointed
 from tests.coalition import Coalition
 from tests.nation import Nation
 from tests.people import root_keys
 from tests.refusal import refused
 from wire import statements
 from wire.bodies import RULES
+from wire.note_keys import ED25519_COSIGNATURE, Ed25519Signer
 from wire.statements import Statement
 
 SEEN = {"size": 1, "root": "aa" * 32}
+OLD, NEW = (Ed25519Signer("ken.example/w", bytes([n]) * 32, ED25519_COSIGNATURE) for n in (1, 2))
 BY_ROLE = ("member", "epoch", "policy", "release")
 
 
 @pytest.fixture
 def world() -> Coalition:
-    return Coalition.of("KEN", "GBR", "FRA")
+    named: Any = {"witnesses": (str(OLD.vkey),), "run_by": (("KEN", OLD.vkey.name),)}
+    return Coalition.of("KEN", "GBR", "FRA", **named)
 
 
 @pytest.fixture
@@ -50,6 +54,8 @@ def body_of(nation: Nation, type_: str) -> dict[str, Any]:
             return {"version": 1, "guarantees": []}
         case "retention.set":
             return {"views": 30, "payloads": None}
+        case "witness.set":
+            return appointed(nation.code, nation.state.seq + 1, NEW)
         case "report.release":
             return nation.consent_body(raw, "FRA")
         case "report.withdraw":

@@ -18,7 +18,15 @@ from tests.data import shared
 from wire import merkle
 from wire.errors import Malformed, NotAllowed
 from wire.merkle import Frontier
-from wire.notes import ED25519, Checkpoint, OpenedCheckpoint, VKey, open_checkpoint
+from wire.notes import (
+    ED25519,
+    Checkpoint,
+    OpenedCheckpoint,
+    VKey,
+    open_checkpoint,
+    signed_by,
+    verified_lines,
+)
 from wire.request_signature import Target, sign, verify
 
 pytestmark = pytest.mark.real_data
@@ -108,6 +116,15 @@ def test_every_tile_of_a_tessera_log_holds_the_hashes_that_we_compute() -> None:
         assert (folder / f"tile/0/000.p/{size}").read_bytes() == hashes[: 32 * size]
 
 
+def test_every_bundle_of_a_tessera_log_is_a_beginning_of_the_next() -> None:
+    """A partial bundle that was fetched and stored stays right for ever."""
+    folder, _ = tessera()
+    bundles = [(folder / f"tile/entries/000.p/{n}").read_bytes() for n in range(1, 16)]
+    for count, bundle in enumerate(bundles, 1):
+        assert len(entries_of(bundle)) == count
+        assert bundles[-1].startswith(bundle)
+
+
 def test_a_tessera_log_is_consistent_from_checkpoint_to_checkpoint() -> None:
     folder, key = tessera()
     tile = (folder / "tile/0/000.p/15").read_bytes()
@@ -192,6 +209,43 @@ def test_an_entry_is_refused_when_proof_and_checkpoint_disagree(name: str) -> No
     checkpoint = Checkpoint.parse(note.split("\n\n")[0] + "\n")
     with pytest.raises(Malformed, match="bad-proof"):
         included(entry, checkpoint.root)
+
+
+@pytest.mark.parametrize(
+    ("name", "true"),
+    [
+        ("rekor2-dsse-happy-path", True),
+        ("rekor2-dsse-invalid-sig_fail", False),
+        ("dsse-mismatch-sig_fail", False),
+    ],
+)
+def test_a_log_proves_what_was_logged_and_not_what_lies_beside_it(name: str, true: bool) -> None:
+    """The entry is in the tree of its checkpoint; what is believed must be read from the entry, for
+    whoever hands it on may have put another signature beside it.
+    """
+    entry, note, _ = rekor(name)
+    included(entry, Checkpoint.parse(note.split("\n\n")[0] + "\n").root)
+    folder = shared("vectors-tlog") / "sigstore-bundles" / name
+    beside = json.loads((folder / "bundle.sigstore.json").read_text())["dsseEnvelope"]
+    (signature,) = [one["sig"] for one in beside["signatures"]]
+    assert (signature.encode() in base64.b64decode(entry["canonicalizedBody"])) == true
+
+
+def test_an_entry_without_a_proof_proves_nothing() -> None:
+    """The promise of its log is no proof: nothing of ours takes one for it."""
+    with pytest.raises(KeyError, match="inclusionProof"):
+        rekor("intoto-missing-inclusion-proof_fail")
+
+
+def test_cosignatures_of_strangers_change_nothing() -> None:
+    """Also where one stands first, before the log's own line."""
+    _, note, keys = rekor("rekor2-checkpoint-two-sigs-cosigned")
+    assert len(signed_by(note)) == 3
+    assert open_checkpoint(note, keys).cosigned_by == {}
+    _, note, keys = rekor("rekor2-checkpoint-origin-not-first")
+    (first, *_), (key,) = signed_by(note), keys
+    assert first != (key.name, key.id)
+    assert verified_lines(note, keys)[1].keys() == {key}
 
 
 # -- Ed25519, as notes and requests use it

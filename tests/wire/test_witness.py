@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,7 @@ from wire.witness import (
     quorum,
     tolerated,
 )
+from wire.witness_keys import Witnesses
 
 NOW = 1_790_000_000
 LOG = grown(12)
@@ -197,11 +199,15 @@ KENA, GBRA, FRAA = (
 FRAA_TOO = MLDSA44Signer(FRAA.vkey.name, b"f" * 32)
 
 
-def charter(quorum: int = 2, *named: NoteSigner) -> MissionCharter:
+def charter(quorum: int = 2, *named: NoteSigner, **more: Any) -> MissionCharter:
     words = body("MINUSX", ORIGIN, str(LOG.vkey), {"KEN": "0" * 64}, {})
     keys = [str(signer.vkey) for signer in named or (KENA, GBRA, FRAA, FRAA_TOO)]
     changed = {"salt": "0" * 32, "witnesses": keys, "witness_quorum": quorum}
-    return MissionCharter.model_validate_json(json.dumps({**words, **changed}))
+    return MissionCharter.model_validate_json(json.dumps({**words, **changed, **more}))
+
+
+def confirmed_by(note: str, charter: MissionCharter, known: int = 12) -> ConfirmedCheckpoint:
+    return open_confirmed(note, [LOG.vkey], Witnesses.of(charter), known=known)
 
 
 def cosigned(*times: tuple[NoteSigner, int]) -> str:
@@ -209,12 +215,12 @@ def cosigned(*times: tuple[NoteSigner, int]) -> str:
 
 
 def test_a_quorum_of_cosignatures_confirms_and_its_time_is_that_of_the_whole_quorum() -> None:
-    confirmed = open_confirmed(cosigned((KENA, NOW), (GBRA, NOW - 50)), charter())
+    confirmed = confirmed_by(cosigned((KENA, NOW), (GBRA, NOW - 50)), charter())
     assert confirmed.time == NOW - 50
     assert confirmed.covers(11)
     assert not confirmed.covers(12)
     every = cosigned((KENA, NOW), (GBRA, NOW - 50), (FRAA, NOW - 5), (FRAA_TOO, NOW - 9))
-    assert open_confirmed(every, charter()).time == NOW - 9, "the newest two, by their oldest key"
+    assert confirmed_by(every, charter()).time == NOW - 9, "the newest two, by their oldest key"
 
 
 @pytest.mark.parametrize(
@@ -229,12 +235,12 @@ def test_a_quorum_of_cosignatures_confirms_and_its_time_is_that_of_the_whole_quo
 def test_fewer_than_the_quorum_confirm_nothing(signed: tuple[tuple[NoteSigner, int], ...]) -> None:
     """Expect refusal: one witness with two keys is one witness, and half of it is none."""
     with refused("bad-checkpoint", "of 2"):
-        open_confirmed(cosigned(*signed), charter())
+        confirmed_by(cosigned(*signed), charter())
 
 
 def test_a_mission_that_asks_for_no_witness_confirms_nothing() -> None:
     with refused("bad-checkpoint"):
-        open_confirmed(cosigned((KENA, NOW)), charter(0))
+        confirmed_by(cosigned((KENA, NOW)), charter(0))
 
 
 def test_only_the_check_itself_makes_a_confirmed_checkpoint() -> None:

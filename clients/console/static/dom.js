@@ -11,7 +11,11 @@ export function h(tag, props = {}, ...children) {
   return node;
 }
 
-export const when = (ms) => h("time", {}, moment(ms));
+// A date and a time of day; a narrow table may put one below the other.
+export const when = (ms) => {
+  const [date, time] = moment(ms).split(" ");
+  return h("time", {}, h("span", {}, date), time ? [" ", h("span", {}, time)] : []);
+};
 
 export const moment = (ms) =>
   ms === null || ms === undefined

@@ -5,38 +5,8 @@
 // JSON.parse is enough here: what is parsed was committed to, and passed the strict gate (1) when it
 // was pulled. Nothing is decided by what two parsers could read differently.
 
-export class Disagrees extends Error {}
-
-function need(holds, why) {
-  if (!holds) throw new Disagrees(why);
-}
-
-const text = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-const bytes = (string) => new TextEncoder().encode(string);
-export const hex = (data) => Array.from(data, (b) => b.toString(16).padStart(2, "0")).join("");
-const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
-
-export function raw(base64, length) {
-  need(typeof base64 === "string", "a field that is not base64");
-  let data;
-  try {
-    data = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  } catch {
-    throw new Disagrees("a field that is not base64");
-  }
-  need(btoa(String.fromCharCode(...data)) === base64, "base64 that is not in its one spelling");
-  need(length === undefined || data.length === length, "bytes of the wrong length");
-  return data;
-}
-
-function joined(...parts) {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
-  return whole;
-}
-
-const sha = async (...parts) =>
-  new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
+import { KINDS, checkpoint, cosigned, counting, vkey } from "./notes.js";
+import { Disagrees, bytes, hex, joined, need, raw, same, sha, text } from "./notes.js";
 
 async function committed(name, opening, message) {
   const key = await crypto.subtle.importKey(
@@ -74,82 +44,24 @@ export async function included(index, size, leaf, proof, root) {
   need(last === 0 && same(top, root), "the path from the entry does not lead to the signed root");
 }
 
-// -- 15: keys and checkpoints
-
-async function vkey(written) {
-  const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(written) ?? [];
-  const [, name, id, material] = match;
-  need(name, "a key that is not well formed");
-  const key = raw(material);
-  const own = (await sha(bytes(`${name}\n`), key)).subarray(0, 4);
-  need(hex(own) === id, "a key whose id is not its own");
-  return { name, id, kind: key[0], public: key.subarray(1) };
-}
-
-async function signedBy(key, signature, message) {
-  const known = await crypto.subtle.importKey("raw", key.public, { name: "Ed25519" }, false, [
-    "verify",
-  ]);
-  return crypto.subtle.verify({ name: "Ed25519" }, known, signature, message);
-}
-
-function note(written) {
-  const cut = written.lastIndexOf("\n\n");
-  need(
-    cut >= 0 && written.endsWith("\n") && !/[\x00-\x09\x0b-\x1f]/.test(written),
-    "the checkpoint is not a note",
-  );
-  const lines = written
-    .slice(cut + 2, -1)
-    .split("\n")
-    .map((line) => {
-      const [, name, material] = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]{8,})$/u.exec(line) ?? [];
-      need(name, "a signature line of the checkpoint is not well formed");
-      const data = raw(material);
-      return { name, id: hex(data.subarray(0, 4)), data: data.subarray(4) };
-    });
-  const signed = written.slice(0, cut + 1);
-  const [origin, size, root] = signed.split("\n");
-  need(/^(0|[1-9][0-9]{0,15})$/.test(size ?? ""), "the checkpoint's size is not a number");
-  return { origin, size: Number(size), root: raw(root, 32), signed: bytes(signed), lines };
-}
-
-export async function checkpoint(written, keys) {
-  const tree = note(written);
-  for (const key of keys) {
-    need(key.kind === 1 && key.name === tree.origin, "the checkpoint is not of this log");
-    const lines = tree.lines.filter((line) => line.name === key.name && line.id === key.id);
-    need(lines.length === 1, "the log's key did not sign the checkpoint, or twice");
-    need(
-      await signedBy(key, lines[0].data, tree.signed),
-      "the log's signature under the checkpoint is wrong",
-    );
+// The larger tree starts with the smaller one (RFC 9162, 2.1.4.2).
+export async function extended([old, oldRoot], [size, root], proof) {
+  if (old === size) return need(proof.length === 0 && same(oldRoot, root), "two trees of one size");
+  let [at, last] = [old - 1, size - 1];
+  while (odd(at)) [at, last] = [half(at), half(last)];
+  const path = proof.map((one) => raw(one, 32));
+  if (at === 0) path.unshift(oldRoot);
+  need(old > 0 && path.length > 0, "no proof that one tree starts with the other");
+  let [left, right] = [path[0], path[0]];
+  for (const node of path.slice(1)) {
+    need(last > 0, "the proof between the trees is too long");
+    if (odd(at) || at === last) {
+      [left, right] = [await sha(NODE, node, left), await sha(NODE, node, right)];
+      while (!odd(at) && at > 0) [at, last] = [half(at), half(last)];
+    } else right = await sha(NODE, right, node);
+    [at, last] = [half(at), half(last)];
   }
-  need(keys.length > 0, "no key of the log is known");
-  return tree;
-}
-
-// -- 26: cosignatures with Ed25519; those with ML-DSA-44 no browser can check yet
-
-export async function cosignatures(written, witnesses) {
-  const tree = note(written);
-  const [right, skipped] = [new Set(), new Set()];
-  for (const line of tree.lines) {
-    const key = witnesses.find((one) => one.name === line.name && one.id === line.id);
-    if (!key) continue;
-    if (key.kind !== 4) {
-      skipped.add(key.name);
-      continue;
-    }
-    const time = new DataView(line.data.buffer, line.data.byteOffset).getBigUint64(0);
-    const message = joined(bytes(`cosignature/v1\ntime ${time}\n`), tree.signed);
-    need(
-      await signedBy(key, line.data.subarray(8), message),
-      `the cosignature of ${key.name} is wrong`,
-    );
-    right.add(key.name);
-  }
-  return { tree, names: [...right].sort(), skipped: [...skipped].sort() };
+  need(last === 0 && same(left, oldRoot) && same(right, root), "the trees are not of one history");
 }
 
 // -- 11 and 14: statements, links and views
@@ -295,7 +207,7 @@ export async function prove(told, shown) {
         );
       return "questions and pictures say of it what its proven bytes say";
     });
-    steps.push(await standing(told, found));
+    steps.push(await standing(told, shown, found));
   } catch (error) {
     const name = Object.keys(STEPS)[steps.length];
     steps.push({
@@ -309,31 +221,47 @@ export async function prove(told, shown) {
   return { steps, found, good: steps.every((step) => step.state !== "bad") };
 }
 
-async function standing(told, found) {
+// Statements that give a witness other keys, each proven to stand in the mission's channel.
+async function appointments(told, keys) {
+  const found = [];
+  for (const one of told.appointed) {
+    const tree = await checkpoint(one.checkpoint, keys);
+    const { index, leaf, proof } = one.evidence;
+    await included(index, tree.size, raw(leaf), proof, tree.root);
+    const says = await view(one.evidence, (await opened(one.evidence, "MISSION")).link);
+    const { head, body } = await said(one.said, says?.statement, "not what the entry names");
+    need(head.type === "witness.set" && body, "not a statement about a witness");
+    need(index > (found.at(-1)?.index ?? -1), "statements about witnesses out of order");
+    found.push({ index, head, body });
+  }
+  return found;
+}
+
+async function standing(told, shown, found) {
   const step = (state, words) => ({ name: "cosigned", state, words });
-  const { witnesses, witness_quorum: quorum } = found.charter.body;
+  const quorum = found.charter.body.witness_quorum;
   if (!quorum) return step("skip", "the mission's charter asks for no witnesses");
-  if (!told.confirmed) return step("skip", `no quorum has cosigned yet; ${quorum} are needed`);
-  const { tree, names, skipped } = await cosignatures(
-    told.confirmed,
-    await Promise.all(witnesses.map(vkey)),
-  );
-  await checkpoint(told.confirmed, found.keys);
-  if (tree.size === found.tree.size)
-    need(same(tree.root, found.tree.root), "witnesses cosigned another tree of this size");
+  if (!shown.confirmed) return step("skip", `no quorum has cosigned yet; ${quorum} are needed`);
+  const { checkpoint: written, consistency } = shown.confirmed;
+  const tree = await checkpoint(written, found.keys);
+  const ends = [tree, found.tree].sort((a, b) => a.size - b.size).map((t) => [t.size, t.root]);
+  await extended(...ends, consistency);
+  const appointed = await appointments(shown, found.keys);
+  const named = await counting(found.charter.body, appointed, tree.size);
+  const names = await cosigned(written, named);
   if (names.length < quorum)
     return step(
-      "skip",
-      `${names.length} Ed25519 cosignatures hold here, ${quorum} are needed; the command line has checked the others`,
+      "bad",
+      `cosigned by ${names.length} witnesses by keys that count for it, ${quorum} are needed`,
     );
   if (tree.size <= told.index)
     return step(
       "skip",
       `${names.length} witnesses cosigned ${tree.size} entries; this one is newer`,
     );
-  const rest = skipped.length ? "; their ML-DSA-44 lines are for the command line" : "";
+  const kinds = new Set(names.flatMap((name) => named.get(name).map((key) => KINDS[key.kind])));
   return step(
     "good",
-    `${names.length} of ${new Set(witnesses.map((w) => w.split("+")[0])).size} cosigned ${tree.size} entries, ${quorum} are needed${rest}`,
+    `${names.length} of ${named.size} cosigned ${tree.size} entries, ${quorum} are needed; ${[...kinds].sort().join(" and ")}`,
   );
 }

@@ -4,6 +4,7 @@ import { ask } from "../api.js";
 import { entryLink, h, moment, panel, reportLink, section, short, verdict } from "../dom.js";
 import { STEPS, prove } from "../proof.js";
 
+const LONG = 160; // characters without a space
 const WORDS = { good: "holds", bad: "does not hold", skip: "not checked" };
 
 function value(name, said) {
@@ -24,8 +25,18 @@ function value(name, said) {
   if (/time$|^first$|^last$|^issued$|^created$/.test(name) && Number.isSafeInteger(said))
     return moment(said * 1000);
   if (typeof said === "string" && /^[0-9a-f]{32,}$/.test(said)) return short(said);
+  if (typeof said === "string" && said.length > LONG && !said.includes(" ")) return long(said);
   return said === null ? "none" : String(said);
 }
+
+// A key or a signature: its beginning, and the whole of it for who wants that.
+const long = (said) =>
+  h(
+    "details",
+    { class: "long" },
+    h("summary", {}, h("code", {}, `${said.slice(0, 24)}…`), ` ${said.length} characters`),
+    h("code", {}, said),
+  );
 
 const tree = (object) =>
   typeof object !== "object" || object === null

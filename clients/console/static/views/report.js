@@ -193,7 +193,7 @@ function provenance(report, found) {
     about: `${plural(edges.length, "step")} from source to holder.`,
     size: nodes.size > 9 ? "" : "low",
     option: (ink, width) => ({
-      grid: { left: width < 500 ? 44 : 90, right: width < 500 ? 60 : 130, top: 20, bottom: 28 },
+      grid: { left: width < 500 ? 44 : 90, right: width < 500 ? 78 : 130, top: 20, bottom: 28 },
       xAxis: { show: false, min: 0, max: 2 },
       yAxis: { show: false, min: 0, max: 1, inverse: true },
       series: [

@@ -17,11 +17,13 @@ export const MARKS = {
   "report.recall": ["recall", "warn"],
   "member.revoke": ["revoked", "bad"],
   "retention.set": ["retention", "warn"],
+  "witness.set": ["witness", "muted"],
   "nation.admit": ["admitted", "good"],
   "nation.expel": ["expelled", "bad"],
   "mission.continue": ["continued after a loss", "bad"],
 };
-const named = (m) => `${MARKS[m.what][0]} ${m.nation}${m.version ? ` v${m.version}` : ""}`;
+const change = (m) => `${MARKS[m.what][0]}${m.version ? ` v${m.version}` : ""}`;
+const named = (m) => `${change(m)} ${m.nation}`;
 
 // Lines that stand too close to be told apart are one, and lead to the first.
 const together = (marks, near) =>
@@ -170,15 +172,14 @@ export async function show() {
       ),
       section(
         "What changed",
-        "Policies of all nations, recalls that concern you, revoked members, orders to erase, who came and went.",
+        "Policies of all nations, recalls that concern you, revoked members, orders to erase, other keys of witnesses, who came and went.",
         panel(
           table(
             "Changes",
             [
               { title: "Time", cell: (m) => when(m.time) },
-              { title: "What", cell: (m) => tag(MARKS[m.what][0], MARKS[m.what][1]) },
+              { title: "What", cell: (m) => tag(change(m), MARKS[m.what][1]) },
               { title: "Nation", cell: (m) => m.nation },
-              { title: "Version", cell: (m) => m.version ?? "" },
               { title: "Entry", number: true, cell: (m) => entryLink(m.index) },
             ],
             found.marks,
