@@ -34,6 +34,13 @@ def test_a_history_says_up_to_where_and_by_whom_it_is_confirmed() -> None:
     assert verified(pulled()).confirmed is None
 
 
+def test_the_line_tells_of_which_tree_it_is() -> None:
+    pen = confirmed()
+    line = Line.model_validate_json(pen.written()[-1]).confirmed
+    assert line is not None
+    assert line.size == pen.size
+
+
 def test_the_keys_are_those_of_the_tree() -> None:
     """Of a tree before the appointment the charter's keys, both of Kenya's; after it the new."""
     pen, at = witnessed()
