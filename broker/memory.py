@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from broker import sheets
+from broker import logs, sheets
 from broker.journal import Entry, Journal, Record
 from broker.sequencer import Act, Moment, Sequencer
 from broker.sheets import REPORTS
@@ -34,9 +34,12 @@ class RememberAct(Act[int]):
     async def prepare(self, moment: Moment) -> None:
         """Write; nothing is journalled meanwhile, so memory is the journal's at this very size."""
         journal, since = self._journal, self._since
+        holdings = list(self._state.holdings)
+        if await journal.rows("report_count") != [(len(holdings),)]:
+            logs.event("memory.unfit", because="the journal has other reports")
+            return
         erased = {at for (at,) in await journal.rows("erased_since", (since,))}
         released = {at for (at,) in await journal.rows("released_since", (since, since))}
-        holdings = list(self._state.holdings)
         positions = [held.position for held in holdings]
         changed = (bisect_left(positions, position) for position in erased | released)
         added = range(bisect_left(positions, since), len(positions))

@@ -326,6 +326,7 @@ async def _log(twins: Twins) -> None:
     for who in ("officer", "analyst"):
         await twins.britain("GET /v1/referrals", who=who)
     await twins.britain("GET /v1/log/checkpoint", who=None)
+    await twins.britain("GET /v1/log/continuation", who=None)
     await twins.britain("GET /v1/log/candidate", who=None)
     await twins.britain("GET /v1/log/proof/inclusion?index=3&size=4", who=None)
     await twins.britain("GET /v1/log/proof/consistency?old=3&new=4", who=None)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from broker import custody, memory, sheets
+from broker.journal import THIS_INDEX, Record, Row
 from broker.journal.store import Store
 from broker.settings import Settings
 from tests.broker.house import House
@@ -19,7 +20,9 @@ from tests.broker.test_retention import order
 from tests.coalition import Portion
 from tests.refusal import refused
 from wire import report
+from wire.entries import Event
 from wire.errors import BrokerFault
+from wire.report import Header
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +76,23 @@ async def test_after_a_clean_stop_nothing_is_read_again(house: House, unfit: lis
     assert all(held.unread for held in believed.holdings)
     assert not any(held.unread for held in read.holdings)
     assert image(believed) == image(read)
+
+
+async def test_what_is_not_all_of_the_journal_is_not_written_down(
+    house: House, unfit: list[str]
+) -> None:
+    """Somebody wrote into the journal past the broker: a start reads that as everything else."""
+    raw = house["KEN"].seals(release_to="GBR")
+    frame = report.parse(raw)
+    header = Header.model_validate_json(frame.header_bytes)
+    row = (THIS_INDEX, header.id, frame.identity, "KEN", header.signer, header.created, raw)
+    event = Event("report.accepted", {"KEN": {"report": frame.identity}})
+    await house.broker.journal.append([Record(event, (Row("report", row),))])
+    size = house.broker.journal.size
+    unfit.clear()
+    await house.broker.close()
+    assert unfit == ["the journal has other reports"]
+    assert await same(house) < size
 
 
 async def test_after_a_crash_only_what_came_later_is_read(house: House) -> None:
