@@ -35,14 +35,14 @@ class RememberAct(Act[int]):
         """Write; nothing is journalled meanwhile, so memory is the journal's at this very size."""
         journal, since = self._journal, self._since
         holdings = list(self._state.holdings)
-        if await journal.rows("report_count") != [(len(holdings),)]:
+        positions = [held.position for held in holdings]
+        added = range(bisect_left(positions, since), len(positions))
+        if await journal.rows("reports_since", (since,)) != [(len(added),)]:
             logs.event("memory.unfit", because="the journal has other reports")
             return
         erased = {at for (at,) in await journal.rows("erased_since", (since,))}
         released = {at for (at,) in await journal.rows("released_since", (since, since))}
-        positions = [held.position for held in holdings]
         changed = (bisect_left(positions, position) for position in erased | released)
-        added = range(bisect_left(positions, since), len(positions))
         fresh = dict[int, bytes]()
         for number in sorted({at // REPORTS for at in (*changed, *added)}):
             fresh[number] = sheets.write(holdings[number * REPORTS : (number + 1) * REPORTS])

@@ -40,7 +40,7 @@ QUERIES: Final[dict[str, str]] = {
     # -> the newest sweep of every channel: until, below, before
     "sweeps": """SELECT channel, until, below, before FROM sweep
         WHERE idx IN (SELECT max(idx) FROM sweep GROUP BY channel)""",
-    "report_count": "SELECT count(*) FROM report",
+    "reports_since": "SELECT count(*) FROM report WHERE idx >= ?",
     # reports that were deleted from by this entry or a later one, some of them twice
     "erased_since": "SELECT report_idx FROM erasure WHERE idx >= ?",
     # reports accepted before the second entry that were released by the first or a later one
