@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ def waits(held: Held) -> bool:
     return held.unread is not None
 
 
+@pytest.mark.slow
 @given(reports())
 def test_what_is_written_is_read(given_: list[Held]) -> None:
     sheet = sheets.write(given_)
@@ -115,12 +117,14 @@ def test_what_is_written_is_read(given_: list[Held]) -> None:
         assert (held.recall, dict(held.added)) == (None, {})
 
 
+@pytest.mark.slow
 @given(reports())
 def test_what_is_read_is_written_as_the_same_bytes(given_: list[Held]) -> None:
     sheet = sheets.write(given_)
     assert sheets.write(held for held, _ in sheets.read(sheet, Kinds())) == sheet
 
 
+@pytest.mark.slow
 @given(reports())
 def test_reports_stand_in_the_same_lanes_whether_they_are_read_or_not(given_: list[Held]) -> None:
     one, other = Holdings(), Holdings()

@@ -31,6 +31,7 @@ def test_the_overview_says_what_the_command_says_and_more(told: Told) -> None:
     assert sum(row["entries"] for row in found["types"]) == found["entries"]
 
 
+@pytest.mark.slow
 def test_the_matrix_counts_reports_not_releases(told: Told) -> None:
     pairs = {(p["originator"], p["recipient"]): p for p in answer(told, "sharing")["pairs"]}
     assert pairs["KEN", "GBR"]["reports"] == 3

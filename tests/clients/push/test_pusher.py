@@ -214,6 +214,7 @@ def ids(got: Got) -> list[int]:
     return [int(event["id"]) for event in got.events]
 
 
+@pytest.mark.slow
 async def test_a_receiver_that_refuses_all_leaves_all_as_dead_letters(
     push: Push, there: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

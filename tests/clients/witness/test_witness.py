@@ -202,7 +202,7 @@ def test_a_slower_request_does_not_roll_back_what_a_faster_one_advanced(
     """The race of the specification: both are consistent with the same old tree, the second one
     must see what the first has stored. Expect refusal.
     """
-    slow_reads, fast_waits = threading.Event(), threading.Event()
+    fast_opens, slow_reads, fast_waits = (threading.Event() for _ in range(3))
     refusals: list[str] = []
 
     def slow(head: Head) -> OpenedCheckpoint:
@@ -212,6 +212,7 @@ def test_a_slower_request_does_not_roll_back_what_a_faster_one_advanced(
 
     def fast() -> None:
         with Heads(home.folder / "heads.sqlite") as heads:
+            fast_opens.set()
             slow_reads.wait(PATIENCE)
             fast_waits.set()
             with refused("stale-size", "4"):
@@ -220,6 +221,7 @@ def test_a_slower_request_does_not_roll_back_what_a_faster_one_advanced(
 
     other = threading.Thread(target=fast)
     other.start()
+    fast_opens.wait(PATIENCE)  # opening writes, which would wait for the slow one
     with Heads(home.folder / "heads.sqlite") as heads:
         heads.advance(ORIGIN, slow)
         other.join(PATIENCE)
