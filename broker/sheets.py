@@ -22,7 +22,7 @@ from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.labels import Source
 
-FORM: Final = f"1 {version('tearline')}"
+FORM: Final = f"2 {version('tearline')}"
 """Of what a sheet says and what it is made from; one by another release of this program is made
 anew.
 """
