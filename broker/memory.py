@@ -2,7 +2,7 @@
 
 Nothing of this is part of accepting or releasing a report. Which reports changed since the last
 time, the journal's tables say; all sheets with one of them are written anew, in one transaction
-with the checkpoint of that moment. The first sheet has the signatures of statements that are valid.
+with the checkpoint of that moment. The first sheet has no report: see `broker.valid`.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mappin
 from typing import Any, Final, Protocol
 
 from broker import consequences, logs, retention, sheets, valid
-from broker.held import Held, Outline
+from broker.held import Held, Outline, Outlined
 from broker.journal import Journal
 from broker.journal.memory import Remembered, UnfitError
 from broker.matching import Filter
@@ -164,10 +164,10 @@ async def _hold_remembered(
 
 def _corrected(
     state: State,
-    found: Iterable[tuple[Held, Outline]],
+    found: Iterable[tuple[Held, Outlined]],
     raws: Mapping[int, bytes],
     terms: Vocabulary,
-) -> Iterator[tuple[Held, Outline]]:
+) -> Iterator[tuple[Held, Outlined]]:
     """The reports; those of which something was deleted since, as what is left of them says it."""
     for held, outline in found:
         if held.position in raws:
@@ -221,7 +221,7 @@ class _Effects:
             consequences.take_effect(self._state, statement, at)
             self.next = self._left[-1][0] if self._left else FAR
 
-    def between(self, found: Iterable[tuple[Held, Outline]]) -> Iterator[tuple[Held, Outline]]:
+    def between(self, found: Iterable[tuple[Held, Outlined]]) -> Iterator[tuple[Held, Outlined]]:
         """The reports, each after those before it."""
         for one in found:
             if self.next < one[0].position:
