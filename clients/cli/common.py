@@ -1,5 +1,6 @@
 """What the commands share: opening an identity, running async work, the one edge for errors."""
 
+import errno
 import os
 import re
 import sys
@@ -16,7 +17,7 @@ from clients.identity import PASSPHRASE, Identity
 from clients.keystore import PASSPHRASE_MIN
 from clients.session import Session
 from clients.transport import Withheld
-from wire.errors import SLUGS, Malformed, NotAllowed, TearlineError
+from wire.errors import SLUGS, BrokerFault, Malformed, NotAllowed, TearlineError
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Session)
@@ -115,6 +116,14 @@ def refuse(error: TearlineError, *, json: bool, code: int = REFUSED) -> NoReturn
         for _, nation, outcome, why in explanation.rows() if explanation else ():
             note(f"  {clean_line(nation)} {clean_line(outcome)}  {clean_line('; '.join(why))}")
     sys.exit(code)
+
+
+def from_machine(error: OSError) -> TearlineError:
+    """What this machine refused, as a refusal like any other."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return BrokerFault("disk-full", "this machine's disk is full")
+    what = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return Malformed("bad-input", f"{what}{(error.strerror or 'failed').lower()}")
 
 
 def split(values: list[str]) -> list[str]:

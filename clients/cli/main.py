@@ -10,9 +10,9 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from clients.cli import audit, journal, lost, reports, witness
-from clients.cli.common import refuse
-from clients.cli.output import note
+from clients.cli import audit, journal, lost, reports, terms, witness
+from clients.cli.common import from_machine, refuse
+from clients.cli.output import note, show_any_text
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(reports.app)
 app.add_typer(lost.app)
+app.command()(terms.terms)
 app.add_typer(audit.app, name="audit")
 app.add_typer(journal.app)
 app.add_typer(journal.journal, name="journal")
@@ -96,8 +97,12 @@ fit(app)
 def run() -> None:
     """Run the command line; every refusal is one line, what to do next, and an exit code."""
     json = "--json" in sys.argv
+    show_any_text()
     try:
-        sys.exit(app(prog_name="tearline", standalone_mode=False))
+        code = app(prog_name="tearline", standalone_mode=False)
+        if code == INTERRUPTED:
+            note("interrupted")
+        sys.exit(code)
     except typer.Abort:
         refuse(Malformed("bad-input", "no answer, so nothing was done"), json=json)
     except typer.TyperException as error:
@@ -108,12 +113,8 @@ def run() -> None:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         refuse(Malformed("bad-fields", f"{where}: {first['msg']}"), json=json)
-    except KeyboardInterrupt:
-        note("interrupted")
-        sys.exit(INTERRUPTED)
     except OSError as error:
-        what = "" if error.filename is None else f"{error.filename}: "
-        refuse(Malformed("bad-input", f"{what}{(error.strerror or 'failed').lower()}"), json=json)
+        refuse(from_machine(error), json=json)
 
 
 def _misused(error: Any, *, json: bool) -> None:
