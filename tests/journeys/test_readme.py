@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import environment
-from tests.pilot import ROOT, Pilot
+from tests.pilot import ROOT, Pilot, environment
 
 pytestmark = pytest.mark.slow
 SHOWN = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
