@@ -98,14 +98,14 @@ def read(data: bytes, form: type[Answer]) -> tuple[Answer, Page]:
 
     Raises `Malformed`.
     """
-    before, begin, rest = data.partition(_BEGIN)
-    entries, end, after = rest.partition(_END)
-    exhibits = _exhibits(b"[%b]" % entries) if end and len(data) <= MAX_SEGMENT_BYTES else None
-    if exhibits is not None:
-        try:
-            return _load(before + begin + end + after, form, exhibits)
-        except Malformed:
-            pass  # it is said of the whole page what is wrong with it, and where
+    start, end = data.find(_BEGIN) + len(_BEGIN), data.rfind(_END)
+    if len(_BEGIN) <= start <= end and len(data) <= MAX_SEGMENT_BYTES:
+        exhibits = _exhibits(data, start - 1, end + 1)
+        if exhibits is not None:
+            try:
+                return _load(data[:start] + data[end:], form, exhibits)
+            except Malformed:
+                pass  # it is said of the whole page what is wrong with it, and where
     return _load(data, form)
 
 
@@ -118,13 +118,15 @@ def usual(data: bytes) -> Exhibit | None:
     return found if _ENCODER.encode(found) == data else None
 
 
-def _exhibits(array: bytes) -> tuple[Exhibit, ...] | None:
-    """The entries, if they are written in the usual form."""
+def _exhibits(data: bytes, start: int, end: int) -> tuple[Exhibit, ...] | None:
+    """The entries in this part of a page, if they are written in the usual form."""
     try:
-        exhibits = _EXHIBITS.decode(array)
+        exhibits = _EXHIBITS.decode(memoryview(data)[start:end])
     except msgspec.MsgspecError:
         return None
-    return exhibits if _ENCODER.encode(exhibits) == array else None
+    written = _ENCODER.encode(exhibits)
+    is_usual = len(written) == end - start and data.startswith(written, start)
+    return exhibits if is_usual else None
 
 
 def _load(
