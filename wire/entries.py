@@ -23,6 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct
+
 from wire import mac, strict_json
 from wire.errors import BrokerFault, Malformed
 from wire.links import (
@@ -52,8 +54,7 @@ Random: TypeAlias = Callable[[int], bytes]
 """A source of so many random bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tip:
+class Tip(Struct, frozen=True, gc=False):
     """How far a channel has come: so many entries, and where the last of them stands."""
 
     count: int = 0

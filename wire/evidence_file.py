@@ -298,6 +298,7 @@ class _Reading:
             channel,
             self._places.index(channel),
             None,
+            prove.whole,
         )
         latest, _, _ = links.open_heads(decode(head.leaf))
         self._check_times(channel, found, latest)

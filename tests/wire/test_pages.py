@@ -17,7 +17,7 @@ from wire.links import MAX_VIEWS
 from wire.merkle import MAX_PROOF
 from wire.notes import open_checkpoint
 from wire.pages import Exhibit, Page, PageAnswer, exhibit
-from wire.prove import Trust, follow
+from wire.prove import Trust, follow, whole
 
 Doc = dict[str, Any]
 Change = Callable[[Doc], object]
@@ -72,7 +72,7 @@ def outcome(
         answer, page = read(data, form)
         shown = [exhibit(one) for one in page.entries]
         rest = answer.model_dump(exclude={"segment": {"entries"}})
-        return shown, rest, follow(Trust(), page, OPENED, "KEN", PLACE, None)
+        return shown, rest, follow(Trust(), page, OPENED, "KEN", PLACE, None, whole)
     except Malformed as error:
         return error.slug, error.detail
 
@@ -87,7 +87,7 @@ def test_a_page_as_brokers_write_it_is_read_quickly() -> None:
     assert is_quick(data)
     assert outcome(pages.read, data) == outcome(long_way, data)
     _, page = pages.read(data, PageAnswer)
-    trust, found, complete = follow(Trust(), page, OPENED, "KEN", PLACE, None)
+    trust, found, complete = follow(Trust(), page, OPENED, "KEN", PLACE, None, whole)
     assert (trust.tip, complete) == (LOG.tips["KEN"], True)
     assert [one.view is None for one in found] == [False, False, True, False, False]
 
