@@ -174,6 +174,10 @@ class Held:
         return sum(1 << portion.index for portion in ours)
 
 
+Outlined = tuple[int, str, Sequence[Sequence[int]], str, int]
+"""The values of an `Outline`."""
+
+
 class Outline(NamedTuple):
     """What the indexes of all reports have to know of one: that much a start reads of each."""
 

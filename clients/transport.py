@@ -19,9 +19,9 @@ import httpx
 
 from clients import sse
 from clients.identity import Identity
-from clients.problem import Withheld as Withheld
 from clients.problem import refusal
 from clients.sse import ServerEvent as ServerEvent
+from clients.withheld import Withheld as Withheld
 from wire import request_signature
 from wire.errors import BrokerFault, Malformed, TearlineError, quoted
 

@@ -8,7 +8,8 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.denials import Denial, LeftOut
 
 Follow = Annotated[bool, typer.Option("--follow", help="Go on, and tell what comes.")]
