@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
+import msgspec
 
 from wire import mac, strict_json
 from wire.errors import BrokerFault, Malformed
@@ -54,7 +54,7 @@ Random: TypeAlias = Callable[[int], bytes]
 """A source of so many random bytes."""
 
 
-class Tip(Struct, frozen=True, gc=False):
+class Tip(msgspec.Struct, frozen=True, gc=False):
     """How far a channel has come: so many entries, and where the last of them stands."""
 
     count: int = 0

@@ -61,10 +61,6 @@ class Exhibit(msgspec.Struct, frozen=True, gc=False):
     proof: Annotated[tuple[_Hash, ...], Meta(max_length=MAX_PROOF)]
     checkpoint: None = None
 
-    def encode(self) -> bytes:
-        """The JSON of it, as `Evidence` is written."""
-        return _ENCODER.encode(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -74,6 +70,27 @@ class Page:
     channel: str
     entries: Sequence[Exhibit | Evidence]
     head: HeadEvidenceModel
+
+
+@dataclass(frozen=True, slots=True)
+class MadePage(Page):
+    """A page as a broker makes it."""
+
+    entries: tuple[Exhibit, ...]
+
+    def plain(self) -> dict[str, object]:
+        """What `encode` writes as a `Segment`."""
+        return {
+            "checkpoint": self.checkpoint,
+            "channel": self.channel,
+            "entries": self.entries,
+            "head": self.head.model_dump(),
+        }
+
+
+def encode(value: object) -> bytes:
+    """The JSON of plain values and exhibits: compact, with base64 in place of bytes."""
+    return _ENCODER.encode(value)
 
 
 def exhibit(evidence: Exhibit | Evidence) -> Exhibit:
