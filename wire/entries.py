@@ -23,8 +23,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from wire import mac, strict_json
 from wire.errors import BrokerFault, Malformed
 from wire.links import (
@@ -54,7 +52,8 @@ Random: TypeAlias = Callable[[int], bytes]
 """A source of so many random bytes."""
 
 
-class Tip(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Tip:
     """How far a channel has come: so many entries, and where the last of them stands."""
 
     count: int = 0

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from broker.journal import Record
 from tests.broker.journal_world import (
@@ -234,7 +233,7 @@ async def test_a_chain_that_the_writer_broke_is_refused(world: World) -> None:
     """Signed, and under the root: only following the chain shows it."""
     async with world.journal() as journal:
         tip = journal._state.tips["KEN"]
-        tips = {**journal._state.tips, "KEN": structs.replace(tip, commitment=bytes(32))}
+        tips = {**journal._state.tips, "KEN": replace(tip, commitment=bytes(32))}
         journal._state = replace(journal._state, tips=tips)
         await journal.append([Record(event(1, "KEN"))])
     await world.cannot_open("journal-damaged", "does not follow the one before it")
