@@ -20,6 +20,7 @@ from wire import bodies, statements
 from wire.entries import MISSION
 from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed
 from wire.labels import Label
+from wire.notes import open_checkpoint
 from wire.prove import Trust, verify_entry, walk
 
 pytestmark = pytest.mark.anyio
@@ -114,9 +115,8 @@ async def test_reading_the_own_channel_is_journalled_before_it_is_read(house: Ho
     britain = house["GBR"]
     page = await house.broker.views(house.member(britain.auditor), 0, 0, 100)
     last = page.segment.entries[-1]
-    entry = verify_entry(
-        last.model_copy(update={"checkpoint": page.segment.checkpoint}), [house.log_key], "GBR"
-    )
+    opened = open_checkpoint(page.segment.checkpoint, [house.log_key])
+    entry = verify_entry(last, [house.log_key], "GBR", checkpoint=opened)
     assert entry.type == "audit.read"
     assert entry.view is not None
     assert entry.view["reader"] == britain.auditor.kid

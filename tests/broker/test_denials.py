@@ -1,7 +1,6 @@
 """Denials: silent to who asked, loud to those whose rules refused."""
 
 import json
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,8 @@ async def read(house: House, nation: Channel) -> dict[str, Any]:
     """The entry of a nation's own read of its channel."""
     page = await house.broker.views(house.member(house[nation].auditor), 0, 0, 1_000)
     last = page.segment.entries[-1]
-    assert json.loads(b64decode(last.link))["type"] == "audit.read"
-    view: dict[str, Any] = json.loads(b64decode(last.view or ""))
+    assert json.loads(last.link)["type"] == "audit.read"
+    view: dict[str, Any] = json.loads(last.view or b"")
     return view
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ async def test_what_was_erased_stands_in_no_file(house: House) -> None:
 async def openings(house: House, *channels: str) -> dict[str, bytes]:
     """What opens each view of these channels; the texts may stand in other channels as well."""
     return {
-        f"{channel} {i}": b64decode(entry.view_opening or "")
+        f"{channel} {i}": entry.view_opening or b""
         for channel in channels
         for i, entry in enumerate((await house.broker.journal.segment(channel)).entries)
     }
@@ -380,5 +379,5 @@ async def test_who_asks_for_what_is_gone_is_told_to_its_originator_as_expired(
         await house.fetches(house["GBR"].analyst, receipt.report)
     auditor = house.member(house["KEN"].auditor)
     page = await house.broker.views(auditor, 0, 0, 500)
-    view = json.loads(b64decode(page.segment.entries[-1].view or ""))
+    view = json.loads(page.segment.entries[-1].view or b"")
     assert [denial["because"] for denial in view["denials"]] == ["expired"]
