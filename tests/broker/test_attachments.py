@@ -97,6 +97,9 @@ async def slug(work: Any) -> str:
 async def test_what_was_uploaded_in_pieces_comes_down_whole_or_in_part(house: House) -> None:
     report = (await announced(house)).report
     await uploads(house, report)
+    sender, total = house.member(house["KEN"].system), len(CONTENT)
+    progress = await house.broker.attachment_status(sender, report, ID, total)
+    assert (progress.received, progress.complete) == (total, True)
     analyst = house["GBR"].analyst
     assert await downloads(house, analyst, report) == CONTENT
     part = await downloads(house, analyst, report, 1_000_000, 1_500_000)
@@ -154,7 +157,9 @@ async def test_another_content_than_the_signed_one_is_discarded(house: House) ->
 
 
 @pytest.mark.slow
-async def test_pieces_must_follow_one_another(house: House) -> None:
+async def test_pieces_must_follow_one_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report = (await announced(house)).report
     sender, total = house.member(house["KEN"].system), len(CONTENT)
     put = house.broker.put_chunk
@@ -166,8 +171,8 @@ async def test_pieces_must_follow_one_another(house: House) -> None:
     assert await slug(put(sender, report, ID, 10, total - 1, b"x")) == "bad-range"
     assert await slug(put(sender, report, ID, 10, total + 1, b"x")) == "too-large"
     assert await slug(put(sender, report, ID, total - 1, total, b"xx")) == "too-large"
-    large = bytes(attachments.CHUNK + 1)
-    assert await slug(put(sender, report, ID, 10, total, large)) == "too-large"
+    monkeypatch.setattr(attachments, "CHUNK", 100)
+    assert await slug(put(sender, report, ID, 10, total, bytes(101))) == "too-large"
     status = house.broker.attachment_status
     assert (await status(sender, report, ID, total)).received == 10
     assert await slug(status(sender, report, ID, total - 1)) == "bad-range"
@@ -319,6 +324,11 @@ async def test_an_attachment_asks_of_a_client_what_its_portion_asks(house: House
             await downloads(house, france, report, keeps=frozenset(keeps))
     both = frozenset({"DISPLAY", "WATERMARK"})
     assert await downloads(house, france, report, keeps=both) == CONTENT
+    report = (await announced(house, more=True, obligations=["WATERMARK"])).report
+    with refused("obligation-unsupported", "^WATERMARK$"):
+        await downloads(house, house["GBR"].analyst, report)
+    told = [view["report"] for kind, view in await house.channel("GBR") if kind == "release"]
+    assert report not in told, "nor is the rest of the report released on the way"
 
 
 @pytest.mark.slow

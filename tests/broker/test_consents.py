@@ -169,6 +169,8 @@ async def test_nobody_takes_back_another_nations_consent(house: House) -> None:
     gone = {"release": consent.identity, "reason": "no"}
     with refused("not-found"):
         await house.files(britain.drafts("report.withdraw", {**body, **gone}))
+    with refused("not-found"):
+        await house.files(britain.drafts("report.withdraw", {**body, **gone, "release": "0" * 64}))
     assert await house.pulls(france.analyst) == identities(raw)
 
 
@@ -217,6 +219,21 @@ async def test_who_may_only_look_at_a_source_is_not_given_what_draws_on_it(house
     assert identities(derived)[0] in await house.pulls(france.analyst)
     await house.files(kenya.takes_back(consent))
     assert identities(derived)[0] not in await house.pulls(france.analyst)
+
+
+async def test_a_consent_gives_nobody_to_keep_what_draws_on_what_it_may_only_look_at(
+    house: House,
+) -> None:
+    """Expect no release: Britain adds France to its own report, never to what Kenya said in it."""
+    kenya, britain, france = house["KEN"], house["GBR"], house["FRA"]
+    raw = await sent(house, kenya, release_to="GBR", display_to="FRA")
+    await house.pulls(britain.analyst)
+    derived = await sent(house, britain, release_to="KEN", **drawn_from(raw))
+    await house.files(britain.consents(derived, "FRA"))
+    keeps = {"DISPLAY"}
+    assert await house.pulls(france.analyst, keeps) == identities(raw)
+    await house.files(kenya.consents(raw, "FRA"))
+    assert set(await house.pulls(france.analyst, keeps)) == set(identities(raw, derived))
 
 
 @pytest.mark.slow
@@ -273,6 +290,19 @@ async def test_a_consent_to_one_author_is_none_to_another(house: House) -> None:
     consent = kenya.consents(raw, "FRA", author="FRA")
     await house.files(consent)
     await refuses(house, "bad-lineage", britain, release_to="FRA", **drawn_from(raw, consent))
+
+
+async def test_a_consent_to_one_author_brings_back_nothing_of_anothers(house: House) -> None:
+    """Expect no release of what leaned on a consent that was taken back."""
+    kenya, britain, france = house["KEN"], house["GBR"], house["FRA"]
+    raw = await source(house)
+    consent = kenya.consents(raw, "FRA")
+    await house.files(consent)
+    derived = await sent(house, britain, release_to="FRA", **drawn_from(raw, consent))
+    await house.files(kenya.takes_back(consent), kenya.consents(raw, "FRA", author="FRA"))
+    assert await house.pulls(france.analyst) == identities(raw)
+    await house.files(kenya.consents(raw, "FRA", author="GBR"))
+    assert set(await house.pulls(france.analyst)) == set(identities(raw, derived)), "the control"
 
 
 async def test_a_consent_that_ended_is_none_at_intake(house: House) -> None:

@@ -15,6 +15,7 @@ from broker.submission import SubmitAct
 from tests import charter_words, sealing
 from tests.broker.house import House
 from tests.coalition import DAY, Portion
+from tests.refusal import refused
 from wire import composite, report
 from wire.errors import Conflict, Malformed, NotAllowed, TearlineError
 from wire.prove import verify_entry
@@ -248,6 +249,14 @@ async def test_time_that_passes_while_a_report_waits_counts(
     assert await between(house, monkeypatch, by_guest, passes) == "unknown-signer"
     expiring = kenya.seals(release_to="GBR", expires=house.world.clock.now + DAY)
     assert await between(house, monkeypatch, expiring, passes) == "label-expired"
+    house.world.clock.forward(days=-2)
+    sealed = kenya.seals(release_to="GBR")
+    house.world.clock.forward(days=2)
+
+    async def ends() -> None:
+        house.world.clock.forward(days=5)
+
+    assert await between(house, monkeypatch, sealed, ends) == "stale-epoch"
 
 
 async def test_words_that_go_while_a_report_waits_are_unknown(
@@ -380,6 +389,7 @@ async def test_the_sources_of_a_source_keep_their_say(house: House) -> None:
 async def test_a_report_replaces_only_one_of_the_same_originator(house: House) -> None:
     kenya, britain = house["KEN"], house["GBR"]
     receipt = await house.submits(kenya.seals(release_to="GBR"))
-    with pytest.raises(Malformed, match="bad-lineage"):
-        await house.submits(britain.seals(release_to="KEN", supersedes=receipt.report))
+    for other in (receipt.report, "00" * 32):
+        with refused("bad-lineage", "no report of this originator"):
+            await house.submits(britain.seals(release_to="KEN", supersedes=other))
     await house.submits(kenya.seals(release_to="GBR", supersedes=receipt.report))
