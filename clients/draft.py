@@ -17,7 +17,7 @@ from clients import content
 from clients.content import Content, tidy
 from clients.terms import check_terms
 from wire import labels, strict_json
-from wire.errors import Malformed
+from wire.errors import Malformed, quoted
 from wire.labels import Source
 from wire.vocabulary import Vocabulary
 
@@ -75,6 +75,10 @@ class Label:
         check_terms("place", _words(self.regions, "regions"), vocabulary.regions.names)
         check_terms("threat type", _words(self.threats, "threats"), vocabulary.threats.names)
         check_terms("caveat", _words(self.caveats, "caveats"), vocabulary.caveats)
+        check_terms("community", _words(self.communities, "communities"), vocabulary.communities)
+        nations = dict.fromkeys((*vocabulary.nations, *vocabulary.groups), "")
+        check_terms("nation", _words(self.release_to, "release_to"), nations)
+        check_terms("nation", _words(self.display_to, "display_to"), nations)
         release = {originator, *vocabulary.expand(_words(self.release_to, "release_to"))}
         fields = {
             "classification": self.classification,
@@ -114,7 +118,7 @@ class AttachmentFile:
         """A file on disk; its media type is guessed from its name if it is not said."""
         path = Path(path)
         if not path.is_file():
-            raise Malformed("bad-input", "an attachment is not a file")
+            raise Malformed("bad-input", f"no file {quoted(str(path), 80)} to attach")
         guess = mimetypes.guess_type(path.name)[0] or ""
         usual = guess if _USUAL.fullmatch(guess) else "application/octet-stream"
         return cls(path.name, path.stat().st_size, lambda: path.open("rb"), media_type or usual)

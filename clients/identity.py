@@ -22,7 +22,7 @@ from clients import files, keystore
 from clients.member_keys import MemberKeys, RootKeys
 from wire import strict_json
 from wire.bodies import SIGNING_KINDS, Kind, Words
-from wire.errors import Malformed, NotAllowed, TearlineError
+from wire.errors import Malformed, NotAllowed, TearlineError, quoted
 from wire.model import Hex16B, Hex32B, NationCode, Strict, Token
 
 IDENTITY_FILE: Final = "identity.json"
@@ -163,6 +163,8 @@ class Identity:
 
 def read_public(folder: Path) -> IdentityFile:
     """identity.json of a folder. Raises `Malformed` ("bad-identity")."""
+    if not (folder / IDENTITY_FILE).is_file():
+        raise Malformed("bad-identity", f"no identity.json in {quoted(str(folder), 80)}")
     raw = files.read(folder / IDENTITY_FILE, keystore.FILE_MAX, "bad-identity")
     try:
         return strict_json.load(raw, IdentityFile)

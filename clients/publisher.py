@@ -1,7 +1,7 @@
 """Step 2, submit: seal a draft, post it, and hold the proof that the journal has it."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
@@ -23,11 +23,17 @@ from wire.model import Hex32B, NationCode, Strict
 from wire.report import parse
 
 CHUNK: Final = 1024 * 1024  # bytes of an attachment sent at once: little to lose on a bad link
+UNSENT: Final = (
+    "not all of its attachments arrived; publish it anew with --supersedes, and recall this one"
+)
 FRESH: Final = 5.0  # seconds a followed directory may be old when a report is sealed: the broker
 # refuses keys that are not current, and then it is followed and sealed anew
 
 Progress = Callable[[str, int, int], None]
 """Called with (attachment name, bytes sent, bytes in all)."""
+
+Told = Callable[["Receipt"], Awaitable[None]]
+"""Called once the report stands, before its attachments are sent."""
 
 
 class Accepted(Strict):
@@ -90,7 +96,7 @@ class NotUploaded(TearlineError):  # noqa: N818 - as in `wire.errors`
     """An attachment did not arrive. The report itself stands, and `receipt` proves it."""
 
     def __init__(self, receipt: Receipt, why: TearlineError) -> None:
-        said = f"report {receipt.report[:16]} stands, but not all of its attachments arrived"
+        said = f"report {receipt.report[:16]} stands, but {UNSENT}"
         super().__init__(why.slug, f"{said}: {why.detail}" if why.detail else said)
         self.receipt = receipt
 
@@ -111,8 +117,10 @@ class Publisher(Receiving):
         answer = await self.transport.send("POST", "/v1/preview", body, JSON)
         return strict_json.load(answer.body, Preview, limit=EXPLANATION_MAX, prose=True)
 
-    async def publish(self, draft: Draft, progress: Progress | None = None) -> Receipt:
-        """Seal, post, prove, and upload the attachments.
+    async def publish(
+        self, draft: Draft, progress: Progress | None = None, told: Told | None = None
+    ) -> Receipt:
+        """Seal, post, prove, and upload the attachments; `told` has the receipt before these.
 
         Raises `NotAllowed` ("withheld", with the explanation) if a policy refuses, `Conflict` if
         keys are stale even after fetching them anew, `BrokerFault` if the link does not hold, and
@@ -121,17 +129,19 @@ class Publisher(Receiving):
         sealed report and call `submit`.
         """
         try:
-            return await self._publish(draft, progress)
+            return await self._publish(draft, progress, told)
         except Conflict as error:
             if error.slug != "stale-epoch":
                 raise
         await self.follower.sync()
-        return await self._publish(draft, progress)
+        return await self._publish(draft, progress, told)
 
-    async def _publish(self, draft: Draft, progress: Progress | None) -> Receipt:
+    async def _publish(self, draft: Draft, progress: Progress | None, told: Told | None) -> Receipt:
         sealed = await self.seal(draft)
         try:
             receipt = await self.submit(sealed)
+            if told is not None:
+                await told(receipt)
             try:
                 await self.upload(sealed, progress)
             except TearlineError as why:

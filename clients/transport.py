@@ -184,7 +184,7 @@ class Transport:
                 await response.aclose()
         except httpx.HTTPError as error:
             self._look_again()
-            raise BrokerFault("unreachable", _words(error)) from error
+            raise BrokerFault("unreachable", _words(error, self._identity.broker)) from error
         if response.status_code >= 300:
             raise refusal(response.status_code, told)
         return Answer(response.status_code, told, response.headers)
@@ -278,25 +278,25 @@ def _date(headers: httpx.Headers) -> float | None:
         return None
 
 
-def _words(error: httpx.HTTPError) -> str:
+def _words(error: httpx.HTTPError, broker: str) -> str:
     """What is wrong with the link, as far as it is ours to say."""
     if isinstance(error, httpx.ConnectError):
-        return _no_connection(error)
+        return _no_connection(error, broker)
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     return "the link broke"
 
 
-def _no_connection(error: httpx.ConnectError) -> str:
+def _no_connection(error: httpx.ConnectError, broker: str) -> str:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
-        return "nothing answers there"
+        return f"nothing answers at {broker}"
     if isinstance(cause, ssl.SSLCertVerificationError):
         why = quoted(cause.verify_message, 80)
         return f"its certificate is not believed, {why}; name who vouches for it as `ca_file`"
-    return "what answers there speaks no TLS"
+    return f"what answers at {broker} speaks no TLS"
 
 
 def _query(fields: Mapping[str, str | int | list[str] | None]) -> str:

@@ -250,7 +250,7 @@ class File:  # 25
             self.named, later, log = said(continued)
             need(later["type"] == "mission.continue" and (log or {}).get("charter") == identity, "it continues another")
             self.tree = self.start = (number(log["size"], 1), bytes.fromhex(word(log["root"], HEX)))
-        need(self.named == self.pinned and told["type"] == "mission.charter" and body, "not the one that you know")
+        need(self.named == self.pinned and told["type"] == "mission.charter" and body, "not the charter that you know")
         need(number(v) == 1 and kind in ("history", "receipt") and mission == told["mission"], "an unknown kind")
         self.nation, self.size, self.kind = word(nation, "[A-Z]{3}"), number(size), kind
         self.log_keys = dict(vkey(text, 1) for text in log["log_keys"])

@@ -25,6 +25,7 @@ ALWAYS: Final[Table] = {
     "watch": ("reports:watch", "Reports as they come; goes on where it stopped, whatever broke in between."),
     "open": ("reports:open_", "Open a sealed report from a file, without any network."),
     "lost": ("lost:lost", "Reports of this device that were accepted and then lost with the broker's disk."),
+    "terms": ("terms:terms", "The mission's words: levels, nations, caveats, communities, places and threat types."),
     "audit": ("", "Verify and read your nation's history."),
     "audit pull": ("evidence:pull_evidence", "Fetch what is new, verify it, and keep it as your own evidence."),
     "audit status": ("evidence:status", "What your evidence says, on one screen: whole or not, how old, what was erased."),

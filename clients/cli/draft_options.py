@@ -202,5 +202,8 @@ def precedence_of(word: str) -> Precedence:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Malformed("bad-input", f"{path.name} cannot be read as text") from error
+    except UnicodeDecodeError as error:
+        detail = f"{path.name} is not UTF-8 text; save it as that, or send it with --attach"
+        raise Malformed("bad-input", detail) from error
+    except OSError as error:
+        raise Malformed("bad-input", f"no readable file {path.name}") from error

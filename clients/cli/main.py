@@ -13,8 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_install_completion_arguments
 
 from clients.cli.commands import COMMANDS, FULL
-from clients.cli.output import note
-from clients.cli.refusal import refuse
+from clients.cli.output import note, show_any_text
+from clients.cli.refusal import from_machine, refuse
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
@@ -92,20 +92,20 @@ app = _tree()
 def run() -> None:
     """Run the command line; every refusal is one line, what to do next, and an exit code."""
     json = "--json" in sys.argv
+    show_any_text()
     try:
-        sys.exit(app(prog_name="tearline", standalone_mode=False))
+        code = app(prog_name="tearline", standalone_mode=False)
+        if code == INTERRUPTED:
+            note("interrupted")
+        sys.exit(code)
     except typer.Abort:
         refuse(Malformed("bad-input", "no answer, so nothing was done"), json=json)
     except typer.TyperException as error:
         _misused(error, json=json)
     except TearlineError as error:
         refuse(error, json=json)
-    except KeyboardInterrupt:
-        note("interrupted")
-        sys.exit(INTERRUPTED)
     except OSError as error:
-        what = "" if error.filename is None else f"{error.filename}: "
-        refuse(Malformed("bad-input", f"{what}{(error.strerror or 'failed').lower()}"), json=json)
+        refuse(from_machine(error), json=json)
     except ValueError as error:
         errors = getattr(error, "errors", None)  # of pydantic, which `--help` does not need
         if errors is None:

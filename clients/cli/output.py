@@ -7,10 +7,12 @@ the terminal.
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from io import TextIOWrapper
 from typing import Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,6 +27,13 @@ console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
 _NOTHING = "[none][/none]"  # markup that shows nothing
+
+
+def show_any_text() -> None:
+    """Let a terminal that knows fewer letters show the others as their codes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def clean(text: str) -> str:
@@ -51,7 +60,8 @@ def clean_line(text: str) -> str:
 
 def line(fields: Mapping[str, Any]) -> None:
     """One JSON object on one line of standard output, at once."""
-    text = json.dumps(fields, ensure_ascii=False)
+    utf = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(fields, ensure_ascii=not utf)
     # JSON escapes C0 only; what else steers a terminal is escaped as well, and means the same.
     sys.stdout.write("".join(c if c.isprintable() else _escaped(c) for c in text) + "\n")
     sys.stdout.flush()
@@ -77,13 +87,54 @@ def note(text: str) -> None:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A table for people; cells are foreign text."""
+    """A table for people; cells are foreign text. Where the screen is too narrow for a table whose
+    words are whole, each row is a few lines: an identity cut short is of no use to anybody.
+    """
+    names = list(columns)
+    cells = [[Text.from_markup(cell, emoji=False) for cell in row] for row in rows]
+    widths = _widths([names, *([cell.plain for cell in row] for row in cells)])
+    if widths is None:
+        _records(title, names, cells)
+        return
     grid = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        grid.add_column(column)
-    for row in rows:
-        grid.add_row(*(Text.from_markup(cell, emoji=False) for cell in row))
+    for name, width in zip(names, widths, strict=True):
+        grid.add_column(name, width=width)
+    for row in cells:
+        grid.add_row(*row)
     console.print(grid)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int] | None:
+    """The width of each column, so that no word is broken; None if the screen is too narrow."""
+    columns = list(zip(*rows, strict=True))
+    words = [
+        max(cell_len(w) for cell in column for w in cell.split() or [""]) for column in columns
+    ]
+    lines = [
+        max(cell_len(line) for cell in column for line in cell.split("\n")) for column in columns
+    ]
+    spare = console.width - sum(words) - 3 * len(words) - 1
+    if spare < 0:
+        return None
+    widths = words[:]
+    for place in sorted(range(len(words)), key=lambda place: lines[place] - words[place]):
+        more = min(spare, lines[place] - words[place])  # who wants least is given it first
+        widths[place] += more
+        spare -= more
+    return widths
+
+
+def _records(title: str, names: Sequence[str], rows: Iterable[Iterable[Text]]) -> None:
+    console.print(Text(title, "bold"))
+    for row in rows:
+        fields = Table.grid(padding=(0, 2))
+        fields.add_column(style="dim")
+        fields.add_column(overflow="fold")
+        for name, cell in zip(names, row, strict=True):
+            if cell.plain:
+                fields.add_row(f"  {name}", cell)
+        console.print(fields)
+        console.print()
 
 
 def confirm(question: str, *, yes: bool) -> None:

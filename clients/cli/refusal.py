@@ -1,11 +1,12 @@
 """How the command line says no."""
 
+import errno
 import sys
 from typing import Any, NoReturn
 
 from clients.cli.output import clean_line, line, note
 from clients.withheld import Withheld
-from wire.errors import SLUGS, TearlineError
+from wire.errors import SLUGS, BrokerFault, Malformed, TearlineError
 
 REFUSED = 1
 """Exit code of every refusal; 2 is a wrong command line, 130 an interruption."""
@@ -30,3 +31,11 @@ def refuse(error: TearlineError, *, json: bool, code: int = REFUSED) -> NoReturn
         for _, nation, outcome, why in explanation.rows() if explanation else ():
             note(f"  {clean_line(nation)} {clean_line(outcome)}  {clean_line('; '.join(why))}")
     sys.exit(code)
+
+
+def from_machine(error: OSError) -> TearlineError:
+    """What this machine refused, as a refusal like any other."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return BrokerFault("disk-full", "this machine's disk is full")
+    what = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return Malformed("bad-input", f"{what}{(error.strerror or 'failed').lower()}")

@@ -22,7 +22,7 @@ from clients.delivery import Unsupported
 from clients.draft import Draft
 from clients.identity import Identity
 from clients.offline import open_file
-from clients.publisher import NotUploaded, Publisher, Receipt
+from clients.publisher import UNSENT, Publisher, Receipt
 from clients.received import Notable, Unopened
 from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
@@ -81,33 +81,43 @@ def publish(
         raise Malformed("bad-input", f"{save.name} cannot be saved there; nothing was sent")
     loaded = load(identity)
 
-    async def work(publisher: Publisher) -> tuple[Receipt, bool]:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        unseen = json or not output.errors.is_terminal
-        with Progress(*columns, console=output.errors, transient=True, disable=unseen) as bars:
-            tasks: dict[str, Any] = {}
+    stands: list[Receipt] = []
 
-            def progress(name: str, sent: int, total: int) -> None:
-                if name not in tasks:
-                    tasks[name] = bars.add_task(output.clean(name), total=total)
-                bars.update(tasks[name], completed=sent)
-
-            receipt = await publisher.publish(draft, progress)
+    async def work(publisher: Publisher) -> None:
+        async def told(receipt: Receipt) -> None:
+            stands.append(receipt)
             confirmed = await publisher.confirmed()
-            return receipt, confirmed is not None and confirmed.covers(receipt.index)
+            covered = confirmed is not None and confirmed.covers(receipt.index)
+            _show_receipt(receipt, confirmed=covered, json=json)
+            if draft.label.supersedes is not None and not json:
+                output.note("the old report is still served; recall it if not to be")
+            if save is not None:  # the report stands, whatever becomes of the copy
+                save.write_bytes(receipt.raw)
 
-    missing: NotUploaded | None = None
+        with _bars(seen=not json and output.errors.is_terminal) as progress:
+            await publisher.publish(draft, progress, told)
+
     try:
-        receipt, confirmed = using(Publisher, loaded, work)
-    except NotUploaded as error:
-        receipt, confirmed, missing = error.receipt, False, error
-    _show_receipt(receipt, confirmed=confirmed, json=json)
-    if draft.label.supersedes is not None and not json:
-        output.note("the old report is still served to those whom it names; recall it if not to be")
-    if save is not None:  # the report stands, whatever becomes of the copy
-        save.write_bytes(receipt.raw)
-    if missing is not None:
-        raise missing
+        using(Publisher, loaded, work)
+    except KeyboardInterrupt:
+        if stands and not json:
+            output.note(f"the report stands, but {UNSENT}")
+        raise
+
+
+@contextmanager
+def _bars(*, seen: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """How far each attachment has come, beside the results, where somebody sees it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=output.errors, transient=True, disable=not seen) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(name: str, sent: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(output.clean(name), total=total)
+            bars.update(tasks[name], completed=sent)
+
+        yield progress
 
 
 def _show_receipt(receipt: Receipt, *, confirmed: bool, json: bool) -> None:
@@ -130,7 +140,8 @@ def _show_receipt(receipt: Receipt, *, confirmed: bool, json: bool) -> None:
     for number, nations in enumerate(receipt.portions, 1):
         portion = f"portion {number}  " if len(receipt.portions) > 1 else ""
         for nation, outcome in sorted(nations.items()):
-            output.say(f"  {portion}{nation}  [{output.OUTCOMES[outcome]}]{outcome}[/]")
+            waits = "  an officer decides first" if outcome == "REFER" else ""
+            output.say(f"  {portion}{nation}  [{output.OUTCOMES[outcome]}]{outcome}[/]{waits}")
 
 
 def fetch(

@@ -75,7 +75,7 @@ def rows(path: Path, nations: tuple[str, ...]) -> Iterator[Sent]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[:ROWS_MAX]
     except (OSError, UnicodeDecodeError) as error:
-        raise Malformed("bad-input", f"{path.name} cannot be read as text") from error
+        raise Malformed("bad-input", f"{path.name} is no readable file of UTF-8 text") from error
     for number, line in enumerate(lines):
         try:
             row = json.loads(line)

@@ -7,7 +7,7 @@ came with, so the evidence is one history; a fork or a rollback stops here and l
 
 import base64
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -25,16 +25,21 @@ from wire.model import Strict
 
 YOUNG_OBJECTS: Final = 50_000  # made before the collector looks at them
 ANCHOR: Final = "evidence"  # the name of the sealed note
+REMEDY: Final = "remove state/evidence*.sqlite3 and pull again"
 
 Progress = Callable[[str, int, int], None]
 """Called with (channel, entries verified, entries there are)."""
 
 
 class Anchor(Strict):
-    """How far the evidence had come: sealed, so that an older or edited file is found out."""
+    """How far the evidence had come: sealed, so that an older or edited file is found out.
+
+    `reach` is how far the one had come that was removed: its successor has to hold all of it.
+    """
 
     counts: dict[str, int]
     last: dict[str, str]
+    reach: "Anchor | None" = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
     Raises `Malformed` naming the first bad entry, or `Conflict` ("fork-detected"); what was
     verified until then is kept.
     """
+    _begin_anew(auditor, store)
     nation, before = auditor.identity.nation, check(auditor, store)
     await auditor.follower.sync()
     if store.whose != whose(auditor):
@@ -62,6 +68,7 @@ async def pull(auditor: Auditor, store: EvidenceStore, progress: Progress | None
         with spared_collector():
             await _follow(auditor, store, channel, progress)
         anchor(auditor, store)
+    _end_anew(auditor, store)
     left.check(auditor, store)
     store.keep_statements(base64.b64decode(kept.raw) for kept in auditor.follower.history)
     await confirmed.keep(auditor, store)
@@ -95,24 +102,49 @@ def check(auditor: Auditor, store: EvidenceStore) -> dict[str, int]:
     Raises `Malformed` ("bad-input") if it was put back or edited.
     """
     counts = _counts(store, auditor.identity.nation)
-    sealed = auditor.store.get(auditor.follower.log.name(ANCHOR))
-    if sealed is not None:
-        known = strict_json.load(sealed, Anchor)
-        if any(counts.get(c, 0) < n for c, n in known.counts.items()):
-            raise Malformed(
-                "bad-input", "the evidence is older than it was; remove it and pull again"
-            )
-        for channel, last in known.last.items():
-            if last != _last(store, channel, known.counts[channel]):
-                raise Malformed("bad-input", "the evidence was edited; remove it and pull again")
+    known = _known(auditor)
+    if known is not None:
+        _check_reached(store, counts, known)
     return counts
 
 
 def anchor(auditor: Auditor, store: EvidenceStore) -> None:
     """Seal how far the evidence has come."""
-    counts = _counts(store, auditor.identity.nation)
+    counts, known = _counts(store, auditor.identity.nation), _known(auditor)
     last = {channel: _last(store, channel, count) for channel, count in counts.items()}
-    known = Anchor(counts=counts, last=last)
+    reach = None if known is None else known.reach
+    _seal(auditor, Anchor(counts=counts, last=last, reach=reach))
+
+
+def _begin_anew(auditor: Auditor, store: EvidenceStore) -> None:
+    """Where the file was removed, remember what the next one has to come to."""
+    known = _known(auditor)
+    if known is not None and not any(_counts(store, auditor.identity.nation).values()):
+        _seal(auditor, Anchor(counts={}, last={}, reach=known.reach or known))
+
+
+def _end_anew(auditor: Auditor, store: EvidenceStore) -> None:
+    """Raises `Malformed` ("bad-input") if the new file does not hold what the removed one did."""
+    counts, known = _counts(store, auditor.identity.nation), _known(auditor)
+    if known is not None and known.reach is not None:
+        _check_reached(store, counts, known.reach)
+        _seal(auditor, known.model_copy(update={"reach": None}))
+
+
+def _check_reached(store: EvidenceStore, counts: Mapping[str, int], known: Anchor) -> None:
+    if any(counts.get(c, 0) < n for c, n in known.counts.items()):
+        raise Malformed("bad-input", f"the evidence is older than it was; {REMEDY}")
+    for channel, last in known.last.items():
+        if last != _last(store, channel, known.counts[channel]):
+            raise Malformed("bad-input", f"the evidence was edited; {REMEDY}")
+
+
+def _known(auditor: Auditor) -> Anchor | None:
+    sealed = auditor.store.get(auditor.follower.log.name(ANCHOR))
+    return None if sealed is None else strict_json.load(sealed, Anchor)
+
+
+def _seal(auditor: Auditor, known: Anchor) -> None:
     auditor.store.put(auditor.follower.log.name(ANCHOR), known.model_dump_json().encode())
 
 

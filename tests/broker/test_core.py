@@ -53,6 +53,15 @@ async def test_a_statement_is_published_once_and_proven_in_the_missions_channel(
         await house.files(replace_issued(house, statement))
 
 
+async def test_the_same_statement_twice_at_once_is_published_once(house: House) -> None:
+    """The second is judged while the first is on its way, and finds it there."""
+    statement, size = house["GBR"].opens_epoch(), house.broker.journal.size
+    first, again = await asyncio.gather(house.files(statement), house.files(statement))
+    assert (first.duplicate, again.duplicate) == (False, True)
+    assert again.index == first.index
+    assert house.broker.journal.size == size + 2, "the entry, then the heads leaf"
+
+
 def replace_issued(house: House, statement: statements.Statement) -> statements.Statement:
     """Another statement at the same place of the chain."""
     head, body = statement.head, statement.body(bodies.EpochOpen)

@@ -251,6 +251,30 @@ async def test_a_report_is_released_anew_where_its_release_was_erased(house: Hou
     assert house.proven(later, "GBR")[1].index == entry.index
 
 
+async def test_a_release_that_is_erased_while_it_is_read_is_made_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who asks later would be handed, as proof, a view that its nation had erased."""
+    analyst = house["GBR"].analyst
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
+    before = await house.fetches(analyst, receipt.report)
+    await order(house, "GBR")
+    await days_pass(house, FLOOR - 1)
+    await house.restarts()
+    read = house.broker.journal.rows
+
+    async def rows(query: str, params: Any = ()) -> Any:
+        if query == "reports_at" and not await erased(house, "GBR"):
+            await days_pass(house, 2)
+        return await read(query, params)
+
+    monkeypatch.setattr(house.broker.journal, "rows", rows)
+    after = await house.fetches(analyst, receipt.report)
+    assert await erased(house, "GBR")
+    assert after.evidence.index > before.evidence.index
+    house.proven(after, "GBR")
+
+
 @pytest.mark.slow
 async def test_every_start_and_scrub_accepts_what_was_erased_and_goes_on(house: House) -> None:
     await house.submits(house["KEN"].seals(release_to="GBR"))

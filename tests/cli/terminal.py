@@ -54,9 +54,9 @@ class Said:
         return self
 
 
-def tearline(*words: str | Path, passphrase: str | None = PASSPHRASE) -> Said:
+def tearline(*words: str | Path, passphrase: str | None = PASSPHRASE, **variables: str) -> Said:
     """Run the command in a process of its own, without any terminal."""
-    told = environment(passphrase or "")
+    told = environment(passphrase or "") | variables
     if passphrase is None:
         del told["TEARLINE_PASSPHRASE"]
     done = subprocess.run(
@@ -66,7 +66,7 @@ def tearline(*words: str | Path, passphrase: str | None = PASSPHRASE) -> Said:
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=3 * PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

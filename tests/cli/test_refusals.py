@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import Said, here, label, tearline
+from tests.cli.terminal import Said, going, here, label, tearline
 from tests.pilot import ROOT, Pilot
 
 pytestmark = pytest.mark.slow
@@ -103,6 +103,7 @@ def is_refused(house: House, words: Words, slug: str, says: str) -> None:
 SOURCE = f"{'a' * 64}:{'b' * 64}"
 DRAFTS: list[tuple[str, Callable[[House], Words], str, str]] = [
     ("region", lambda h: h.publish(region="QQ"), "unknown-term", "the place `QQ`"),
+    ("nation", lambda h: h.publish(release_to="gbr"), "unknown-term", "`gbr`; did you mean GBR"),
     ("region-name", lambda h: h.publish(region="Kenya"), "unknown-term", "did you mean KE"),
     ("threat", lambda h: h.publish(threat="explosive.foo"), "unknown-term", "threat type"),
     ("level", lambda h: h.publish(classification="COSMIC"), "unknown-term", "the level"),
@@ -130,18 +131,18 @@ DRAFTS: list[tuple[str, Callable[[House], Words], str, str]] = [
         "no-file",
         lambda h: (*_titled(h), "--file", h.files / "nowhere.txt"),
         "bad-input",
-        "nowhere.txt cannot be read",
+        "no readable file nowhere.txt",
     ),
     (
         "not-text",
         lambda h: (*_titled(h), "--file", h.file("a.bin", b"\xff\xfe\x00")),
         "bad-input",
-        "a.bin cannot be read as text",
+        "a.bin is not UTF-8 text; save it as that",
     ),
-    ("folder", lambda h: (*_titled(h), "--file", h.files), "bad-input", "cannot be read"),
+    ("folder", lambda h: (*_titled(h), "--file", h.files), "bad-input", "no readable file"),
     ("expiry", lambda h: h.publish("--expires-hours", "0"), "bad-input", "--expires-hours"),
     ("century", lambda h: h.publish("--expires-hours", "9" * 20), "bad-input", "--expires-hours"),
-    ("attachment", lambda h: h.publish("--attach", h.files / "no.jpg"), "bad-input", "not a file"),
+    ("attachment", lambda h: h.publish("--attach", h.files / "no.jpg"), "bad-input", "no.jpg"),
     ("save", lambda h: h.publish("--save", h.files / "no/a.tlr"), "bad-input", "nothing was sent"),
     ("no-portion", lambda h: h.publish("--portion", h.files / "no.toml"), "bad-input", "no.toml"),
     ("toml", lambda h: h.portion("classification ="), "bad-input", "portion.toml is not TOML"),
@@ -510,6 +511,44 @@ def test_a_report_of_another_mission(house: House, tmp_path: Path) -> None:
         assert said.row["error"] in {"unsigned-request", "bad-checkpoint", "fork-detected"}
 
 
+# -- this machine
+
+
+def test_a_full_disk_takes_the_copy_and_not_the_receipt(house: House) -> None:
+    said = here(*house.publish("--save", "/dev/full"))
+    assert said.code == 1
+    assert "accepted report" in said.out
+    assert said.err.startswith("refused: no room to record it: this machine's disk is full")
+    assert said.err.count("\n") == 1
+
+
+def test_who_interrupts_an_upload_is_told_what_stands(house: House) -> None:
+    """The report was journalled and released; only its attachment is missing."""
+    big = house.files / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(100_000_000)
+    with going(*house.publish("--attach", big)) as running:
+        running.until("accepted report")
+        assert running.interrupted() == 130
+        assert "the report stands, but not all of its attachments arrived" in running.said
+        assert running.said.endswith("interrupted\n")
+    big.unlink()
+
+
+# -- the mission's words
+
+
+def test_the_words_of_the_mission_can_be_looked_up(house: House) -> None:
+    said = here("terms", "kenya", "--as", house.who("KEN/system")).done()
+    assert said.out == "place       KE  Kenya\n"
+    rows = here("terms", "--as", house.who("KEN/analyst"), "--json").done().rows
+    assert {"kind": "threat type", "code": "explosive.ied_emplaced", "name": "Emplaced IED"} in rows
+    kinds = {"level", "nation", "caveat", "community", "place", "threat type"}
+    assert {row["kind"] for row in rows} == kinds
+    nothing = ("terms", "nothing", "like", "it", "--as", house.who("KEN/system"))
+    is_refused(house, nothing, "bad-input", "no word like `nothing like it`")
+
+
 # -- the broker
 
 
@@ -523,7 +562,9 @@ def test_the_broker_is_not_running(tmp_path: Path) -> None:
         ("epoch", "rotate", "--as", pilot.folder / "GBR/officer"),
     ]
     for words in commands:
-        is_one_line(here(*words), "refused: the broker cannot be reached: nothing answers there")
+        is_one_line(
+            here(*words), "refused: the broker cannot be reached: nothing answers at http://"
+        )
         assert here(*words, "--json").row["error"] == "unreachable"
 
 

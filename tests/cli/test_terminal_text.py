@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clients.cli import output
-from tests.cli.terminal import here, label
+from tests.cli.terminal import here, label, tearline
 from tests.pilot import Pilot
 
 TRICKS = [
@@ -59,6 +59,37 @@ def test_a_table_shows_cells_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     output.table("Title", ("a", "b"), [(output.clean("[red]:bomb:"), output.clean("x\\"))])
     assert "[red]:bomb:" in shown.getvalue()
     assert "x\\" in shown.getvalue()
+
+
+WORDS = ("2026-11-29 02:23:30Z", "dda38c7afa84af81", "COALITION/named-in-the-label; KEN/all", "")
+
+
+@pytest.mark.parametrize("width", range(20, 120))
+def test_no_word_of_a_table_is_cut_or_broken(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An identity that ends in dots cannot be asked for; a narrow screen has lines for it."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=width, highlight=False, emoji=False)
+    monkeypatch.setattr(output, "console", console)
+    output.table("A", ("last", "report", "rules", "why"), [WORDS, WORDS])
+    wide = len("2026-11-29 ┃ dda38c7afa84af81 ┃ COALITION/named-in-the-label; ┃ why") + 4
+    assert ("┃" in shown.getvalue()) == (width >= wide)
+    assert "…" not in shown.getvalue()
+    if width > len("  report  COALITION/named-in-the-label;"):
+        for words in WORDS:
+            assert all(shown.getvalue().count(word) >= 2 for word in words.split())
+    assert max(map(len, shown.getvalue().splitlines())) <= width
+
+
+@pytest.mark.slow
+def test_a_terminal_of_fewer_letters_shows_the_others_as_codes(tmp_path: Path) -> None:
+    with Pilot.of("KEN", "GBR", "FRA", folder=tmp_path) as pilot:
+        draft = ("--title", "\u09b8\u09c0", "--text", "\u062a \U0001f600", *label())
+        here("publish", "--as", pilot.folder / "KEN/system", *draft).done()
+        fetch = ("fetch", "--as", pilot.folder / "GBR/analyst", "--again")
+        people = tearline(*fetch, PYTHONIOENCODING="ascii").done()
+        programs = tearline(*fetch, "--json", PYTHONIOENCODING="ascii").done()
+    assert "\\u09b8\\u09c0" in people.out
+    assert (programs.row["title"], programs.row["body"]) == ("\u09b8\u09c0", "\u062a \U0001f600")
 
 
 @pytest.mark.slow

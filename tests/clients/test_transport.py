@@ -133,7 +133,7 @@ async def test_who_was_welcome_signs_once_more_before_it_gives_up(
 async def test_nobody_waits_for_a_broker_that_was_never_there(pilot: Pilot) -> None:
     async with link(pilot.device("KEN", "analyst", port=free_port())) as client:
         begun = time.monotonic()
-        with refused("unreachable", "nothing answers there"):
+        with refused("unreachable", "nothing answers at http"):
             await client.get("/readyz")
         assert time.monotonic() - begun < transport.PAUSES[0]
 

@@ -203,7 +203,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "another charter": (
         lambda doc: doc[0]["evidence"].update(charter=json.loads(OTHER.model_dump_json())),
-        "not the one that you know",
+        "not the (one|charter) that you know",
     ),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.auditor import Auditor
 from clients.evidence import files, pull
-from clients.evidence.pull import Pulled
+from clients.evidence.pull import Progress, Pulled
 from clients.evidence.store import EvidenceStore
 from clients.identity import Identity
 from clients.subscriber import Subscriber
@@ -47,10 +47,10 @@ class Desk:
     identity: Identity
     clock: Callable[[], float] = time.time
 
-    async def pull(self) -> Pulled:
+    async def pull(self, progress: Progress | None = None) -> Pulled:
         async with Auditor(self.identity, clock=self.clock) as auditor:
             with EvidenceStore.open(self.identity.state, pull.whose(auditor), new=True) as store:
-                return await pull.pull(auditor, store)
+                return await pull.pull(auditor, store, progress)
 
     @contextmanager
     def store(self) -> Iterator[EvidenceStore]:

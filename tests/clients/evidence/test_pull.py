@@ -22,7 +22,7 @@ from tests.pilot import Pilot
 from tests.refusal import refused
 from wire import evidence_file
 from wire.entries import MISSION
-from wire.errors import TearlineError
+from wire.errors import BrokerFault, TearlineError
 
 pytestmark = pytest.mark.anyio
 
@@ -176,6 +176,40 @@ async def test_evidence_that_was_put_back_or_edited_is_not_believed(
     path.write_bytes(b"SQLite format 3\0 or not")
     with refused("bad-input", "not an evidence store"), auditor.store():
         pass
+
+
+@pytest.mark.slow
+async def test_evidence_that_was_removed_is_pulled_again_and_has_to_be_the_same(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a removed file is replaced by holds all that it held, however often the pull breaks.
+    Expect refusal of one that somebody laid there meanwhile.
+    """
+    monkeypatch.setattr(fetching, "PAGE", 5)
+    await share(pilot, "KEN", "GBR", count=3)
+    auditor = desk(pilot, "KEN")
+    await auditor.pull()
+    path, held = auditor.identity.state / FILE, len(auditor.history())
+
+    def breaks(channel: str, _done: int, _all: int) -> None:
+        if channel == "KEN":
+            raise BrokerFault("unreachable")
+
+    async def nothing(*_: object) -> None: ...
+
+    path.unlink()
+    with refused("unreachable"):
+        await auditor.pull(breaks)
+    part = path.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(pull, "_follow", nothing)
+        with refused("bad-input", "older than it was"):
+            await auditor.pull()
+    await auditor.pull()
+    assert len(auditor.history()) > held
+    path.write_bytes(part)
+    with refused("bad-input", "older than it was"):
+        await auditor.pull()
 
 
 @pytest.mark.slow
