@@ -24,7 +24,8 @@ import msgspec
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from clients.evidence.facts import Facts, facts
+from clients.evidence import facts
+from clients.evidence.facts import Part
 from wire import prove, strict_json
 from wire.erasures import PAYLOADS, VIEWS
 from wire.errors import Malformed
@@ -45,14 +46,16 @@ _LENGTH: Final = struct.Struct(">I")
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a verified entry says."""
+    """What a verified entry says (`Facts`): `shared` are numbers in its page's `parts`."""
 
     count: int
     index: int
     time: int
     type: str
     erased: bool
-    facts: Facts
+    fact: facts.Row
+    shared: tuple[int, ...]
+    own: tuple[tuple[facts.Row, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -70,29 +73,33 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Examined(metaclass=OnlyByMaker):
-    """A page that was verified: what is trusted now, whether the channel is complete, and what each
-    entry says. `notable` are the entries whose views are missing, and those that explain it.
+    """A page that was verified: what is trusted now, whether the channel is complete, what each
+    entry says, and what they have in common, each once. `notable` are the entries whose views are
+    missing, and those that explain it.
     """
 
     trust: Trust
     complete: bool
     rows: Sequence[Row]
+    parts: Sequence[Part]
     notable: tuple[VerifiedEntry, ...]
 
 
 def examine(job: Job) -> Examined:
     """Verify a page. Raises `Malformed` naming the first bad entry."""
-    notable = list[VerifiedEntry]()
+    notable, parts = list[VerifiedEntry](), dict[Part, int]()
 
     def told(entry: VerifiedEntry) -> Row:
-        is_erased = entry.view is None
+        is_erased, found = entry.view is None, facts.facts(entry)
         if is_erased or entry.type in EXPLAINS:
             notable.append(entry)
-        return Row(entry.count, entry.index, entry.time, entry.type, is_erased, facts(entry))
+        shared = tuple([parts.setdefault(part, len(parts)) for part in found.shared])
+        own = (entry.count, entry.index, entry.time, entry.type, is_erased)
+        return Row(*own, found.fact, shared, found.own)
 
     where = (job.channel, job.place)
     trust, rows, complete = prove.follow(job.trust, job.page, job.opened, *where, None, told)
-    return Examined._make(trust, complete, rows, tuple(notable))
+    return Examined._make(trust, complete, rows, tuple(parts), tuple(notable))
 
 
 # -- beside this process
@@ -119,6 +126,7 @@ class Answer(msgspec.Struct, frozen=True):
     trust: Trust = Trust()
     complete: bool = False
     rows: tuple[Row, ...] = ()
+    parts: tuple[Part, ...] = ()
     notable: tuple[int, ...] = ()
     refused: tuple[str, str] | None = None
 
@@ -212,7 +220,8 @@ def _taken(job: Job, answer: Answer) -> Examined:
         raise Malformed(*answer.refused)
     entries = [job.page.entries[number] for number in answer.notable]
     notable = [prove.verify_entry(one, (), job.channel, checkpoint=job.opened) for one in entries]
-    return Examined._make(answer.trust, answer.complete, answer.rows, tuple(notable))
+    said = (answer.rows, answer.parts)
+    return Examined._make(answer.trust, answer.complete, *said, tuple(notable))
 
 
 def _answered(question: Question) -> Answer:
@@ -225,7 +234,8 @@ def _answered(question: Question) -> Answer:
         return Answer(refused=(error.slug, error.detail))
     notable = {entry.index for entry in found.notable}
     places = [n for n, row in enumerate(found.rows) if row.index in notable]
-    return Answer(found.trust, found.complete, tuple(found.rows), tuple(places))
+    said = (tuple(found.rows), tuple(found.parts))
+    return Answer(found.trust, found.complete, *said, tuple(places))
 
 
 def _framed(message: Question | Answer) -> bytes:

@@ -5,7 +5,7 @@ counted, and the questions do not guess what they mean.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +16,8 @@ from wire.prove import VerifiedEntry
 View: TypeAlias = Mapping[str, object]
 Row: TypeAlias = tuple[str | int | bool | None, ...]
 Texts: TypeAlias = tuple[tuple[str, ...], ...]
+Part: TypeAlias = tuple[str, Texts]
+"""The table that it is kept in, and its rows."""
 NOTHING: Final[View] = MappingProxyType({})
 NUMBERS: Final = frozenset({int})
 
@@ -24,6 +26,11 @@ FACTS: Final = (
     *("statement", "author", "spoke", "detail", "accepted_time", "portions"),
 )
 """The columns of table `fact` that a view fills, after the entry's own."""
+
+SHARED: Final = ("part_rule", "part_policy", "part_banner")
+"""The tables of what many entries have in common."""
+OWN: Final = ("portion", "denial", "drawn")
+"""The tables of what an entry may have several of."""
 
 OUTCOMES: Final = {
     "report.accepted": "accepted",
@@ -51,18 +58,14 @@ class Facts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     banners: Texts = ()
 
     @property
-    def shared(self) -> tuple[tuple[str, Texts], ...]:
-        """What many entries have in common, by the table that it is kept in."""
-        return (
-            ("part_rule", self.rules),
-            ("part_policy", self.policies),
-            ("part_banner", self.banners),
-        )
+    def shared(self) -> tuple[Part, ...]:
+        """What many entries have in common."""
+        return tuple(zip(SHARED, (self.rules, self.policies, self.banners), strict=True))
 
     @property
-    def own(self) -> tuple[tuple[str, Sequence[Row]], ...]:
-        """What the entry has for itself, by table."""
-        return ("portion", self.portions), ("denial", self.denials), ("drawn", self.drawn)
+    def own(self) -> tuple[tuple[Row, ...], ...]:
+        """What the entry has for itself, in the order of `OWN`."""
+        return self.portions, self.denials, self.drawn
 
 
 def facts(entry: VerifiedEntry) -> Facts:

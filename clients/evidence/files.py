@@ -7,7 +7,7 @@ this machine was just proven from the bytes that leave.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from clients.evidence import confirmed, erased
 from clients.evidence.store import EvidenceStore
@@ -27,6 +27,10 @@ from wire.evidence_lines import (
     Said,
     TreeLine,
 )
+
+ENTRIES: Final = """
+SELECT * FROM entry WHERE channel = ? AND count >= ? AND count < ? ORDER BY count
+"""
 
 
 def read(path: Path, pinned: str, *, now_ms: int) -> Proven:
@@ -83,8 +87,8 @@ def history(store: EvidenceStore, mission: str, nation: str, charter: str) -> It
             head = strict_json.load(page["head"].encode(), HeadEvidenceModel)
             told = PageLine(channel=page["channel"], entries=page["entries"], head=head)
             yield Line(page=told).encode()
-            sql = "SELECT * FROM entry WHERE page = ? ORDER BY count"
-            for entry in store.rows(sql, page["number"]):
+            where = (page["channel"], page["first"], page["first"] + page["entries"])
+            for entry in store.rows(ENTRIES, *where):
                 yield from _entry(store, entry)
     known = store.trust(MISSION).size  # whose cosignatures count is told up to there
     yield from _confirmed(confirmed.of(store, newest.size, known=known))

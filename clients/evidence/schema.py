@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS confirmed(
 ) STRICT;
 CREATE TABLE IF NOT EXISTS page(
   number INTEGER PRIMARY KEY, tree INTEGER NOT NULL REFERENCES tree(size), channel TEXT NOT NULL,
-  entries INTEGER NOT NULL, head TEXT NOT NULL
+  first INTEGER NOT NULL, entries INTEGER NOT NULL, head TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS channel(
   channel TEXT PRIMARY KEY, size INTEGER NOT NULL, complete INTEGER NOT NULL,
@@ -66,7 +66,6 @@ CREATE TABLE IF NOT EXISTS dead_letter(
   time INTEGER NOT NULL, PRIMARY KEY (target, idx)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS fact_idx ON fact(idx);
-CREATE INDEX IF NOT EXISTS fact_page ON fact(page, count);
 CREATE INDEX IF NOT EXISTS fact_type ON fact(type, time);
 CREATE INDEX IF NOT EXISTS fact_report ON fact(report, recipient) WHERE report IS NOT NULL;
 CREATE INDEX IF NOT EXISTS fact_actor ON fact(actor, time) WHERE actor IS NOT NULL;

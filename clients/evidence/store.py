@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from clients.evidence.examining import Examined, Row
-from clients.evidence.facts import Texts
+from clients.evidence.examining import Examined
+from clients.evidence.facts import OWN, Texts
 from clients.evidence.schema import INSERTS, PRAGMAS, SCHEMA, evidence_line, kept
 from wire import statements, strict_json
 from wire.base64_strict import encode
@@ -29,7 +29,7 @@ from wire.notes import OpenedCheckpoint
 from wire.pages import Page
 from wire.prove import Trust
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 FILE: Final = "evidence.sqlite3"
 LATER_FILE: Final = "evidence-{log}.sqlite3"
 """Of a log that was continued after a loss: what was seen of the one before stays apart."""
@@ -167,11 +167,12 @@ class EvidenceStore:
         try:
             self._keep_tree(opened, proof)
             head = page.head.model_dump_json()
+            entries = len(examined.rows)
             number = database.execute(
-                "INSERT INTO page VALUES(NULL, ?, ?, ?, ?)",
-                (tree.size, page.channel, len(examined.rows), head),
+                "INSERT INTO page VALUES(NULL, ?, ?, ?, ?, ?)",
+                (tree.size, page.channel, trust.tip.count - entries, entries, head),
             ).lastrowid
-            self._keep(page, examined.rows, number)
+            self._keep(page, examined, number)
             at = trust.head or Tip()
             database.execute(
                 "INSERT OR REPLACE INTO channel VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -194,22 +195,27 @@ class EvidenceStore:
             row = (tree.size, tree.root, opened.note, " ".join(proof))
             self._database.execute("INSERT INTO tree VALUES(?, ?, ?, ?)", row)
 
-    def _keep(self, page: Page, entries: Sequence[Row], place: int | None) -> None:
-        """The entries of a page: one statement for each table."""
+    def _keep(self, page: Page, examined: Examined, place: int | None) -> None:
+        """The entries of a page: one statement for each table, whose rows are made as it runs."""
         last = self.one("SELECT max(number) AS number FROM line")
         assert last is not None, "an aggregate always has a row"
-        rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in INSERTS}
-        pairs = zip(entries, page.entries, strict=True)
-        for number, (entry, proof) in enumerate(pairs, (last["number"] or 0) + 1):
-            found, where = entry.facts, (page.channel, entry.count)
-            own = (*where, entry.index, place, entry.time, entry.type, entry.erased)
-            parts = [self._part(table, texts) for table, texts in found.shared]
-            rows["fact"].append((*own, *found.fact, *parts, number))
-            rows["line"].append((number, *kept(proof)))
-            for table, each in found.own:
-                rows[table] += [(*where, *part) for part in each]
-        for table, sql in INSERTS.items():
-            self._database.executemany(sql, rows[table])
+        first, channel, keep = (last["number"] or 0) + 1, page.channel, self._database.executemany
+        keep(INSERTS["line"], ((n, *kept(one)) for n, one in enumerate(page.entries, first)))
+        parts = [self._part(*part) for part in examined.parts]
+        lines = range(first, first + len(page.entries))
+        facts = (
+            (
+                *(channel, row.count, row.index, place, row.time, row.type, row.erased),
+                *row.fact,
+                *[parts[number] for number in row.shared],
+                line,
+            )
+            for row, line in zip(examined.rows, lines, strict=True)
+        )
+        keep(INSERTS["fact"], facts)
+        for at, table in enumerate(OWN):
+            own = ((channel, row.count, *each) for row in examined.rows for each in row.own[at])
+            keep(INSERTS[table], own)
 
     def _part(self, table: str, texts: Texts) -> int | None:
         """The number of what many entries share; it is written when it comes first."""

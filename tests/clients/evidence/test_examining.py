@@ -16,9 +16,11 @@ import pytest
 
 from clients.evidence import examining
 from clients.evidence.examining import Answer, Examined, Examiner, Job, Question, examine
+from clients.evidence.facts import facts
 from tests.refusal import refused
 from tests.wire.evidence_files import erased
 from tests.wire.memory_log import CHANNELS, MemoryLog, released
+from wire import prove
 from wire.base64_strict import decode, encode
 from wire.entries import Event
 from wire.errors import Malformed
@@ -49,8 +51,9 @@ def job(log: MemoryLog = LOG, trust: Trust = Trust(), limit: int = 1_000, **page
 
 def same(one: Examined, other: Examined) -> bool:
     return all(
-        getattr(one, name) == getattr(other, name) for name in ("trust", "complete", "notable")
-    ) and list(one.rows) == list(other.rows)
+        getattr(one, name) == getattr(other, name)
+        for name in ("trust", "complete", "rows", "parts", "notable")
+    )
 
 
 def children() -> set[int]:
@@ -268,7 +271,19 @@ async def test_a_short_pull_starts_no_process() -> None:
 
 def test_what_was_examined_is_made_by_examining_only() -> None:
     with pytest.raises(TypeError, match="proof of a check"):
-        Examined(Trust(), True, [], ())
+        Examined(Trust(), True, [], [], ())
+
+
+def test_what_entries_have_in_common_is_told_once() -> None:
+    log, rules = MemoryLog(), ({"release/KEN": ["KEN/partners"]}, {"release/KEN": ["KEN/closed"]})
+    log.append(*[Event("release", {"KEN": {"rules": rules[n % 2]}}) for n in range(6)])
+    page = job(log)
+    found, where = examine(page), (page.channel, page.place)
+    told = [[found.parts[number] for number in row.shared] for row in found.rows]
+    trust, whole, _ = prove.follow(Trust(), page.page, page.opened, *where, None, prove.whole)
+    assert told == [list(facts(entry).shared) for entry in whole]
+    assert len(found.parts) == len(set(found.parts)) == 4  # two of rules, no policies, no banners
+    assert trust == found.trust
 
 
 def test_messages_come_out_as_they_went_in() -> None:
