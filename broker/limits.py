@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from wire.model import Strict
 
@@ -17,8 +17,6 @@ class Limits(Strict):
     """Bounds on what others may use of this broker. A change of any of them gains load or denial
     of service and nothing else.
     """
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     # -- connections
     connections: Annotated[int, _count(1_000_000)] = 20_000

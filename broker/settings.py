@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from broker.limits import Limits as Limits
 from wire.bodies import Origin
@@ -33,8 +33,6 @@ Authority = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.\[\]:-]{1,255}\z
 
 class Settings(Strict):
     """One broker's settings. Made by `load`; relative paths are relative to the file's folder."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     folder: Path
     """Where `broker.toml` lies, with the secrets and `genesis/`. Not written in the file."""

@@ -8,8 +8,9 @@ import typer
 
 from clients import policy_folder
 from clients.cli import analysis, output
-from clients.cli.common import load, roots_of, using
+from clients.cli.common import load, roots_of
 from clients.cli.options import As, Json, Yes
+from clients.cli.session import using
 from clients.cli.spoken import show_spoken
 from clients.files import read
 from clients.officer import Officer, Spoken

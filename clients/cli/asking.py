@@ -1,9 +1,7 @@
-"""`tearline audit ask|prove|report|reconcile|export`: what the auditor's evidence is for."""
+"""`tearline audit ask|prove|reconcile|export`: what the auditor's evidence is for."""
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,23 +12,17 @@ from clients.cli import output
 from clients.cli.common import load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
 from clients.cli.options import As, Json
-from clients.evidence import answers, disclosure, erased, files
+from clients.evidence import answers, files
 from clients.evidence.answers import Answer, Asked
-from clients.evidence.disclosure import Account
 from clients.evidence.questions import QUESTIONS
 from clients.evidence.reconcile import reconcile
 from clients.export.lines import lines as export_to
 from wire.errors import Malformed, quoted
 
 ROWS = 1_000  # of an answer, unless more are asked for
-PAPER = find_spec("reportlab") is not None
-"""Whether this installation can write PDF: who wants to has the extra."""
-if PAPER:
-    from clients.evidence import disclosure_pdf
 
 Report = Annotated[str | None, typer.Option(help="A report, by the start of its identity.")]
 To = Annotated[str | None, typer.Option(help="A nation.")]
-Out = Annotated[Path, typer.Option("--out", help="File to write.")]
 
 
 # -- ask
@@ -64,8 +56,8 @@ def ask(
         policy=policy,
         type=kind,
         index=entry,
-        since=_day(since),
-        until=_day(until),
+        since=day(since),
+        until=day(until),
         days=days,
         hours=hours,
         file=partner,
@@ -125,7 +117,7 @@ def _cell(name: str, value: Any) -> str:
     return words(value)
 
 
-def _day(text: str | None) -> int | None:
+def day(text: str | None) -> int | None:
     """A date, or a date and time, as Unix milliseconds."""
     if text is None:
         return None
@@ -155,87 +147,22 @@ def prove(
         lines = files.receipt(store, loaded.mission, loaded.nation, loaded.charter, entry)
         proven = files.write(path, lines, store.pinned, now_ms=now_ms())
     if json:
-        output.line({**_written(path), "entries": [e.index for e in proven.entries]})
+        output.line({**written(path), "entries": [e.index for e in proven.entries]})
         return
     show_file(proven)
     show_written(path, store.pinned)
 
 
-def _written(path: Path) -> dict[str, Any]:
+def written(path: Path) -> dict[str, Any]:
     data = path.read_bytes()
     return {"file": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def show_written(path: Path, pinned: str) -> None:
     """Where it is, and how others verify it."""
-    told = _written(path)
+    told = written(path)
     output.say(f"  {output.clean_line(str(path))}: {told['bytes']} bytes, SHA-256 {told['sha256']}")
     output.say(f"  verify it with: tearline audit verify {path.name} --charter {pinned}")
-
-
-# -- report
-
-
-def report(
-    identity: As,
-    to: Annotated[str, typer.Option("--disclosure", help="The nation that received.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path(),
-    pdf: Annotated[Path | None, typer.Option("--pdf", help="A PDF file to write as well.")] = None,
-    since: Annotated[str | None, typer.Option(help="From this date (UTC) on.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this date (UTC).")] = None,
-    json: Json = False,
-) -> None:
-    """Write an account of disclosures to one nation, and the evidence file that proves it.
-
-    The page is HTML; with --pdf it is written for paper as well.
-    Example: tearline audit report --disclosure GBR --as kit/KEN/auditor
-    """
-    if pdf is not None and not PAPER:
-        raise Malformed("bad-input", "a PDF takes an extra: pip install 'tearline[report]'")
-    loaded, now = load(identity), now_ms()
-    name = f"disclosures-{loaded.nation}-{to}"
-    page, proof = out / f"{name}.html", out / f"{name}.tlev"
-    asked = Asked(to=to, since=_day(since), until=_day(until))
-    with opened(loaded) as store:
-        answer = answers.ask(store, loaded.nation, answers.find("disclosures"), asked)
-        gone = erased.releases(store, loaded.nation)
-        out.mkdir(parents=True, exist_ok=True)
-        lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
-        proven = files.write(proof, lines, store.pinned, now_ms=now)
-    tree = proven.newest.checkpoint
-    account = Account(
-        mission=loaded.mission,
-        nation=loaded.nation,
-        to=to,
-        now_ms=now,
-        size=tree.size,
-        root=tree.root.hex(),
-        charter=store.pinned,
-        file=proof.name,
-        digest=_written(proof)["sha256"],
-        lines=disclosure.disclosures(answer.rows),
-        erased=gone,
-    )
-    page.write_text(disclosure.page(account), encoding="utf-8")
-    if pdf is not None:
-        pdf.write_bytes(disclosure_pdf.document(account))
-    _tell(account, [path for path in (page, pdf) if path is not None], proof, json=json)
-
-
-def _tell(account: Account, pages: Sequence[Path], proof: Path, *, json: bool) -> None:
-    """What was written, and what it lacks."""
-    count = len(account.lines)
-    if json:
-        told = dict(zip(("page", "pdf"), [*map(str, pages), None], strict=False))
-        output.line({"reports": count, "erased": account.erased, **told, **_written(proof)})
-        return
-    reports = "1 report" if count == 1 else f"{count} reports"
-    output.say(f"{reports} of {account.nation} went to {output.clean_line(account.to)}")
-    if account.gone:
-        output.say(f"  [yellow]{output.clean_line(account.gone)}[/yellow]")
-    for path in pages:
-        output.say(f"  {output.clean_line(str(path))}")
-    show_written(proof, account.charter)
 
 
 # -- reconcile
@@ -303,7 +230,7 @@ def export_lines(
         lines = files.history(store, loaded.mission, loaded.nation, loaded.charter)
         proven = files.write(as_file, lines, store.pinned, now_ms=now_ms())
     if json:
-        output.line({**_written(as_file), "entries": len(proven.entries)})
+        output.line({**written(as_file), "entries": len(proven.entries)})
         return
     show_file(proven)
     show_written(as_file, store.pinned)

@@ -8,9 +8,10 @@ import typer
 
 from clients.auditor import Auditor, Verdict
 from clients.cli import evidence, output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.evidence import Charter, MaybeAs
 from clients.cli.options import Json
+from clients.cli.session import using
 from wire.errors import Malformed
 
 

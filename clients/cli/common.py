@@ -10,14 +10,12 @@ from typing import Any, TypeVar
 import anyio
 import typer
 
-from clients.cli import freshness
 from clients.identity import PASSPHRASE, Identity
 from clients.keystore import PASSPHRASE_MIN
-from clients.session import Session
 from wire.errors import Malformed, NotAllowed
+from wire.labels import PRECEDENCES, Precedence
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Session)
 
 
 def load(folder: Path) -> Identity:
@@ -73,20 +71,6 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         raise error from group
 
 
-def using(
-    client: Callable[[Identity], S], identity: Identity, work: Callable[[S], Coroutine[Any, Any, T]]
-) -> T:
-    """Run async work with a client of this identity, and warn of what of its nation ends soon."""
-
-    async def run() -> T:
-        async with client(identity) as opened:
-            result = await work(opened)
-            freshness.warn(opened)
-            return result
-
-    return run_async(run)
-
-
 def split(values: list[str]) -> list[str]:
     """`--release-to GBR,FRA --release-to SEN` is three nations."""
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
@@ -101,3 +85,11 @@ def whole_identity(text: str) -> str:
         words = "a report is named by all its 64 hex digits, as --json prints them"
         raise Malformed("bad-input", words)
     return text
+
+
+def precedence_of(word: str) -> Precedence:
+    """The precedence, however it is written. Raises `Malformed` ("bad-input")."""
+    for precedence in PRECEDENCES:
+        if word.upper() == precedence:
+            return precedence
+    raise Malformed("bad-input", f"a precedence is one of {', '.join(PRECEDENCES)}")

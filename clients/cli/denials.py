@@ -8,8 +8,9 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.denials import Denial, LeftOut
 
 Follow = Annotated[bool, typer.Option("--follow", help="Go on, and tell what comes.")]

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
-from clients.cli.common import split
+from clients.cli.common import precedence_of, split
 from clients.draft import AttachmentFile, Draft, Label, Portion
 from wire.errors import Malformed
-from wire.labels import PRECEDENCES, Precedence, Source
+from wire.labels import Source
 
 Many = list[str]
 DisplayTo = Annotated[Many, typer.Option("--display-to", help="Nations that may look, not keep.")]
@@ -189,14 +189,6 @@ def _source(word: str) -> Source:
     except ValidationError as error:
         detail = "a source is REPORT:PORTION, 64 hex digits each"
         raise Malformed("bad-input", detail) from error
-
-
-def precedence_of(word: str) -> Precedence:
-    """The precedence, however it is written. Raises `Malformed` ("bad-input")."""
-    for precedence in PRECEDENCES:
-        if word.upper() == precedence:
-            return precedence
-    raise Malformed("bad-input", f"a precedence is one of {', '.join(PRECEDENCES)}")
 
 
 def _read(path: Path) -> str:

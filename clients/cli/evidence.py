@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.evidence import files, left, pull
 from clients.evidence.pull import Pulled
 from clients.evidence.status import Status, status_of

@@ -2,8 +2,9 @@
 
 from clients import sent
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.publisher import Publisher
 from clients.sent import Unkept
 from wire.errors import Conflict

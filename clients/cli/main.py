@@ -1,5 +1,6 @@
 """The command `tearline`: one tree of many commands, and the one edge where errors become words."""
 
+import gc
 import inspect
 import re
 import sys
@@ -39,7 +40,9 @@ class Deferred(TyperCommand):
 
     def imported(self) -> Any:
         """The command itself."""
+        gc.disable()  # what an import makes stays: looking for garbage takes a sixth of its time
         function = resolve_name(f"clients.cli.{self._where}")
+        gc.enable()
         alone = typer.Typer(add_completion=False)
         alone.command(self.name, help=_fitted(function))(function)
         return get_command(alone)

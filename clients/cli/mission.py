@@ -8,8 +8,9 @@ import typer
 
 from clients import kit
 from clients.cli import ledger, output
-from clients.cli.common import load, new_passphrase, split, using
+from clients.cli.common import load, new_passphrase, split
 from clients.cli.options import As, Json, Yes
+from clients.cli.session import using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from wire import strict_json

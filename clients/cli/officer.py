@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli import output
-from clients.cli.common import load, using, whole_identity
+from clients.cli.common import load, whole_identity
 from clients.cli.options import As, Json, Yes
+from clients.cli.session import using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer, Spoken
 from clients.referral import Referral

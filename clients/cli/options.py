@@ -8,3 +8,6 @@ import typer
 As = Annotated[Path, typer.Option("--as", help="Identity folder, such as KIT/KEN/system.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Shown = Annotated[
+    bool, typer.Option("--display", help="Show on this screen only, also what may not be kept.")
+]

@@ -14,9 +14,10 @@ import typer
 from clients import files
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.evidence import moment, opened
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.evidence import pull
 from clients.evidence.store import EvidenceStore
 from clients.push import outbox

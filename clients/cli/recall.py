@@ -7,8 +7,9 @@ import typer
 from clients.auditor import Auditor
 from clients.certificate import Answer, Certificate, Holder
 from clients.cli import output
-from clients.cli.common import load, using, whole_identity
+from clients.cli.common import load, whole_identity
 from clients.cli.options import As, Json, Yes
+from clients.cli.session import using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from wire.bodies import RecallConfirm

@@ -7,8 +7,9 @@ import typer
 
 from clients import proposal, registry
 from clients.cli import output
-from clients.cli.common import load, roots_of, using
+from clients.cli.common import load, roots_of
 from clients.cli.options import As, Json, Yes
+from clients.cli.session import using
 from clients.cli.spoken import show_spoken
 from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken

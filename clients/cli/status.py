@@ -3,9 +3,10 @@
 from typing import Any
 
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.freshness import COLOURS
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.officer import Officer
 from wire.directory import Directory
 from wire.freshness import Ending

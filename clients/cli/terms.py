@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.session import Session
 from wire.errors import Malformed, quoted
 from wire.vocabulary import Vocabulary

@@ -9,8 +9,9 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import load, using
+from clients.cli.common import load
 from clients.cli.options import As, Json
+from clients.cli.session import using
 from clients.witness import attend, bring
 from clients.witness import folder as home
 from clients.witness.bring import Brought

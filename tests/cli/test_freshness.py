@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from clients.cli import common
+from clients.cli import session
 from tests.cli.terminal import here
 from tests.pilot import Pilot, open_policy
 
-CLI = Path(common.__file__).parent
+CLI = Path(session.__file__).parent
 OPENS = re.compile(r"async with (Officer|Auditor|Publisher|Subscriber|Session)\(")
 POLICIES = {code: open_policy(code) for code in ("KEN", "GBR")}
 
@@ -39,7 +39,7 @@ def test_an_analyst_is_not(pilot: Pilot) -> None:
 
 
 def test_no_command_opens_a_session_of_its_own_and_forgets_the_warning() -> None:
-    """All of them use `common.using`."""
+    """All of them use `session.using`."""
     found = {path.name for path in CLI.glob("*.py") if OPENS.search(path.read_text())}
     assert found == set()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from clients.cli import asking
+from clients.cli import account as command
 from clients.evidence import disclosure, disclosure_pdf
 from clients.evidence.disclosure import Account, Disclosure
 from tests.cli.terminal import here
@@ -176,7 +176,7 @@ def test_without_the_extra_it_says_what_to_install(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Expect refusal in one line, and nothing written."""
-    monkeypatch.setattr(asking, "PAPER", False)
+    monkeypatch.setattr(command, "PAPER", False)
     words = ("audit", "report", "--disclosure", "GBR", "--out", tmp_path, "--pdf", tmp_path / "a")
     said = here(*words, "--as", told.desks["KEN"].identity.folder)
     assert (said.code, said.err.count("\n"), list(tmp_path.iterdir())) == (1, 1, [])
