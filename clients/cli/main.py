@@ -52,6 +52,7 @@ if FULL:
         analysis,
         demo,
         exercise,
+        founding,
         kit,
         mission,
         officer,
@@ -63,6 +64,7 @@ if FULL:
 
     app.add_typer(kit.app, name="kit")
     app.add_typer(mission.app)
+    app.add_typer(founding.app, name="mission")
     app.add_typer(mission.nation, name="nation")
     app.add_typer(mission.member, name="member")
     app.add_typer(mission.epoch, name="epoch")

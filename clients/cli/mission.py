@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from clients import kit
-from clients.cli import continuing, expel, ledger, output, retention, witness_keys
+from clients.cli import continuing, expel, founding, ledger, output, retention, witness_keys
 from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
@@ -28,6 +28,8 @@ nation = typer.Typer(no_args_is_help=True, help="A nation's roots and its way in
 member = typer.Typer(no_args_is_help=True, help="Devices and systems of your nation.")
 epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
 
+nation.command("join")(founding.join)
+nation.command("officers")(founding.officers)
 nation.command("expel")(expel.nation_expel)
 nation.command("sign")(expel.nation_sign)
 nation.command("publish")(expel.nation_publish)
@@ -91,7 +93,8 @@ def nation_init(
         output.line({"nation": code, "root": statement.identity})
         return
     output.say(f"root of [bold]{code}[/bold]: {statement.identity}")
-    output.say(f"its first statement is {folder / kit.ROOT_FILE}; keep the folder offline")
+    output.say(f"its first statement is {folder / kit.ROOT_FILE}: give it to the other nations")
+    output.say("keep the folder offline; next, by one of them: tearline mission draft")
 
 
 @member.command("create")
