@@ -31,7 +31,6 @@ from clients.identity import Identity
 from clients.keystore import CHEAP
 from clients.seal import SealedReport, seal
 from wire import report, strict_json
-from wire.base64_strict import decode
 from wire.entries import MISSION, Event
 from wire.notes import Ed25519Signer
 from wire.report import Header
@@ -127,8 +126,8 @@ class Chronicle:
         for channel in everybody:
             segment = await broker.journal.segment(channel)
             for entry in segment.entries:
-                view: Any = strict_json.parse(decode(entry.view or ""))
-                if decode(entry.link).find(b'"type":"release"') > 0:
+                view: Any = strict_json.parse(entry.view or b"")
+                if entry.link.find(b'"type":"release"') > 0:
                     pair = (view["originator"], view["to"])
                     self._released[pair] = {**self._released.get(pair, {}), channel: view}
                 elif view.get("portions") and channel == AUDITED:

@@ -23,6 +23,7 @@ Bounded by: fsyncs and the replay (`open`), signatures of statements and one rep
 
 import asyncio
 import hashlib
+import operator
 import random
 import sqlite3
 import time
@@ -55,7 +56,7 @@ from wire import evidence_file, mac, prove
 from wire.evidence_file import Proven
 from wire.links import LINK_KEY, VIEW_KEY
 from wire.notes import Ed25519Signer, OpenedCheckpoint, open_checkpoint
-from wire.pages import Exhibit, PageAnswer
+from wire.pages import Exhibit, PageAnswer, encode
 from wire.pages import read as read_page
 from wire.prove import Trust
 
@@ -186,8 +187,7 @@ async def _pages(chronicle: Chronicle) -> tuple[list[bytes], OpenedCheckpoint]:
         opened = open_checkpoint(journal.checkpoint, [signer.vkey])
     finally:
         await journal.close()
-    whole = [PageAnswer(segment=page, consistency=()) for page in pages]
-    return [answer.model_dump_json().encode() for answer in whole], opened
+    return [encode({"segment": page.plain(), "consistency": ()}) for page in pages], opened
 
 
 def _verify(pages: Sequence[bytes], opened: OpenedCheckpoint) -> float:
@@ -199,8 +199,10 @@ def _verify(pages: Sequence[bytes], opened: OpenedCheckpoint) -> float:
         trust = Trust()
         for body in pages:
             _, page = read_page(body, PageAnswer)
-            trust, entries, _ = prove.follow(trust, page, opened, AUDITED, 1, None)
-            found += len(entries)
+            trust, counts, _ = prove.follow(
+                trust, page, opened, AUDITED, 1, None, operator.attrgetter("count")
+            )
+            found += len(counts)
 
     with pull.spared_collector():
         seconds = busy(work)

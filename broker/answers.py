@@ -11,8 +11,9 @@ from typing import Literal
 from policies.explain import Line, OutcomeWord
 from wire.base64_strict import encode
 from wire.errors import NotAllowed
-from wire.evidence import Evidence, Segment
+from wire.evidence import Evidence
 from wire.model import Hex32B, NationCode, Strict, Token
+from wire.pages import MadePage
 
 Use = Literal["release", "display"]
 """Whether a reader may keep what it gets, or only look at it."""
@@ -164,7 +165,7 @@ class StatementPage:
     `statements` is by identity; bodies that the viewer may not see are withheld.
     """
 
-    segment: Segment
+    segment: MadePage
     consistency: tuple[bytes, ...]
     statements: Mapping[str, bytes]
 
@@ -173,7 +174,7 @@ class StatementPage:
 class ViewPage:
     """A page of the channel of the viewer's own nation."""
 
-    segment: Segment
+    segment: MadePage
     consistency: tuple[bytes, ...]
 
 

@@ -6,9 +6,11 @@ is bytes still (`broker.sheets`), read when somebody first asks for the report.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol, Self
+
+from msgspec import Struct, field
 
 from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
@@ -89,8 +91,7 @@ class Sheet(Protocol):
         """What a line of it says."""
 
 
-@dataclass(slots=True, eq=False)
-class Held:
+class Held(Struct, eq=False):
     """One accepted report. What `unread` says is read when it is first asked for.
 
     `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
@@ -107,9 +108,9 @@ class Held:
     erased: int = 0
     unread: tuple[Sheet, bytes] | None = None
     recall: str | None = None
-    added: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    added: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     """Further nations that its originator ever consented to, each with portions (commitments)."""
-    _released: dict[tuple[str, int], int] = field(default_factory=dict)
+    _released: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     _binding: bool | None = None
 
     @property
@@ -174,6 +175,10 @@ class Held:
         return sum(1 << portion.index for portion in ours)
 
 
+Outlined = tuple[int, str, Sequence[Sequence[int]], str, int]
+"""The values of an `Outline`."""
+
+
 class Outline(NamedTuple):
     """What the indexes of all reports have to know of one: that much a start reads of each."""
 
@@ -211,10 +216,8 @@ def lanes_of(offered: str) -> Mapping[str, Sequence[int]]:
     return {code: [lane for lane in range(LANES) if bits >> lane & 1] for code, bits in named}
 
 
-@dataclass(slots=True, eq=False)
-class Offer:
-    """That at this journal position a report was there to be had, or had again. It never changes,
-    and is not frozen, because a start makes one a report, in a quarter of the time.
+class Offer(Struct, frozen=True, eq=False):
+    """That at this journal position a report was there to be had, or had again.
 
     `portions` are those that may be new then, as bits: to who may have none of them it is nothing.
     """

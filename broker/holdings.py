@@ -4,6 +4,7 @@ The bytes stay in the journal and are read only for what is sent. All of this fo
 journal and is built again at every start.
 """
 
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from broker.held import (
     Offer,
     Origin,
     Outline,
+    Outlined,
     Said,
     lanes_of,
 )
@@ -35,8 +37,9 @@ class Holdings:
 
     def __init__(self) -> None:
         self._by_identity: dict[str, Held] = {}
-        self._by_id: dict[tuple[str, str], Held] = {}
-        self._by_position: dict[int, Held] = {}
+        self._by_id: defaultdict[str, dict[str, Held]] = defaultdict(dict)
+        self._positions: list[int] = []
+        self._in_order: list[Held] = []
         self._lanes: dict[str, Lanes] = {}
         self._expiring: list[tuple[int, int, int]] = []
         self._aging: defaultdict[str, deque[Held]] = defaultdict(deque)
@@ -48,10 +51,10 @@ class Holdings:
         self.kinds: Final = Kinds()
 
     def __len__(self) -> int:
-        return len(self._by_identity)
+        return len(self._in_order)
 
     def __iter__(self) -> Iterator[Held]:
-        return iter(self._by_identity.values())
+        return iter(self._in_order)
 
     def by_identity(self, identity: str) -> Held | None:
         """The report with this identity, recalled or not."""
@@ -59,15 +62,18 @@ class Holdings:
 
     def by_id(self, originator: str, report_id: str) -> Held | None:
         """The report with the id that its author chose."""
-        return self._by_id.get((originator, report_id))
+        return self._by_id.get(originator, {}).get(report_id)
 
     def newest(self) -> Held | None:
         """The report accepted last."""
-        return next(reversed(self._by_identity.values()), None)
+        return self._in_order[-1] if self._in_order else None
 
     def at(self, position: int) -> Held:
         """The report accepted at this position. Raises `KeyError`."""
-        return self._by_position[position]
+        place = bisect_left(self._positions, position)
+        if self._positions[place : place + 1] != [position]:
+            raise KeyError(position)
+        return self._in_order[place]
 
     def lanes(self, nation: str) -> Lanes:
         """What is offered to this nation."""
@@ -82,15 +88,17 @@ class Holdings:
             self.kinds.share(Kind(portion.facts, portion.topic, portion.banner))
         self.add_all([(held, Outline.of(held))])
 
-    def add_all(self, reports: Iterable[tuple[Held, Outline]]) -> None:
-        """The same for many; with their outlines, they need not be read for it."""
-        identities, ids, positions = self._by_identity, self._by_id, self._by_position
+    def add_all(self, reports: Iterable[tuple[Held, Outlined]]) -> None:
+        """The same for many, in order; with their outlines, they need not be read for it."""
+        identities, ids = self._by_identity, self._by_id
+        positions, in_order = self._positions, self._in_order
         used, aging, queues = self._salts, self._aging, self._queues
         for held, (every, offered, ends, salts, derived) in reports:
             position, originator, left = held.position, held.originator, every & ~held.erased
             identities[held.identity] = held
-            ids[originator, held.id] = held
-            positions[position] = held
+            ids[originator][held.id] = held
+            positions.append(position)
+            in_order.append(held)
             for at in range(0, len(salts), SALT):
                 used[originator].add(bytes.fromhex(salts[at : at + SALT]))
             if left:

@@ -2,7 +2,7 @@
 
 Nothing of this is part of accepting or releasing a report. Which reports changed since the last
 time, the journal's tables say; all sheets with one of them are written anew, in one transaction
-with the checkpoint of that moment.
+with the checkpoint of that moment. The first sheet has no report: see `broker.valid`.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from broker import logs, sheets
+from broker import logs, sheets, valid
 from broker.journal import Entry, Journal, Record
 from broker.sequencer import Act, Moment, Sequencer
 from broker.sheets import REPORTS
@@ -43,11 +43,11 @@ class RememberAct(Act[int]):
         erased = {at for (at,) in await journal.rows("erased_since", (since,))}
         released = {at for (at,) in await journal.rows("released_since", (since, since))}
         changed = (bisect_left(positions, position) for position in erased | released)
-        fresh = dict[int, bytes]()
+        fresh = {0: valid.write(self._state.valid)}
         for number in sorted({at // REPORTS for at in (*changed, *added)}):
-            fresh[number] = sheets.write(holdings[number * REPORTS : (number + 1) * REPORTS])
+            fresh[1 + number] = sheets.write(holdings[number * REPORTS : (number + 1) * REPORTS])
             await asyncio.sleep(0)  # readers go on
-        count = -(-len(holdings) // REPORTS)
+        count = 1 - (-len(holdings) // REPORTS)
         await journal.remember(sheets.FORM, fresh, count, shred=bool(erased))
         self._size = moment.position
 

@@ -17,9 +17,9 @@ from broker.state import State
 from wire import statements
 from wire.entries import MISSION
 from wire.errors import NotAllowed
-from wire.evidence import Segment
 from wire.members import Member
 from wire.notes import Checkpoint
+from wire.pages import MadePage
 
 READS_VIEWS: Final = frozenset({"auditor", "officer"})
 """The kinds of member that read their nation's channel."""
@@ -101,7 +101,7 @@ class Pages:
         segment = await self._journal.segment(viewer.nation, after, limit)
         return ViewPage(segment, await self._consistency(segment, trusted_size))
 
-    async def _statements(self, segment: Segment) -> Mapping[str, bytes]:
+    async def _statements(self, segment: MadePage) -> Mapping[str, bytes]:
         """The statements among a page's entries, by identity."""
         if not segment.entries:
             return {}
@@ -110,7 +110,7 @@ class Pages:
         rows = await self._journal.rows("statements_after", params)
         return {identity: raw for index, identity, _, _, raw in rows if index in indices}
 
-    async def _consistency(self, segment: Segment, trusted_size: int) -> tuple[bytes, ...]:
+    async def _consistency(self, segment: MadePage, trusted_size: int) -> tuple[bytes, ...]:
         size = Checkpoint.parse(segment.checkpoint.rpartition("\n\n")[0] + "\n").size
         if not trusted_size:
             return ()

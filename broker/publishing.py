@@ -19,6 +19,7 @@ from broker.journal import THIS_INDEX, Change, Entry, Journal, Record, Row
 from broker.sequencer import Act, Moment, Sequencer
 from broker.standing import MOVES_POLICIES, Standing
 from broker.state import State
+from broker.valid import Verifying
 from policies.adopting import Adoption
 from wire import bodies, statements
 from wire.entries import MISSION
@@ -67,7 +68,8 @@ class StatementAct(Act[StatementReceipt | None]):
         self._from_operator = from_operator
         self._state, self._deciding = state, deciding
         self._journal, self._listeners = journal, listeners
-        self.statement = statements.parse(raw)
+        self._verifying = Verifying(state.valid)
+        self.statement = statements.parse(raw, self._verifying.verify)
         self._body = subject(self.statement)
         self._next: Standing | None = None
         self._judged: tuple[Standing, Moment] | None = None
@@ -156,6 +158,7 @@ class StatementAct(Act[StatementReceipt | None]):
         (entry,) = entries
         state.adopt(standing)
         state.statements[statement.identity] = entry.index
+        state.valid.update(self._verifying.found)
         take_effect(state, statement, entry.index)
         if statement.head.type == "registry.publish":
             self._listeners.words_changed()

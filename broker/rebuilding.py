@@ -1,6 +1,7 @@
 """From the journal to memory: the same at every start, after a clean stop and after a crash.
 
-    (1) statements are folded again at their own positions and times, signatures and all
+    (1) statements are folded again at their own positions and times; signatures are verified that
+        this broker has not verified before (`broker.valid`)
     (2) reports are held as they were remembered at some entry (`broker.memory`), if that is to be
         believed; what came after it is read from the journal, and without it everything
     (3) what statements did to reports happens between these, in journal order
@@ -14,14 +15,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from broker import consequences, logs, retention, sheets
-from broker.held import Held, Outline
+from broker import consequences, logs, retention, sheets, valid
+from broker.held import Held, Outline, Outlined
 from broker.journal import Journal
 from broker.journal.memory import Remembered, UnfitError
 from broker.matching import Filter
 from broker.sequencer import BatchClock
 from broker.standing import Standing
 from broker.state import State
+from broker.valid import Verifying
 from wire import links, report, statements
 from wire.errors import BrokerFault, TearlineError
 from wire.report import Header, PortionLabel, Protected
@@ -35,8 +37,11 @@ FAR: Final = 1 << 54
 """Beyond every index: the formats stop at 2^53."""
 
 Rows = Sequence[tuple[Any, ...]]
-Folding = asyncio.Task[Standing]
-"""Statements being folded, beside everything else."""
+Filed = tuple[int, Statement, int]
+"""A statement, and where and when (seconds) it was accepted."""
+
+Folding = asyncio.Future[Standing]
+"""Statements being folded, in a thread, beside everything else."""
 
 
 class Source(Protocol):
@@ -87,40 +92,55 @@ async def fill(state: State, journal: Source, remembered: Awaitable[Remembered])
 
     Raises `BrokerFault` ("journal-damaged").
     """
-    folding: Folding = asyncio.create_task(_fold(state.standing, state.now(), journal))
+    found = await remembered
     try:
-        effects = await _effects(state, journal)
-        found = await remembered
-        await _hold_remembered(state, journal, found, effects, folding)
-        state.adopt(await folding)
-        await _hold_rest(state, journal, found.size, effects)
+        await _fill(state, journal, found)
+    except BrokerFault:
+        raise
     except TearlineError as error:
-        if isinstance(error, BrokerFault):
-            raise
         raise BrokerFault("journal-damaged", f"an entry does not follow: {error.slug}") from error
-    finally:
-        folding.cancel()
     async for rows in _pages(journal, "releases_after", -1, found.size - 1):
         for position, nation, mask, index in rows:
             state.holdings.at(position).released[nation, mask] = index
     return found.size
 
 
+async def _fill(state: State, journal: Source, found: Remembered) -> None:
+    if found.sheets:
+        state.valid.update(valid.read(found.sheets.popleft()))
+    verifying = Verifying(state.valid)
+    filed = await _filed(journal, verifying)
+    state.statements.update({statement.identity: index for index, statement, _ in filed})
+    folding: Folding = asyncio.get_running_loop().run_in_executor(
+        None, _folded, state.standing, state.now(), filed
+    )
+    try:
+        effects = _Effects(state, filed)
+        await _hold_remembered(state, journal, found, effects, folding)
+        state.adopt(await folding)
+    finally:
+        folding.cancel()
+    state.valid.update(verifying.found)
+    await _hold_rest(state, journal, found.size, effects)
+
+
 # -- statements
 
 
-async def _fold(standing: Standing, now: int, journal: Source) -> Standing:
-    """What all statements come to; signatures are checked in a thread."""
-    run = asyncio.get_running_loop().run_in_executor
-    async for rows in _pages(journal, "statements_dated", 0, -1):
-        standing = await run(None, _folded, standing, rows)
-    return await run(None, standing.settled, now)
+async def _filed(journal: Source, verifying: Verifying) -> list[Filed]:
+    """All statements, parsed."""
+    return [
+        (index, statements.parse(raw, verifying.verify), _seconds(link))
+        async for rows in _pages(journal, "statements_dated", 0, -1)
+        for index, raw, link in rows
+    ]
 
 
-def _folded(standing: Standing, rows: Rows) -> Standing:
-    for index, raw, link in rows:
-        standing = standing.after(statements.parse(raw), index, _seconds(link))
-    return standing
+def _folded(standing: Standing, now: int, filed: Sequence[Filed]) -> Standing:
+    """What all statements come to."""
+    for index, statement, time in filed:
+        standing = standing.after(statement, index, time)
+    return standing.settled(now)
 
 
 # -- reports
@@ -144,10 +164,10 @@ async def _hold_remembered(
 
 def _corrected(
     state: State,
-    found: Iterable[tuple[Held, Outline]],
+    found: Iterable[tuple[Held, Outlined]],
     raws: Mapping[int, bytes],
     terms: Vocabulary,
-) -> Iterator[tuple[Held, Outline]]:
+) -> Iterator[tuple[Held, Outlined]]:
     """The reports; those of which something was deleted since, as what is left of them says it."""
     for held, outline in found:
         if held.position in raws:
@@ -187,9 +207,12 @@ def _held(state: State, raw: bytes, index: int, accepted: int, terms: Vocabulary
 class _Effects:
     """What statements do to reports, as far as they have come. `next` is where the next stands."""
 
-    def __init__(self, state: State, filed: Sequence[tuple[int, Statement]]) -> None:
-        self._state, self._left = state, list(reversed(filed))
-        self.next = self._left[-1][0] if filed else FAR
+    def __init__(self, state: State, filed: Sequence[Filed]) -> None:
+        self._state = state
+        self._left = [
+            (at, s) for at, s, _ in reversed(filed) if consequences.subject(s) is not None
+        ]
+        self.next = self._left[-1][0] if self._left else FAR
 
     def up_to(self, position: int) -> None:
         """Bring about those before this position."""
@@ -198,22 +221,12 @@ class _Effects:
             consequences.take_effect(self._state, statement, at)
             self.next = self._left[-1][0] if self._left else FAR
 
-    def between(self, found: Iterable[tuple[Held, Outline]]) -> Iterator[tuple[Held, Outline]]:
+    def between(self, found: Iterable[tuple[Held, Outlined]]) -> Iterator[tuple[Held, Outlined]]:
         """The reports, each after those before it."""
         for one in found:
             if self.next < one[0].position:
                 self.up_to(one[0].position)
             yield one
-
-
-async def _effects(state: State, journal: Source) -> _Effects:
-    """Those of all statements; notes where each statement stands."""
-    filed = list[tuple[int, Statement]]()
-    async for rows in _pages(journal, "statements_dated", 0, -1):
-        page = [(index, statements.parse(raw)) for index, raw, _ in rows]
-        state.statements.update({statement.identity: index for index, statement in page})
-        filed += [(index, s) for index, s in page if consequences.subject(s) is not None]
-    return _Effects(state, filed)
 
 
 # -- reading

@@ -11,18 +11,17 @@ start folds those again. Of what was deleted stands here what still stands there
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
-from itertools import starmap
 from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline
+from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline, Outlined
 from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.labels import Source
 
-FORM: Final = f"1 {version('tearline')}"
+FORM: Final = f"2 {version('tearline')}"
 """Of what a sheet says and what it is made from; one by another release of this program is made
 anew.
 """
@@ -83,12 +82,12 @@ class _Sheet:
         return kind, frozenset(recipients), frozenset(obligations)
 
 
-def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outline]]:
+def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outlined]]:
     """The reports of a sheet that this program wrote, each with its outline."""
     columns, kinds, *lines = sheet.split(b"\n")
     common = _Sheet(kinds, shared)
     heads, outlines = from_json(columns)
-    rows = zip(*heads, lines, starmap(Outline, zip(*outlines, strict=True)), strict=True)
+    rows = zip(*heads, lines, zip(*outlines, strict=True), strict=True)
     for position, accepted, identity, name, originator, created, erased, line, outline in rows:
         unread = (common, line)
         held = Held(

@@ -37,6 +37,8 @@ class State:
         self.holdings: Final = Holdings()
         self.statements: Final[dict[str, int]] = {}
         """Journal index of every statement, by identity."""
+        self.valid: Final = set[bytes]()
+        """The digests of their signatures (`broker.valid`)."""
         self.subscriptions: Final[dict[Subscription, Filter]] = {}
         self.cursors: Final[dict[Subscription, int]] = {}
         self.swept: Final[dict[str, Swept]] = {}

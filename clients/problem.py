@@ -3,16 +3,9 @@
 from pydantic import BaseModel, ConfigDict
 
 from clients.explained import EXPLANATION_MAX, Preview
+from clients.withheld import Withheld
 from wire import strict_json
 from wire.errors import SLUGS, BrokerFault, Conflict, Malformed, NotAllowed, TearlineError
-
-
-class Withheld(NotAllowed):
-    """A policy withholds it; `explanation` is what the broker may tell this nation."""
-
-    def __init__(self, slug: str, detail: str, explanation: Preview | None) -> None:
-        super().__init__(slug, detail)
-        self.explanation = explanation
 
 
 class Problem(BaseModel):

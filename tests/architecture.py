@@ -66,6 +66,13 @@ ONE_GATE = {
     "clients.demo.scenario": "the scenario's own tables, and public data",
 }
 
+# What is imported by name, when it is needed, is imported here.
+BY_NAME = {
+    "clients": "the names of the library, each from its module",
+    "clients.cli.main": "the commands of its table",
+}
+IMPORTERS = {"__import__", "import_module", "resolve_name"}
+
 # The core computes: time, random bytes and files are arguments.
 PURE = {"wire", "policies", "clients.seal", "clients.open", "clients.keys", "clients.padding"}
 NOT_PURE = {"policies.analyse.child": "a program of its own: it reads its standard input"}
@@ -219,10 +226,15 @@ def plain_imports(code: Sources) -> Iterator[str]:
                 for inner in ast.walk(node):
                     if isinstance(inner, ast.Import | ast.ImportFrom):
                         yield f"{module}:{inner.lineno} is hidden in a function"
-            if isinstance(node, ast.Attribute) and node.attr == "import_module":
-                yield f"{module}:{node.lineno} imports by name"
-            if isinstance(node, ast.Name) and node.id == "__import__":
-                yield f"{module}:{node.lineno} imports by name"
+            if _name(node) in IMPORTERS and module not in BY_NAME:
+                yield f"{module}:{node.lineno} imports by name"  # type: ignore[attr-defined]
+
+
+def _name(node: ast.AST) -> str | None:
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
+            return name
+    return None
 
 
 def no_cycles(code: Sources) -> Iterator[str]:

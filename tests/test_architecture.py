@@ -57,6 +57,12 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     (architecture.plain_imports, {"broker.x": "class A:\n    def f(self):\n        import json"}),
     (architecture.plain_imports, {"broker.x": "importlib.import_module('clients.keys')"}),
     (architecture.plain_imports, {"broker.x": "__import__('clients.keys')"}),
+    (architecture.plain_imports, {"broker.x": "from pkgutil import resolve_name as f\nf('x')"}),
+    (
+        architecture.plain_imports,
+        {"clients.x": "from importlib import import_module\nimport_module('x')"},
+    ),
+    (architecture.plain_imports, {"clients.x": "pkgutil.resolve_name('clients.keys')"}),
     (architecture.no_cycles, {"wire.a": "import wire.b", "wire.b": "from wire import a"}),
     (architecture.no_cycles, {"wire.a": "def f(): import wire.b", "wire.b": "import wire.a"}),
     (
@@ -97,7 +103,7 @@ def test_what_the_rules_name_exists() -> None:
     assert packages == set(MAY_SEE)
     homes = {home for found in ONE_HOME.values() for home in found} - {"clients.gateway"}
     makers = {maker for found in MAKERS.values() for maker in found}
-    for name in (*homes, *makers, *ONE_GATE, *PURE, *architecture.NOT_PURE):
+    for name in (*homes, *makers, *ONE_GATE, *PURE, *architecture.NOT_PURE, *architecture.BY_NAME):
         assert name in CODE, name
     for name in architecture.NEVER_SEES:
         assert name in CODE, name

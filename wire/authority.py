@@ -7,7 +7,7 @@ key that has no say.
 from collections.abc import Iterable, Mapping
 
 from wire.bodies import RULES
-from wire.composite import STATEMENT, VerifyKey
+from wire.composite import VerifyKey
 from wire.directory import Directory
 from wire.errors import Conflict, NotAllowed
 from wire.statements import Statement
@@ -43,7 +43,7 @@ def valid_signatures(statement: Statement, keys: Mapping[str, VerifyKey]) -> fro
     """The kids among `keys` that signed. Raises `Malformed` if one of their signatures is wrong."""
     good = frozenset(k for k in statement.signatures if k in keys)
     for kid in good:
-        keys[kid].verify(statement.signatures[kid], statement.head_bytes, STATEMENT)
+        statement.verify(kid, keys[kid])
     return good
 
 

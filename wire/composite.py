@@ -9,6 +9,7 @@ bytes, never of the signature.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -90,6 +91,15 @@ class VerifyKey:
             post_quantum.verify(signature[:ML_DSA_SIGNATURE], representative, LABEL)
         except InvalidSignature as error:
             raise Malformed("bad-signature") from error
+
+
+Verify = Callable[[VerifyKey, bytes, bytes, bytes], None]
+"""Verifies, or knows what verifying would say: key, signature, message and context."""
+
+
+def verify_anew(key: VerifyKey, signature: bytes, message: bytes, context: bytes) -> None:
+    """Whatever was verified before. Raises `Malformed` ("bad-signature")."""
+    key.verify(signature, message, context)
 
 
 class SigningKey:

@@ -97,28 +97,17 @@ def evidence(
 
 
 _encoded: Final = lru_cache(4_096)(encode)
-"""Most proofs of a page are made of the same hashes of the log, which everybody may see."""
+"""Proofs of entries that are named together are made of few hashes, which everybody may see."""
 
 
-def segment(
-    checkpoint: str,
-    channel: str,
-    page: Sequence[Evidence],
-    head: HeadEvidence,
-    proof: Sequence[bytes],
-) -> Segment:
-    """A page of a channel's chain; `proof` shows the heads leaf as the last of the checkpoint."""
-    return Segment(
-        checkpoint=checkpoint,
-        channel=channel,
-        entries=tuple(page),
-        head=HeadEvidenceModel(
-            leaf=encode(head.leaf),
-            head=encode(head.head),
-            opening=encode(head.opening),
-            path=tuple(map(encode, head.path)),
-            proof=tuple(map(encode, proof)),
-        ),
+def head_evidence(head: HeadEvidence, proof: Sequence[bytes]) -> HeadEvidenceModel:
+    """What ends a page; `proof` shows the heads leaf as the last of the page's checkpoint."""
+    return HeadEvidenceModel(
+        leaf=encode(head.leaf),
+        head=encode(head.head),
+        opening=encode(head.opening),
+        path=tuple(map(encode, head.path)),
+        proof=tuple(map(encode, proof)),
     )
 
 

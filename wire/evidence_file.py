@@ -291,14 +291,9 @@ class _Reading:
         channel = page.line.channel
         if channel not in self._places:
             raise Malformed("broken-chain", f"{channel} is no nation of the mission yet")
-        trust, found, complete = prove.follow(
-            self._trust.get(channel, Trust()),
-            Page("", channel, page.entries, head),
-            tree,
-            channel,
-            self._places.index(channel),
-            None,
-        )
+        before, where = self._trust.get(channel, Trust()), (channel, self._places.index(channel))
+        shown = Page("", channel, page.entries, head)
+        trust, found, complete = prove.follow(before, shown, tree, *where, None, prove.whole)
         latest, _, _ = links.open_heads(decode(head.leaf))
         self._check_times(channel, found, latest)
         self._trust[channel] = trust

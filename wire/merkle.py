@@ -200,11 +200,12 @@ def verify_inclusion(
 
 
 class Climbing:
-    """Verifies inclusion of many leaves in one tree; what their ways share is hashed once.
+    """Verifies inclusion of many leaves in one tree; what neighbours have in common is hashed once.
 
-    Where a way meets one that was verified before, with the same hash and the same hashes left to
-    add, the rest leads to the same root: above a node, only the node and the tree's size say where
-    to turn. So nothing is accepted that `verify_inclusion` would refuse.
+    On each level the last two neighbours are kept that led to the root, and the hashes that were
+    left to add above them. Where a way comes to the same two at the same place, with the same left
+    to add, the rest leads to the same root: above a node, only the node and the tree's size say
+    where to turn. So nothing is accepted that `verify_inclusion` would refuse.
     """
 
     __slots__ = ("_known", "_root", "_size")
@@ -212,7 +213,7 @@ class Climbing:
     def __init__(self, size: int, root: bytes) -> None:
         _check_hashes((root,))
         self._size, self._root = size, root
-        self._known: dict[tuple[int, int], tuple[bytes, Sequence[bytes]]] = {}
+        self._known: list[tuple[int, bytes, Sequence[bytes]]] = [(-1, b"", ())] * MAX_PROOF
 
     def verify(self, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
         """The same check as `verify_inclusion`. Raises `Malformed` ``bad-proof``."""
@@ -224,17 +225,18 @@ class Climbing:
         _check_hashes((leaf,))
         top, climbed = leaf, []
         for step, sibling in enumerate(proof):
-            place, here = (step, index >> step), (top, proof[step:])
-            if self._known.get(place) == here:
+            is_left = step >= inner or index >> step & 1
+            both = sibling + top if is_left else top + sibling
+            here = (index >> step + 1, both, proof[step + 1 :])
+            if self._known[step] == here:
                 break
             _check_hashes((sibling,))
-            climbed.append((place, here))
-            is_left = step >= inner or index >> step & 1
-            top = node_hash(sibling, top) if is_left else node_hash(top, sibling)
+            climbed.append(here)
+            top = sha256(b"\x01" + both).digest()
         else:
             if top != self._root:
                 raise Malformed("bad-proof", "the entry is not in the tree with this root")
-        self._known.update(climbed)
+        self._known[: len(climbed)] = climbed
 
 
 def verify_consistency(

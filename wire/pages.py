@@ -61,10 +61,6 @@ class Exhibit(msgspec.Struct, frozen=True, gc=False):
     proof: Annotated[tuple[_Hash, ...], Meta(max_length=MAX_PROOF)]
     checkpoint: None = None
 
-    def encode(self) -> bytes:
-        """The JSON of it, as `Evidence` is written."""
-        return _ENCODER.encode(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -74,6 +70,27 @@ class Page:
     channel: str
     entries: Sequence[Exhibit | Evidence]
     head: HeadEvidenceModel
+
+
+@dataclass(frozen=True, slots=True)
+class MadePage(Page):
+    """A page as a broker makes it."""
+
+    entries: tuple[Exhibit, ...]
+
+    def plain(self) -> dict[str, object]:
+        """What `encode` writes as a `Segment`."""
+        return {
+            "checkpoint": self.checkpoint,
+            "channel": self.channel,
+            "entries": self.entries,
+            "head": self.head.model_dump(),
+        }
+
+
+def encode(value: object) -> bytes:
+    """The JSON of plain values and exhibits: compact, with base64 in place of bytes."""
+    return _ENCODER.encode(value)
 
 
 def exhibit(evidence: Exhibit | Evidence) -> Exhibit:
@@ -98,14 +115,14 @@ def read(data: bytes, form: type[Answer]) -> tuple[Answer, Page]:
 
     Raises `Malformed`.
     """
-    before, begin, rest = data.partition(_BEGIN)
-    entries, end, after = rest.partition(_END)
-    exhibits = _exhibits(b"[%b]" % entries) if end and len(data) <= MAX_SEGMENT_BYTES else None
-    if exhibits is not None:
-        try:
-            return _load(before + begin + end + after, form, exhibits)
-        except Malformed:
-            pass  # it is said of the whole page what is wrong with it, and where
+    start, end = data.find(_BEGIN) + len(_BEGIN), data.rfind(_END)
+    if len(_BEGIN) <= start <= end and len(data) <= MAX_SEGMENT_BYTES:
+        exhibits = _exhibits(data, start - 1, end + 1)
+        if exhibits is not None:
+            try:
+                return _load(data[:start] + data[end:], form, exhibits)
+            except Malformed:
+                pass  # it is said of the whole page what is wrong with it, and where
     return _load(data, form)
 
 
@@ -118,13 +135,15 @@ def usual(data: bytes) -> Exhibit | None:
     return found if _ENCODER.encode(found) == data else None
 
 
-def _exhibits(array: bytes) -> tuple[Exhibit, ...] | None:
-    """The entries, if they are written in the usual form."""
+def _exhibits(data: bytes, start: int, end: int) -> tuple[Exhibit, ...] | None:
+    """The entries in this part of a page, if they are written in the usual form."""
     try:
-        exhibits = _EXHIBITS.decode(array)
+        exhibits = _EXHIBITS.decode(memoryview(data)[start:end])
     except msgspec.MsgspecError:
         return None
-    return exhibits if _ENCODER.encode(exhibits) == array else None
+    written = _ENCODER.encode(exhibits)
+    is_usual = len(written) == end - start and data.startswith(written, start)
+    return exhibits if is_usual else None
 
 
 def _load(

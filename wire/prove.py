@@ -5,9 +5,10 @@ only the log's public keys: no broker code, no network, no trust in who delivers
 hashed texts travel as base64 of the exact bytes; nothing is ever written out again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 from wire import links, strict_json
 from wire.base64_strict import decode
@@ -21,6 +22,8 @@ from wire.made import OnlyByMaker
 from wire.merkle import EMPTY_ROOT, Climbing, leaf_hash, verify_consistency, verify_inclusion
 from wire.notes import OpenedCheckpoint, VKey, open_checkpoint
 from wire.pages import Exhibit, Page, exhibit
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def walk(
     # (1) The checkpoint is the log's, and its tree starts with the tree already trusted.
     opened = checkpoint or open_checkpoint(segment.checkpoint, log_keys)
     check_extends(trust, opened, consistency)
-    return follow(trust, segment, opened, channel, position, channels)
+    return follow(trust, segment, opened, channel, position, channels, whole)
 
 
 def follow(
@@ -106,17 +109,19 @@ def follow(
     channel: str,
     position: int,
     channels: int | None,
-) -> tuple[Trust, tuple[VerifiedEntry, ...], bool]:
+    told: Callable[[VerifiedEntry], Told],
+) -> tuple[Trust, tuple[Told, ...], bool]:
     """The rest of `walk`, where the checkpoint's tree is known to start with the one trusted.
 
-    Raises `Malformed` like `walk`.
+    What `told` makes of each entry as soon as it is proven is given in its place: all views of a
+    page at once are more memory than a processor has at hand. Raises `Malformed` like `walk`.
     """
     if segment.channel != channel:
         raise Malformed("broken-chain", f"a page of another channel than {channel}")
     # (2) The tree ends in a heads leaf that says, at the channel's own place, how far it has come.
     head = _opened_head(segment.head, opened, channel, position, channels)
     # (3) Every entry is in the tree, and follows the one before it in the chain and in the tree.
-    tip, found, ground = trust.tip, [], _Ground(opened)
+    tip, found, ground = trust.tip, list[Told](), _Ground(opened)
     for evidence in segment.entries:
         try:
             entry, link, commitment = _opened(evidence, channel, ground)
@@ -125,11 +130,16 @@ def follow(
             where = f"entry {tip.count} of {channel}, at index {evidence.index}"
             raise Malformed("broken-chain", f"{where}: {error.detail}") from error
         tip = Tip(link.count + 1, link.index, link.slot, commitment)
-        found.append(entry)
+        found.append(told(entry))
     # (4) The page ends where the head says, or before it and then not without progress.
     complete = _check_end(tip, head, trust, channel, has_progress=bool(found))
     size, root = opened.checkpoint.size, opened.checkpoint.root
     return Trust(size, root, tip, head), tuple(found), complete
+
+
+def whole(entry: VerifiedEntry) -> VerifiedEntry:
+    """The entry itself, for `follow`."""
+    return entry
 
 
 def check_extends(trust: Trust, opened: OpenedCheckpoint, consistency: Sequence[bytes]) -> None:
@@ -188,15 +198,8 @@ def _opened(
     view: Mapping[str, strict_json.Json] | None = None
     if shown.view is not None and shown.view_opening is not None:
         view = MappingProxyType(links.open_view(link, shown.view_opening, shown.view))
-    entry = VerifiedEntry._make(
-        index=link.index,
-        channel=link.channel,
-        count=link.count,
-        time=link.time,
-        type=link.type,
-        view=view,
-        checkpoint=ground.checkpoint,
-    )
+    said = (link.index, link.channel, link.count, link.time, link.type)
+    entry = VerifiedEntry._make(*said, view, ground.checkpoint)
     return entry, link, commitment
 
 

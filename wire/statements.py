@@ -11,13 +11,14 @@ the body, so that the broker cannot withhold what everybody must see. Identity =
 import hashlib
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
 from wire import composite, strict_json
+from wire.composite import Verify, VerifyKey, verify_anew
 from wire.errors import Malformed
 from wire.keys import SUITE
 from wire.model import Channel, Hex32B, Seconds, Strict, Token, Version1
@@ -60,11 +61,16 @@ class Statement:
     body_bytes: bytes | None
     signatures: Mapping[str, bytes]
     raw: bytes
+    _verify: Verify = field(default=verify_anew, repr=False, compare=False)
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 of the signed bytes, hex."""
         return hashlib.sha256(self.head_bytes).hexdigest()
+
+    def verify(self, kid: str, key: VerifyKey) -> None:
+        """Check the signature under this name. Raises `Malformed` ("bad-signature")."""
+        self._verify(key, self.signatures[kid], self.head_bytes, composite.STATEMENT)
 
     def body(self, model: type[Body]) -> Body:
         """The body, read strictly.
@@ -81,8 +87,9 @@ def body_digest(body: bytes) -> str:
     return hashlib.sha256(b"tearline/statement-body\0" + body).hexdigest()
 
 
-def parse(raw: bytes) -> Statement:
-    """Take the bytes apart; check form, bounds and the body's digest, not the signatures.
+def parse(raw: bytes, verify: Verify = verify_anew) -> Statement:
+    """Take the bytes apart; check form, bounds and the body's digest, not the signatures: `verify`
+    is how that will be done.
 
     Raises `Malformed` ("bad-statement", "bad-suite", "too-large", or the JSON gate's slugs).
     """
@@ -94,7 +101,12 @@ def parse(raw: bytes) -> Statement:
     head = parse_head(head_bytes)
     if body_bytes is not None and body_digest(body_bytes) != head.body:
         raise Malformed("bad-statement", "the body is not the one that was signed")
-    return Statement(head, head_bytes, body_bytes, _signatures(raw, at), raw)
+    return Statement(head, head_bytes, body_bytes, _signatures(raw, at), raw, verify)
+
+
+def identity(raw: bytes) -> str:
+    """The identity of the statement that these bytes begin like. Raises `Malformed`."""
+    return hashlib.sha256(raw[: _head_end(raw)]).hexdigest()
 
 
 def parse_head(head_bytes: bytes) -> Head:

@@ -116,9 +116,11 @@ def load(
 
 def dump(value: object, *, limit: int = LIMIT_BYTES, prose: bool = False) -> bytes:
     """The compact UTF-8 text of `value`, which our own gate accepts."""
-    text = _ENCODER.encode(value)
     try:
-        data = text.encode("utf-8")
+        data = _COMPACT.encode(value)
+        if parse(data, limit=limit, prose=prose) == value:
+            return data
+        data = _ENCODER.encode(value).encode()  # NaN, bytes, tuples: some of it JSON, some not
     except UnicodeEncodeError:
         raise Malformed("bad-json", "a lone surrogate") from None
     parse(data, limit=limit, prose=prose)

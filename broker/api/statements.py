@@ -13,14 +13,12 @@ from broker.api.common import (
     Served,
     Whole,
     answer_json,
-    answer_value,
     check_media,
     refusals,
     takes_bytes,
 )
 from broker.api.models import StatementPageModel, StatementReceiptModel
-from wire.base64_strict import encode
-from wire.evidence import Segment
+from wire import pages
 
 MEDIA_TYPE: Final = "application/vnd.tearline.statement"
 PAGE_DEFAULT: Final = 100
@@ -75,19 +73,12 @@ async def list_statements(
     """
     limit = min(walk.limit, broker.settings.limits.page)
     page = await broker.statements(viewer, walk.after, walk.size, limit)
-    statements = {identity: encode(raw) for identity, raw in page.statements.items()}
-    return answer_value(
-        {
-            "segment": segment_value(page.segment),
-            "consistency": [encode(hash_) for hash_ in page.consistency],
-            "statements": statements,
-        }
-    )
-
-
-def segment_value(segment: Segment) -> object:
-    """A segment as plain values."""
-    return segment.model_dump(mode="json")
+    shown = {
+        "segment": page.segment.plain(),
+        "consistency": page.consistency,
+        "statements": page.statements,
+    }
+    return answer_json(pages.encode(shown))
 
 
 def _receipt(receipt: StatementReceipt) -> str:

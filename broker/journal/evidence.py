@@ -15,7 +15,8 @@ from wire import entries
 from wire import evidence as forms
 from wire.entries import SealedBatch, SealedEntry
 from wire.errors import BrokerFault, NotAllowed
-from wire.evidence import Evidence, Segment
+from wire.evidence import Evidence
+from wire.pages import Exhibit, MadePage
 
 PAGE_ENTRIES: Final = 500
 """Entries in one page of a chain, about 10 ms of building; the format allows twice as many."""
@@ -81,7 +82,7 @@ class FreshEvidence(Mapping[str, Evidence]):
 
 async def read_segment(
     store: Store, state: State, seals: Seals, channel: str, after: int, limit: int
-) -> Segment:
+) -> MadePage:
     """A page of a channel's chain under the newest checkpoint: the entries from number `after` on.
 
     Raises `NotAllowed` "not-found" for a channel that no heads leaf names yet, and `AheadError`.
@@ -95,13 +96,12 @@ async def read_segment(
     _check_explained(page, size)
     indices = [row[0] // SLOTS for row in page]
     *proofs, last = await inclusion_proofs(store, [*indices, size - 1], size)
-    pairs = zip(page, proofs, strict=True)
-    shown = [_opened(row, proof, seals) for row, proof in pairs]
+    shown = tuple([_exhibit(*pair, seals) for pair in zip(page, proofs, strict=True)])
     secret = seals.at(size - 1)
     head = entries.head_evidence(
         channel, size - 1, state.time_ms, state.channels, state.tips, secret
     )
-    return forms.segment(state.checkpoint, channel, shown, head, last)
+    return MadePage(state.checkpoint, channel, shown, forms.head_evidence(head, last))
 
 
 async def read_entries(
@@ -118,7 +118,7 @@ async def read_entries(
         raise NotAllowed("not-found")
     proofs = await inclusion_proofs(store, wanted, state.size)
     pairs = zip(rows, proofs, strict=True)
-    return [_opened(row, proof, seals, state.checkpoint) for row, proof in pairs]
+    return [_evidence(*pair, seals, state.checkpoint) for pair in pairs]
 
 
 def _check_explained(rows: Sequence[Shown], size: int) -> None:
@@ -126,14 +126,18 @@ def _check_explained(rows: Sequence[Shown], size: int) -> None:
         raise AheadError
 
 
-def _opened(
-    row: Shown, proof: Sequence[bytes], seals: Seals, checkpoint: str | None = None
-) -> Evidence:
+def _exhibit(row: Shown, proof: tuple[bytes, ...], seals: Seals) -> Exhibit:
     at, link, opening, view, leaf, _ = row
     index, slot = divmod(at, SLOTS)
     seal = entries.link_opening(seals.at(index), index, slot)
-    stored = None if opening is None or view is None else (opening, view)
-    return forms.evidence(index, slot, leaf, link, seal, stored, proof, checkpoint)
+    return Exhibit(index, slot, leaf, link, seal, view, opening, proof)
+
+
+def _evidence(row: Shown, proof: tuple[bytes, ...], seals: Seals, checkpoint: str) -> Evidence:
+    one = _exhibit(row, proof, seals)
+    stored = None if one.view is None or one.view_opening is None else (one.view_opening, one.view)
+    shown = (one.index, one.slot, one.leaf, one.link, one.opening, stored, one.proof)
+    return forms.evidence(*shown, checkpoint)
 
 
 def _within_bytes(rows: list[Shown]) -> list[Shown]:

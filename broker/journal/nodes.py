@@ -4,7 +4,7 @@ Each function fetches all its nodes with one SELECT.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from broker.journal.store import Reads
@@ -44,38 +44,34 @@ async def with_nodes(store: Reads, build: Callable[[Getter], T]) -> T:
     return build(lambda nodes: [found[node] for node in nodes])
 
 
-async def inclusion_proofs(store: Reads, indices: Sequence[int], size: int) -> list[list[bytes]]:
-    """Inclusion proofs of many leaves in one tree; all share the tree's ragged right edge."""
+async def inclusion_proofs(
+    store: Reads, indices: Sequence[int], size: int
+) -> list[tuple[bytes, ...]]:
+    """Inclusion proofs of many leaves in one tree; what neighbours have in common is made once."""
     levels = range(max(size - 1, 0).bit_length())
-    wanted = {node for index in indices for node in _whole_siblings(index, size)}
-    # A sibling that is no perfect subtree is what remains to the right, one at most on each level.
-    ragged = {level: (size - 1) >> level << level for level in levels}
-    covers = {level: range_nodes(start, size) for level, start in ragged.items()}
-    found = await read_nodes(store, wanted.union(*covers.values()))
-    rest = {
-        level: Frontier(size - start, [found[node] for node in covers[level]]).root()
-        for level, start in ragged.items()
-    }
-    return [_path(index, size, found, rest) for index in indices]
+    ways = [set(indices)]  # the nodes between the leaves and the root, from level to level
+    for _ in levels:
+        ways.append({node >> 1 for node in ways[-1]})
+    beside = {(level, node ^ 1) for level in levels for node in ways[level]}
+    # The last node of a level need not be a perfect subtree, but it consists of some.
+    last = {level: (size - 1) >> level for level in levels}
+    covers = {level: range_nodes(node << level, size) for level, node in last.items()}
+    whole = {(level, node) for level, node in beside if node < last[level]}
+    found = await read_nodes(store, whole.union(*covers.values()))
+    for level, node in last.items():
+        cover = [found[each] for each in covers[level]]
+        found[level, node] = Frontier(size - (node << level), cover).root()
+    proofs: dict[int, tuple[bytes, ...]] = {0: ()}
+    for level in reversed(levels):
+        proofs = {
+            node: _with(found.get((level, node ^ 1)), proofs[node >> 1]) for node in ways[level]
+        }
+    return [proofs[index] for index in indices]
 
 
-def _path(
-    index: int, size: int, found: Mapping[Node, bytes], rest: Mapping[int, bytes]
-) -> list[bytes]:
-    path = []
-    for level, remaining in rest.items():
-        sibling = index >> level ^ 1
-        if (sibling + 1) << level <= size:
-            path.append(found[level, sibling])
-        elif sibling << level < size:
-            path.append(remaining)
-    return path
-
-
-def _whole_siblings(index: int, size: int) -> list[Node]:
-    """The perfect subtrees beside the way from the leaf to the root."""
-    siblings = [(level, index >> level ^ 1) for level in range((size - 1).bit_length())]
-    return [(level, sibling) for level, sibling in siblings if (sibling + 1) << level <= size]
+def _with(beside: bytes | None, above: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """A proof from a node on; without a neighbour to the right, the node itself moves up."""
+    return above if beside is None else (beside, *above)
 
 
 def _row(node: Node) -> int:

@@ -14,8 +14,9 @@ from broker.journal.recovery import scrub
 from broker.journal.state import Seals, State
 from broker.journal.store import Store, faults
 from wire.errors import BrokerFault, NotAllowed
-from wire.evidence import Evidence, Segment
+from wire.evidence import Evidence
 from wire.merkle import consistency_proof, inclusion_proof
+from wire.pages import MadePage
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class Readable:
 
     async def segment(
         self, channel: str, after: int = 0, limit: int = evidence.PAGE_ENTRIES
-    ) -> Segment:
+    ) -> MadePage:
         """The entries of a channel from number `after` on, at most `limit`, with all proofs.
 
         Raises `NotAllowed` "not-found" for a channel without a batch.

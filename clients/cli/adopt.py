@@ -8,7 +8,8 @@ import typer
 
 from clients import policy_folder
 from clients.cli import analysis, output
-from clients.cli.common import As, Json, Yes, load, roots_of, using
+from clients.cli.common import load, roots_of, using
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.files import read
 from clients.officer import Officer, Spoken
@@ -20,14 +21,11 @@ from wire import statements
 from wire.bodies import PolicyPublish
 from wire.errors import Malformed, NotAllowed, quoted
 
-app = typer.Typer()
-
 Nation = Annotated[Path, typer.Argument(help="Your nation's folder: release/ and accept/.")]
 STATEMENT_MAX = 1 << 20
 """Bytes of a file with a signed statement; a policy of the largest size has a third of it."""
 
 
-@app.command()
 def adopt(
     folder: Nation,
     identity: As,
@@ -74,7 +72,6 @@ def adopt(
         output.say("next, by another officer: tearline policy countersign FILE --as OFFICER")
 
 
-@app.command()
 def countersign(
     file: Annotated[Path, typer.Argument(help="What the first officer signed with --out.")],
     identity: As,
@@ -103,7 +100,6 @@ def countersign(
     show_spoken(using(Officer, loaded, work), json=json)
 
 
-@app.command()
 def guarantee(
     folder: Annotated[Path, typer.Argument(help="Your nation's folder, with guarantees/.")],
     identity: As,

@@ -8,8 +8,10 @@ import typer
 
 from clients import past, policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, Json, split
+from clients.cli.common import split
+from clients.cli.options import Json
 from clients.cli.policy_options import Folder, Mission, Others, Registry
+from clients.cli.refusal import REFUSED
 from policies.analyse import adoption, page, said
 from policies.analyse.matrix import Cell
 from policies.analyse.matrix import matrix as release_matrix
@@ -20,12 +22,9 @@ from policies.analyse.replay import replay
 from policies.decide import PolicyBook
 from wire.errors import Malformed
 
-app = typer.Typer()
-
 Html = Annotated[Path | None, typer.Option("--html", help="Also write a page to this file.")]
 
 
-@app.command()
 def matrix(
     folder: Folder,
     others: Others = [],
@@ -58,7 +57,6 @@ def matrix(
     output.say("[dim]after an arrow: what officers can release by signing; - is nothing[/dim]")
 
 
-@app.command()
 def preview(
     folder: Folder,
     nation: Annotated[str, typer.Option("--nation", help="Whose policy changes.")],

@@ -11,8 +11,9 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load
+from clients.cli.common import load
 from clients.cli.evidence import moment, now_ms, opened, show_file, words
+from clients.cli.options import As, Json
 from clients.evidence import answers, disclosure, erased, files
 from clients.evidence.answers import Answer, Asked
 from clients.evidence.disclosure import Account
@@ -30,18 +31,6 @@ if PAPER:
 Report = Annotated[str | None, typer.Option(help="A report, by the start of its identity.")]
 To = Annotated[str | None, typer.Option(help="A nation.")]
 Out = Annotated[Path, typer.Option("--out", help="File to write.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands that work on the auditor's own evidence."""
-    for name, command in (
-        ("ask", ask),
-        ("prove", prove),
-        ("report", report),
-        ("reconcile", compare),
-        ("export", export_lines),
-    ):
-        app.command(name)(command)
 
 
 # -- ask

@@ -7,25 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import Auditor, Verdict
-from clients.cli import asking, evidence, output, push
-from clients.cli.common import Json, load, using
+from clients.cli import evidence, output
+from clients.cli.common import load, using
 from clients.cli.evidence import Charter, MaybeAs
+from clients.cli.options import Json
 from wire.errors import Malformed
 
-app = typer.Typer(no_args_is_help=True, help="Verify and read your nation's history.")
 
-
-evidence.register(app)
-asking.register(app)
-app.command("push")(push.push)
-
-
-@app.callback()
-def group() -> None:
-    """Verify and read your nation's history."""
-
-
-@app.command()
 def verify(
     file: Annotated[Path | None, typer.Argument(help="An evidence file.")] = None,
     identity: MaybeAs = None,

@@ -1,33 +1,23 @@
-"""What the commands share: opening an identity, running async work, the one edge for errors."""
+"""What the commands share: opening an identity, running async work, reading words."""
 
-import errno
 import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import typer
 
 from clients.cli import freshness
-from clients.cli.output import clean_line, line, note
 from clients.identity import PASSPHRASE, Identity
 from clients.keystore import PASSPHRASE_MIN
 from clients.session import Session
-from clients.transport import Withheld
-from wire.errors import SLUGS, BrokerFault, Malformed, NotAllowed, TearlineError
+from wire.errors import Malformed, NotAllowed
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Session)
-
-As = Annotated[Path, typer.Option("--as", help="Identity folder, such as KIT/KEN/system.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-
-REFUSED = 1
-"""Exit code of every refusal; 2 is a wrong command line, 130 an interruption."""
 
 
 def load(folder: Path) -> Identity:
@@ -100,35 +90,6 @@ def using(
             return result
 
     return run_async(run)
-
-
-def refuse(error: TearlineError, *, json: bool, code: int = REFUSED) -> NoReturn:
-    """Say what was refused and what to do, then leave with an exit code that is not zero."""
-    explanation = error.explanation if isinstance(error, Withheld) else None
-    if json:
-        meaning = SLUGS[error.slug]
-        fields: dict[str, Any] = {
-            "error": error.slug,
-            "title": meaning.title,
-            "detail": error.detail,
-            "advice": meaning.advice,
-        }
-        if explanation is not None:
-            fields["explanation"] = explanation.model_dump(mode="json")
-        line(fields)
-    else:
-        note(f"[bold red]refused:[/bold red] {clean_line(str(error))}")
-        for _, nation, outcome, why in explanation.rows() if explanation else ():
-            note(f"  {clean_line(nation)} {clean_line(outcome)}  {clean_line('; '.join(why))}")
-    sys.exit(code)
-
-
-def from_machine(error: OSError) -> TearlineError:
-    """What this machine refused, as a refusal like any other."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return BrokerFault("disk-full", "this machine's disk is full")
-    what = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    return Malformed("bad-input", f"{what}{(error.strerror or 'failed').lower()}")
 
 
 def split(values: list[str]) -> list[str]:

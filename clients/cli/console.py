@@ -16,7 +16,8 @@ import typer
 from clients import files
 from clients.auditor import Auditor
 from clients.cli import evidence, output
-from clients.cli.common import As, Json, load
+from clients.cli.common import load
+from clients.cli.options import As, Json
 from clients.console import assets, labels
 from clients.console.desk import Desk, rechecked
 from clients.console.serve import Console, server

@@ -12,7 +12,8 @@ import typer
 
 from clients import proposal
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, roots_of
+from clients.cli.common import load, roots_of
+from clients.cli.options import As, Json, Yes
 from clients.files import read, write_new
 from clients.identity import Identity
 from clients.session import Session

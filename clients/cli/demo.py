@@ -10,18 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli import output
-from clients.cli.common import Json, run_async
+from clients.cli.common import run_async
+from clients.cli.options import Json
 from clients.demo import scenario, stage
 from clients.demo.play import Play, Tally
 from wire.errors import Malformed
-
-app = typer.Typer()
 
 SENDERS = ("KEN", "FRA", "GBR")
 """The nations whose partner systems send the rows of a file."""
 
 
-@app.command()
 def demo(
     reports: Annotated[
         Path | None, typer.Option("--reports", help="NDJSON rows instead of the written scenario.")

@@ -8,7 +8,8 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.denials import Denial, LeftOut
 
 Follow = Annotated[bool, typer.Option("--follow", help="Go on, and tell what comes.")]
@@ -54,7 +55,7 @@ def _tell(denial: Denial, *, json: bool) -> None:
         portions = f"  portion {denial.where}" if denial.where else ""
         output.say(
             f"[dim]{moment:%Y-%m-%d %H:%M:%SZ}[/dim]  [bold]{denial.to}[/bold] {denial.who}  "
-            f"{denial.how}, {denial.times} times  report {denial.report[:16]}{portions}"
+            f"{denial.how}, {denial.times} times  report {denial.report}{portions}"
         )
         output.say(f"    [red]{output.clean_line(_why(denial))}[/red]")
 

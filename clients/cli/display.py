@@ -16,7 +16,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
-from clients.cli import output
+from clients.cli import output, shown
 from clients.identity import Identity
 from clients.opened import OpenedReport
 from wire.errors import Malformed
@@ -54,7 +54,7 @@ def pages(report: OpenedReport, mark: str, console: Console) -> list[Group]:
     banner = Text(output.plain_line(report.banner), style="bold reverse", justify="center")
     rows = len(banner.wrap(console, width))
     room = max(FEWEST, height - 2 * rows - AROUND)
-    lines = list(output.written(report).wrap(console, max(1, width - FRAME)))
+    lines = list(shown.written(report).wrap(console, max(1, width - FRAME)))
     here = max(1, room - room // (EVERY + 1))
     cut = [lines[at : at + here] for at in range(0, len(lines), here)]
     return [

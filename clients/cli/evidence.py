@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.evidence import files, left, pull
 from clients.evidence.pull import Pulled
 from clients.evidence.status import Status, status_of
@@ -41,13 +42,6 @@ Charter = Annotated[
 MaybeAs = Annotated[
     Path | None, typer.Option("--as", help="Identity folder, such as KIT/KEN/auditor.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands that work on the auditor's own evidence."""
-    app.command("pull")(pull_evidence)
-    app.command("status")(status)
-    app.command("lost")(lost)
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from clients.cli import output
-from clients.cli.common import REFUSED, Json, run_async
+from clients.cli.common import run_async
+from clients.cli.options import Json
+from clients.cli.refusal import REFUSED
 from clients.demo import stage
 from clients.exercises import plan
 from clients.exercises.page import page
@@ -17,15 +19,7 @@ from clients.exercises.run import SPEED, Run
 from clients.exercises.score import Score, Told
 from wire.errors import Malformed
 
-app = typer.Typer(no_args_is_help=True, help="Play a written exercise and score it.")
 
-
-@app.callback()
-def group() -> None:
-    """Play a written exercise and score it."""
-
-
-@app.command("list")
 def list_(json: Json = False) -> None:
     """The exercises that come with the program.
 
@@ -40,7 +34,6 @@ def list_(json: Json = False) -> None:
             output.say(f"[bold]{name}[/bold]  {found.exercise.name}, {len(found.inject)} injects")
 
 
-@app.command()
 def check(file: Annotated[str, typer.Argument(help="A .toml file.")], json: Json = False) -> None:
     """Read an exercise and say what is wrong with it, without playing it.
 
@@ -54,7 +47,6 @@ def check(file: Annotated[str, typer.Argument(help="A .toml file.")], json: Json
         output.say(f"[green]can be played:[/green] {output.clean_line(title)}, {count} injects")
 
 
-@app.command()
 def run(
     file: Annotated[str, typer.Argument(help="A .toml file, or a name of `exercise list`.")],
     speed: Annotated[

@@ -7,8 +7,9 @@ import typer
 
 from clients import proposal
 from clients.cli import continuing, ledger, output
-from clients.cli.common import As, Json, Yes, load, roots_of, using
+from clients.cli.common import load, roots_of, using
 from clients.cli.ledger import Code
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken

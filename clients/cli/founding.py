@@ -14,7 +14,8 @@ from clients import files, kit
 from clients import mission as founders
 from clients.ceremony import ROLES, Ceremony
 from clients.cli import output
-from clients.cli.common import Json, Yes, passphrase, split
+from clients.cli.common import passphrase, split
+from clients.cli.options import Json, Yes
 from clients.cli.retention import days
 from clients.founding import LOG_SEED, RETENTION_FLOOR, USUAL_LEVEL, origin_of
 from clients.mission import Founding, Root, Terms
@@ -28,18 +29,10 @@ LOG_KEY = "log-key.pub"
 CA_FILE = "ca.pem"
 FIRST = "first-{}-{:02}.tlst"
 
-app = typer.Typer(no_args_is_help=True, help="Found a mission from many machines, by files.")
-
 Folder = Annotated[Path, typer.Argument(help="The folder that goes from nation to nation.")]
 RootFolder = Annotated[Path, typer.Option("--root", help="What `tearline nation init` made.")]
 
 
-@app.callback()
-def group() -> None:
-    """Found a mission from many machines: every nation keeps its root, and files go round."""
-
-
-@app.command()
 def prepare(
     broker: Annotated[Path, typer.Argument(help="A new folder for the broker.")],
     mission: Annotated[str, typer.Option("--mission", help="The mission's code.")],
@@ -62,7 +55,6 @@ def prepare(
     output.note(f"next, by one nation: tearline mission draft FOLDER --log-key '{key}' …")
 
 
-@app.command()
 def draft(
     folder: Folder,
     root: RootFolder,
@@ -107,7 +99,6 @@ def draft(
     _show(founding, json=json)
 
 
-@app.command()
 def sign(folder: Folder, root: RootFolder, yes: Yes = False, json: Json = False) -> None:
     """Read what the charter says, and sign it for your nation.
 
@@ -128,7 +119,6 @@ def sign(folder: Folder, root: RootFolder, yes: Yes = False, json: Json = False)
     output.say(f"signed for {mine.nation}; {_lacks(signed)}")
 
 
-@app.command()
 def found(
     broker: Annotated[Path, typer.Argument(help="What `mission prepare` made.")],
     folder: Folder,

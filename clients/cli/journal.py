@@ -12,21 +12,12 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.common import Json
+from clients.cli.options import Json
 from wire.errors import Malformed
-
-app = typer.Typer()
-journal = typer.Typer(no_args_is_help=True, help="Check a broker's journal, or go on from a copy.")
 
 Broker = Annotated[Path, typer.Argument(help="The broker's folder, such as KIT/broker.")]
 
 
-@journal.callback()
-def group() -> None:
-    """Check a broker's journal, or go on from a copy."""
-
-
-@journal.command()
 def fsck(folder: Broker, json: Json = False) -> None:
     """Verify every entry of a stopped broker's journal; changes nothing.
 
@@ -37,7 +28,6 @@ def fsck(folder: Broker, json: Json = False) -> None:
     _become("fsck", str(folder), json=json)
 
 
-@journal.command()
 def resume(
     folder: Broker,
     heads: Annotated[
@@ -60,7 +50,6 @@ def resume(
     )
 
 
-@journal.command()
 def loss(
     folder: Broker,
     out: Annotated[Path, typer.Option("--out", help="A new file, for the nations.")],
@@ -79,7 +68,6 @@ def loss(
     _become("loss", str(folder), "--out", str(out), *name, json=json)
 
 
-@journal.command("continue")
 def go_on(
     folder: Broker,
     statement: Annotated[Path, typer.Argument(help="What the nations have signed.")],
@@ -99,7 +87,6 @@ def go_on(
     _become("continue", str(folder), "--statement", str(statement), *folders, json=json)
 
 
-@app.command()
 def backup(
     folder: Broker,
     to: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
@@ -114,7 +101,6 @@ def backup(
     _become("backup", str(folder), str(to), json=json)
 
 
-@app.command()
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder that `tearline backup` made.")],
     folder: Broker,

@@ -8,20 +8,13 @@ import typer
 
 from clients import kit
 from clients.cli import output
-from clients.cli.common import Json, new_passphrase, split
+from clients.cli.common import new_passphrase, split
+from clients.cli.options import Json
 from clients.cli.retention import days
 from clients.founding import RETENTION_FLOOR, Plan
 from clients.keystore import PASSPHRASE_MIN, is_short
 
-app = typer.Typer(no_args_is_help=True, help="All keys of a pilot or an exercise on one machine.")
 
-
-@app.callback()
-def group() -> None:
-    """All keys of a pilot or an exercise on one machine."""
-
-
-@app.command()
 def create(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     mission: Annotated[str, typer.Option("--mission", help="The mission's code, such as MINUSX.")],

@@ -8,7 +8,8 @@ import typer
 from clients import kit
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.identity import Identity
 from clients.ledger import Ledger, Taken
 

@@ -1,18 +1,14 @@
 """`tearline lost`: what this device sent, was told was safe, and has to send again after a loss."""
 
-import typer
-
 from clients import sent
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.publisher import Publisher
 from clients.sent import Unkept
 from wire.errors import Conflict
 
-app = typer.Typer()
 
-
-@app.command()
 def lost(identity: As, json: Json = False) -> None:
     """Reports of this device that were accepted and then lost with the broker's disk.
 

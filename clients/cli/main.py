@@ -1,99 +1,92 @@
-"""The command `tearline`: one app of many commands, and the one edge where errors become words."""
+"""The command `tearline`: one tree of many commands, and the one edge where errors become words."""
 
 import inspect
 import re
 import sys
-from importlib.util import find_spec
+from collections.abc import Callable
+from pkgutil import resolve_name
 from textwrap import fill
 from typing import Any
 
 import typer
-from pydantic import ValidationError
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_install_completion_arguments
 
-from clients.cli import audit, journal, lost, reports, terms, witness
-from clients.cli.common import from_machine, refuse
+from clients.cli.commands import COMMANDS, FULL
 from clients.cli.output import note, show_any_text
+from clients.cli.refusal import from_machine, refuse
 from wire.errors import Malformed, TearlineError
 
 INTERRUPTED = 130
 USAGE = 2
 """Exit code of a command line that nobody could follow."""
-FULL = all(find_spec(name) is not None for name in ("cedarpy", "z3"))
-"""An analyst installs no policy engine; who writes policies or runs a mission has all of the
-extra."""
-
-app = typer.Typer(
-    name="tearline",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    help="Share intelligence without losing control of it."
-    + (
-        ""
-        if FULL
-        else " For kits, members, policies, the demo and exercises: install tearline[policy]."
-    ),
-)
-app.add_typer(reports.app)
-app.add_typer(lost.app)
-app.command()(terms.terms)
-app.add_typer(audit.app, name="audit")
-app.add_typer(journal.app)
-app.add_typer(journal.journal, name="journal")
-app.add_typer(witness.app, name="witness")
-if find_spec("uvicorn") is not None:
-    from clients.cli import console, witness_serve
-
-    audit.app.command("console")(console.console)
-    witness.app.command("serve")(witness_serve.serve)
-if FULL:
-    from clients.cli import (
-        adopt,
-        analysis,
-        demo,
-        exercise,
-        founding,
-        kit,
-        mission,
-        officer,
-        policy,
-        recall,
-        registry,
-        status,
-    )
-
-    app.add_typer(kit.app, name="kit")
-    app.add_typer(mission.app)
-    app.add_typer(founding.app, name="mission")
-    app.add_typer(mission.nation, name="nation")
-    app.add_typer(mission.member, name="member")
-    app.add_typer(mission.epoch, name="epoch")
-    app.add_typer(recall.app, name="recall")
-    policy.app.add_typer(analysis.app)
-    policy.app.command("status")(status.status)
-    policy.app.add_typer(adopt.app)
-    app.add_typer(policy.app, name="policy")
-    app.add_typer(officer.app, name="officer")
-    app.add_typer(registry.app, name="registry")
-    app.add_typer(demo.app)
-    app.add_typer(exercise.app, name="exercise")
+TAKE = "take"
 
 
-def fit(commands: typer.Typer) -> None:
-    """Wrap every help to a terminal of 80 columns, with the example on a line of its own: typer
+class Deferred(TyperCommand):
+    """A command that is imported when somebody uses it: runs, completes, or asks for its help.
+
+    Everything of the kind begins with a context, and that is the command's own.
+    """
+
+    def __init__(self, name: str, where: str, summary: str) -> None:
+        super().__init__(name, help=summary, hidden=not summary)
+        self._where = where
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """The context of the command itself."""
+        return self.imported().make_context(*args, **extra)
+
+    def imported(self) -> Any:
+        """The command itself."""
+        function = resolve_name(f"clients.cli.{self._where}")
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name, help=_fitted(function))(function)
+        return get_command(alone)
+
+
+class RecallGroup(TyperGroup):
+    """`tearline recall REPORT …` takes it back; the other words are commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command in that goes without saying."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [TAKE, *args]
+        return super().parse_args(ctx, args)
+
+
+def _fitted(command: Callable[..., None]) -> str:
+    """Its help, wrapped to a terminal of 80 columns, with the example on a line of its own: typer
     would show the lines as they stand in the source.
     """
-    for info in commands.registered_commands:
-        first, _, rest = (inspect.getdoc(info.callback) or "").partition("\n\n")
-        parts = re.split(r"\n\n|\s+(?=Example: )", rest)
-        wrapped = [fill(part, 78, break_on_hyphens=False) for part in parts]
-        info.help = "\n\n".join([" ".join(first.split()), "\n".join(wrapped)])
-    for group in commands.registered_groups:
-        if group.typer_instance is not None:
-            fit(group.typer_instance)
+    first, _, rest = (inspect.getdoc(command) or "").partition("\n\n")
+    parts = re.split(r"\n\n|\s+(?=Example: )", rest)
+    wrapped = [fill(part, 78, break_on_hyphens=False) for part in parts]
+    return "\n\n".join([" ".join(first.split()), "\n".join(wrapped)])
 
 
-fit(app)
+def _tree() -> TyperGroup:
+    """All commands in their groups."""
+    extra = " For kits, members, policies, the demo and exercises: install tearline[policy]."
+    root = TyperGroup(
+        name="tearline",
+        params=[*get_install_completion_arguments()],
+        no_args_is_help=True,
+        help="Share intelligence without losing control of it." + ("" if FULL else extra),
+    )
+    groups = {"": root}
+    for words, (where, summary) in COMMANDS.items():
+        group, _, name = words.rpartition(" ")
+        if where:
+            groups[group].add_command(Deferred(name, where, summary))
+        else:
+            kind = RecallGroup if name == "recall" else TyperGroup
+            groups[name] = kind(name=name, no_args_is_help=True, help=summary.strip())
+            root.add_command(groups[name])
+    return root
+
+
+app = _tree()
 
 
 def run() -> None:
@@ -111,12 +104,15 @@ def run() -> None:
         _misused(error, json=json)
     except TearlineError as error:
         refuse(error, json=json)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        refuse(Malformed("bad-fields", f"{where}: {first['msg']}"), json=json)
     except OSError as error:
         refuse(from_machine(error), json=json)
+    except ValueError as error:
+        errors = getattr(error, "errors", None)  # of pydantic, which `--help` does not need
+        if errors is None:
+            raise
+        first = errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        refuse(Malformed("bad-fields", f"{where}: {first['msg']}"), json=json)
 
 
 def _misused(error: Any, *, json: bool) -> None:

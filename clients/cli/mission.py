@@ -1,17 +1,15 @@
 """`tearline serve | member | epoch`: run a mission, and speak for a nation."""
 
-import os
-import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from clients import kit
-from clients.cli import continuing, expel, founding, ledger, output, retention, witness_keys
-from clients.cli.common import As, Json, Yes, load, new_passphrase, split, using
+from clients.cli import ledger, output
+from clients.cli.common import load, new_passphrase, split, using
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from wire import strict_json
@@ -19,53 +17,11 @@ from wire.bodies import Kind
 from wire.errors import Malformed
 from wire.freshness import Ending
 
-app = typer.Typer()
 KindOption = Annotated[
     str, typer.Option("--kind", help="system, analyst, officer, auditor or gateway.")
 ]
 
-nation = typer.Typer(no_args_is_help=True, help="A nation's roots and its way into a mission.")
-member = typer.Typer(no_args_is_help=True, help="Devices and systems of your nation.")
-epoch = typer.Typer(no_args_is_help=True, help="Your nation's encryption keys.")
 
-nation.command("join")(founding.join)
-nation.command("officers")(founding.officers)
-nation.command("expel")(expel.nation_expel)
-nation.command("sign")(expel.nation_sign)
-nation.command("publish")(expel.nation_publish)
-nation.command("continue")(continuing.nation_continue)
-nation.command("lost")(continuing.nation_lost)
-nation.command("ledger")(ledger.nation_ledger)
-nation.command("retention")(retention.nation_retention)
-nation.command("witness")(witness_keys.nation_witness)
-member.command("ledger")(ledger.member_ledger)
-
-
-@app.command()
-def serve(
-    folder: Annotated[Path, typer.Argument(help="The broker's folder, such as KIT/broker.")],
-    port: Annotated[
-        int | None, typer.Option("--port", help="Instead of the settings' port.")
-    ] = None,
-) -> None:
-    """Run the broker; ready when GET /readyz answers 200. Ctrl-C drains the streams and stops.
-
-    Needs the extra `broker`. Loopback unless the settings say otherwise.
-    Example: tearline serve kit/broker --port 8440
-    """
-    if not folder.is_dir():
-        raise Malformed("bad-settings", f"no folder {folder.name}")
-    if find_spec("uvicorn") is None:
-        raise Malformed("bad-settings", "no broker is installed: pip install tearline[broker]")
-    # The broker is a program of its own: no client code runs in it, and none of it runs here.
-    command = [sys.executable, "-m", "broker.serve", str(folder)]
-    if port is not None:
-        command += ["--port", str(port)]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - no shell, our own interpreter
-
-
-@nation.command("init")
 def nation_init(
     folder: Annotated[Path, typer.Argument(help="New folder for the nation's root keys.")],
     mission: Annotated[str, typer.Option("--mission", help="The mission's code.")],
@@ -97,7 +53,6 @@ def nation_init(
     output.say("keep the folder offline; next, by one of them: tearline mission draft")
 
 
-@member.command("create")
 def member_create(
     folder: Annotated[Path, typer.Argument(help="New folder for the member's identity.")],
     like: Annotated[Path, typer.Option("--like", help="Any identity folder of your nation.")],
@@ -119,7 +74,6 @@ def member_create(
     output.say(f"next, by your officer: tearline member add {path} --as OFFICER --clearance LEVEL")
 
 
-@member.command("add")
 def member_add(
     card: Annotated[Path, typer.Argument(help="card.json of the new member.")],
     identity: As,
@@ -149,7 +103,6 @@ def member_add(
     )
 
 
-@member.command("revoke")
 def member_revoke(
     who: Annotated[str, typer.Argument(help="The member's kid, or its identity folder.")],
     identity: As,
@@ -171,17 +124,6 @@ def member_revoke(
     ledger.show(ledger.member_leaves(loaded, kid), json=json)
 
 
-@nation.callback()
-def nation_group() -> None:
-    """A nation's roots and its way into a mission."""
-
-
-@epoch.callback()
-def epoch_group() -> None:
-    """Your nation's encryption keys."""
-
-
-@member.command("list")
 def member_list(identity: As, json: Json = False) -> None:
     """Your nation's members, and other nations' members who sign.
 
@@ -216,7 +158,6 @@ def member_list(identity: As, json: Json = False) -> None:
         )
 
 
-@epoch.command("rotate")
 def epoch_rotate(
     identity: As,
     days: Annotated[

@@ -5,16 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import denials, output
-from clients.cli.common import As, Json, Yes, load, using, whole_identity
+from clients.cli import output
+from clients.cli.common import load, using, whole_identity
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer, Spoken
 from clients.referral import Referral
 from wire.bodies import Approval
 from wire.errors import Malformed
-
-app = typer.Typer(no_args_is_help=True, help="A disclosure officer's desk.")
-app.command("denials")(denials.denials)
 
 HOUR = 3_600  # seconds
 
@@ -23,12 +21,6 @@ Reason = Annotated[str, typer.Option("--reason", help="Stands in your nation's j
 Hours = Annotated[int, typer.Option("--hours", help="How long it holds.", min=1, max=720)]
 
 
-@app.callback()
-def group() -> None:
-    """A disclosure officer's desk."""
-
-
-@app.command()
 def queue(
     identity: As,
     review: Annotated[
@@ -48,7 +40,6 @@ def queue(
     _show_queue(using(Officer, loaded, lambda officer: officer.queue()), json=json)
 
 
-@app.command()
 def approve(
     case: CaseName,
     identity: As,
@@ -80,7 +71,6 @@ def approve(
     show_spoken(using(Officer, loaded, work), json=json)
 
 
-@app.command()
 def reject(
     case: CaseName,
     identity: As,
@@ -105,7 +95,6 @@ def reject(
     show_spoken(using(Officer, loaded, work), json=json)
 
 
-@app.command()
 def consent(
     report: Annotated[
         str,
@@ -133,7 +122,6 @@ def consent(
     show_spoken(spoken, json=json)
 
 
-@app.command()
 def withdraw(
     consent: Annotated[str, typer.Argument(help="The consent's identity, 64 hex digits.")],
     identity: As,
@@ -179,7 +167,7 @@ def _show_queue(cases: tuple[Referral, ...], *, json: bool) -> None:
             f"[bold]{case.case}[/bold]  to [bold]{case.to}[/bold], asks {whose} ({case.layer})  "
             f"[yellow]{officers}[/yellow]  [dim]for {_age(now - case.accepted)}[/dim]"
         )
-        output.say(f"  {output.clean_line(case.banner)}  [dim]report {case.report[:16]}[/dim]")
+        output.say(f"  {output.clean_line(case.banner)}  [dim]report {case.report}[/dim]")
         for rule in case.rules:
             output.say(f"  {rule.id}: {output.clean_line(rule.says)}")
     if not cases:

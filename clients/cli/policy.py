@@ -8,8 +8,10 @@ import typer
 
 from clients import policy_folder
 from clients.cli import output
-from clients.cli.common import REFUSED, Json, split
+from clients.cli.common import split
+from clients.cli.options import Json
 from clients.cli.policy_options import Folder, Mission, Others, Registry
+from clients.cli.refusal import REFUSED
 from clients.files import meant
 from policies import bundle, cases, explain, lint
 from policies import form as forms
@@ -19,10 +21,7 @@ from policies.analyse.sameness import same
 from policies.decide import PolicyBook
 from wire.errors import Malformed
 
-app = typer.Typer(no_args_is_help=True, help="Write and check release policies.")
 
-
-@app.command("lint")
 def lint_(
     folder: Folder,
     others: Others = [],
@@ -62,7 +61,6 @@ def lint_(
         raise typer.Exit(REFUSED)
 
 
-@app.command("format")
 def format_(folder: Folder) -> None:
     """Rewrite every .cedar file in Cedar's canonical layout.
 
@@ -76,7 +74,6 @@ def format_(folder: Folder) -> None:
             output.say(f"formatted {output.clean_line(str(path.relative_to(folder)))}")
 
 
-@app.command()
 def test(
     folder: Folder,
     case_files: Annotated[list[Path], typer.Option("--cases", help="Files of cases.")] = [],
@@ -113,7 +110,6 @@ def test(
         raise typer.Exit(REFUSED)
 
 
-@app.command()
 def why(
     folder: Folder,
     case_file: Annotated[Path, typer.Option("--case", help="A file of cases.")],
@@ -142,7 +138,6 @@ def why(
             output.say(f"[bold]{output.clean(case.name)}[/bold]\n{output.clean(told.text)}")
 
 
-@app.command()
 def new(
     form: Annotated[Path, typer.Argument(help="A short form, as TOML; see policies/form.toml.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder to write <NATION>/… into.")],

@@ -14,8 +14,9 @@ import typer
 from clients import files
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
 from clients.cli.evidence import moment, opened
+from clients.cli.options import As, Json
 from clients.evidence import pull
 from clients.evidence.store import EvidenceStore
 from clients.push import outbox

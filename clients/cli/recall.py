@@ -3,12 +3,12 @@
 from typing import Annotated, Any, get_args
 
 import typer
-from typer.core import TyperGroup
 
 from clients.auditor import Auditor
 from clients.certificate import Answer, Certificate, Holder
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using, whole_identity
+from clients.cli.common import load, using, whole_identity
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from wire.bodies import RecallConfirm
@@ -22,28 +22,6 @@ Report = Annotated[
 ]
 
 
-class RecallGroup(TyperGroup):
-    """`tearline recall REPORT …` takes it back; the other words are commands."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command in that goes without saying."""
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = [TAKE, *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(cls=RecallGroup, no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """Take a report back: `tearline recall REPORT --as OFFICER --reason WHY`.
-
-    Example: tearline recall 3f…e1 --as kit/KEN/officer --reason "source at risk"
-    """
-
-
-@app.command(TAKE, hidden=True)
 def take(
     report: Report,
     identity: As,
@@ -62,7 +40,6 @@ def take(
     show_spoken(using(Officer, loaded, lambda officer: officer.recall(report, reason)), json=json)
 
 
-@app.command()
 def status(report: Report, identity: As, json: Json = False) -> None:
     """The recall certificate: who was sent the report, and what each says became of it.
 
@@ -78,7 +55,6 @@ def status(report: Report, identity: As, json: Json = False) -> None:
         show(certificate)
 
 
-@app.command()
 def confirm(
     report: Report,
     identity: As,

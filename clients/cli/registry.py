@@ -7,15 +7,14 @@ import typer
 
 from clients import proposal, registry
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, roots_of, using
+from clients.cli.common import load, roots_of, using
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.files import meant, read, replace, write_new
 from clients.officer import Officer, Spoken
 from wire import strict_json
 from wire.directory import Directory
 from wire.vocabulary import RegistryBody
-
-app = typer.Typer(no_args_is_help=True, help="Regions, threats, caveats and coalitions.")
 
 FILE_MAX = 1 << 20  # bytes of a registry, or of a proposal of one
 
@@ -27,12 +26,6 @@ Proposal = Annotated[
 ]
 
 
-@app.callback()
-def group() -> None:
-    """Regions, threats, caveats and coalitions: what all policies are written in."""
-
-
-@app.command()
 def show(
     identity: As,
     out: Annotated[Path | None, typer.Option("--out", help="Write registry.json here.")] = None,
@@ -62,7 +55,6 @@ def show(
         output.say(f"  {output.clean_line(name)}: {', '.join(nations)}")
 
 
-@app.command()
 def draft(
     file: Annotated[Path, typer.Argument(help="registry.json, with its version raised by one.")],
     identity: As,
@@ -90,7 +82,6 @@ def draft(
     _tell(using(Officer, loaded, work), body.version, json=json)
 
 
-@app.command()
 def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json = False) -> None:
     """Add your root's signatures to a proposal, once you have read what it changes.
 
@@ -111,7 +102,6 @@ def sign(file: Proposal, identity: As, root: Roots, yes: Yes = False, json: Json
         output.say(f"signed for {loaded.nation}")
 
 
-@app.command()
 def publish(file: Proposal, identity: As, yes: Yes = False, json: Json = False) -> None:
     """Post a proposal that enough nations have signed; it holds from its journal entry on.
 

@@ -14,9 +14,10 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from clients.cli import display as screen
-from clients.cli import output
-from clients.cli.common import As, Json, load, run_async, split, using
+from clients.cli import output, shown
+from clients.cli.common import load, run_async, split, using
 from clients.cli.draft_options import precedence_of, takes_draft
+from clients.cli.options import As, Json
 from clients.delivery import Unsupported
 from clients.draft import Draft
 from clients.identity import Identity
@@ -27,8 +28,6 @@ from clients.subscriber import Received, Subscriber
 from wire.errors import Malformed, TearlineError
 from wire.witness import ConfirmedCheckpoint
 
-app = typer.Typer()
-
 Many = list[str]
 Region = Annotated[Many, typer.Option("--region", help="Place code: KE, 014, mission:north.")]
 Shown = Annotated[
@@ -37,7 +36,6 @@ Shown = Annotated[
 Threat = Annotated[Many, typer.Option("--threat", help="Threat type: explosive.ied_emplaced.")]
 
 
-@app.command()
 @takes_draft
 def preview(identity: As, draft: Draft, json: Json = False) -> None:
     """Who would be able to read this, who not and why. Nothing is sent but the labels.
@@ -65,7 +63,6 @@ def preview(identity: As, draft: Draft, json: Json = False) -> None:
     output.table("What today's policies would do", ("portion", "nation", "outcome", "why"), rows)
 
 
-@app.command()
 @takes_draft
 def publish(
     identity: As,
@@ -147,7 +144,6 @@ def _show_receipt(receipt: Receipt, *, confirmed: bool, json: bool) -> None:
             output.say(f"  {portion}{nation}  [{output.OUTCOMES[outcome]}]{outcome}[/]{waits}")
 
 
-@app.command()
 def fetch(
     identity: As,
     region: Region = [],
@@ -196,7 +192,6 @@ def fetch(
         raise Malformed("bad-input", detail)
 
 
-@app.command()
 def watch(
     identity: As,
     region: Region = [],
@@ -231,7 +226,6 @@ def watch(
         using(_reader(display=display), loaded, work)
 
 
-@app.command(name="open")
 def open_(
     path: Annotated[Path, typer.Argument(help="A .tlr file.")],
     identity: As,
@@ -253,9 +247,9 @@ def open_(
     if display:
         run_async(lambda: screen.show(report, loaded, time.time()))
     elif json:
-        output.line(output.report_fields(report, proof))
+        output.line(shown.report_fields(report, proof))
     else:
-        output.show_report(report, proof)
+        shown.show_report(report, proof)
 
 
 def _reader(*, display: bool) -> Callable[[Identity], Subscriber]:
@@ -280,9 +274,9 @@ async def _show(
         }
         proof = asdict(received.proof)
         proof["confirmed"] = confirmed is not None and confirmed.covers(received.proof.index)
-        output.line({**output.report_fields(received.report, proof), **amended})
+        output.line({**shown.report_fields(received.report, proof), **amended})
     else:
-        output.show_report(received.report, asdict(received.proof))
+        shown.show_report(received.report, asdict(received.proof))
         for old in sorted(received.supersedes):
             output.say(f"  [dim]takes the place of report {old[:16]}[/dim]")
         if received.superseded_by is not None:
@@ -292,7 +286,7 @@ async def _show(
 def _notice(what: Notable) -> None:
     """Say beside the reports what did not open, what is held back, and what is tried again."""
     if isinstance(what, Unopened) and what.reason.slug == "recalled":
-        text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
+        text = f"{what.originator} took back report {what.identity}: {what.reason.detail}; "
         text += "what was kept here is destroyed, and so must be every other copy"
     elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"

@@ -11,7 +11,8 @@ import typer
 from clients import retention
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, roots_of, using
+from clients.cli.common import load, roots_of, using
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from clients.retention import Preview, Standing

@@ -3,8 +3,9 @@
 from typing import Any
 
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
 from clients.cli.freshness import COLOURS
+from clients.cli.options import As, Json
 from clients.officer import Officer
 from wire.directory import Directory
 from wire.freshness import Ending

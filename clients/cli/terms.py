@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.session import Session
 from wire.errors import Malformed, quoted
 from wire.vocabulary import Vocabulary

@@ -9,7 +9,8 @@ import typer
 
 from clients.auditor import Auditor
 from clients.cli import output
-from clients.cli.common import As, Json, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json
 from clients.witness import attend, bring
 from clients.witness import folder as home
 from clients.witness.bring import Brought
@@ -17,18 +18,10 @@ from clients.witness.folder import SEED, WitnessKeys
 from clients.witness.remote import RemoteWitness
 from wire.errors import Malformed, NotAllowed, TearlineError
 
-app = typer.Typer(no_args_is_help=True, help="Cosign the log, so that all see one history.")
-
 Folder = Annotated[Path, typer.Argument(help="The witness's folder.")]
 Urls = Annotated[list[str] | None, typer.Option("--witness", help="URL of another witness.")]
 
 
-@app.callback()
-def group() -> None:
-    """Cosign the log, so that all see one history."""
-
-
-@app.command()
 def init(
     folder: Folder,
     name: Annotated[str, typer.Option("--name", help="Such as ken.example/witness.")],
@@ -51,7 +44,6 @@ def init(
         output.plain(key)
 
 
-@app.command()
 def renew(folder: Folder, json: Json = False) -> None:
     """Give a witness new keys, and print the two.
 
@@ -67,7 +59,6 @@ def renew(folder: Folder, json: Json = False) -> None:
         output.plain(key)
 
 
-@app.command()
 def trust(
     folder: Folder,
     log: Annotated[list[str], typer.Argument(help="Verification keys of a log.")],
@@ -85,7 +76,6 @@ def trust(
     output.say(f"watches {output.clean_line(', '.join(sorted(logs)))}")
 
 
-@app.command()
 def follow(
     identity: As,
     witness: Urls = None,
@@ -117,7 +107,6 @@ def follow(
     using(Auditor, loaded, work)
 
 
-@app.command()
 def compare(
     identity: As,
     witness: Annotated[list[str], typer.Argument(help="URLs of witnesses.")],

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli import output
-from clients.cli.common import As, Json, Yes, load, using
+from clients.cli.common import load, using
+from clients.cli.options import As, Json, Yes
 from clients.cli.spoken import show_spoken
 from clients.officer import Officer
 from clients.witness.folder import WitnessFolder

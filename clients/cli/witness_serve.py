@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clients.cli import output
-from clients.cli.common import Json
+from clients.cli.options import Json
 from clients.cli.witness import Folder
 from clients.witness.cosigner import Witness
 from clients.witness.folder import WitnessFolder

@@ -82,13 +82,17 @@ class Examined(metaclass=OnlyByMaker):
 
 def examine(job: Job) -> Examined:
     """Verify a page. Raises `Malformed` naming the first bad entry."""
-    page, where = job.page, (job.channel, job.place)
-    trust, found, complete = prove.follow(job.trust, page, job.opened, *where, None)
-    rows = [
-        Row(one.count, one.index, one.time, one.type, one.view is None, facts(one)) for one in found
-    ]
-    notable = tuple([entry for entry in found if entry.view is None or entry.type in EXPLAINS])
-    return Examined._make(trust, complete, rows, notable)
+    notable = list[VerifiedEntry]()
+
+    def told(entry: VerifiedEntry) -> Row:
+        is_erased = entry.view is None
+        if is_erased or entry.type in EXPLAINS:
+            notable.append(entry)
+        return Row(entry.count, entry.index, entry.time, entry.type, is_erased, facts(entry))
+
+    where = (job.channel, job.place)
+    trust, rows, complete = prove.follow(job.trust, job.page, job.opened, *where, None, told)
+    return Examined._make(trust, complete, rows, tuple(notable))
 
 
 # -- beside this process

@@ -10,7 +10,7 @@ from typing import Final
 from clients.evidence.facts import DENIAL, FACTS
 from wire.evidence import Evidence
 from wire.merkle import HASH_BYTES
-from wire.pages import Exhibit, exhibit
+from wire.pages import Exhibit, encode, exhibit
 
 _DENIAL: Final = ", ".join(f'"{name}"' for name in DENIAL)
 _OWN: Final = ", ".join(f"f.{name}" for name in FACTS)
@@ -141,4 +141,4 @@ def evidence_line(
     hashes = [proof[at : at + HASH_BYTES] for at in range(0, len(proof), HASH_BYTES)]
     text = None if view is None else view.encode()
     line = Exhibit(index, slot, leaf, link, opening, text, view_opening, tuple(hashes))
-    return line.encode().decode()
+    return encode(line).decode()

@@ -852,6 +852,29 @@ async def test_a_member_that_is_sent_off_while_it_waits_gets_nothing(house: Hous
     assert "release" not in [kind for kind, _ in await house.channel("GBR")]
 
 
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_a_report_that_is_taken_back_while_its_reader_waits_is_not_released(
+    house: House,
+) -> None:
+    """The recall, or the tighter policy, was acknowledged first. What the reader waited to have
+    journalled is decided again at its place; others that it asked for are released.
+    """
+    kenya, analyst = house["KEN"], house["GBR"].analyst
+    reader = house.member(analyst)
+    first, second = [(await house.submits(kenya.seals(release_to="GBR"))).report for _ in range(2)]
+    recall = kenya.says("report.recall", {"report": first, "reason": "wrong"})
+    page = await behind(house, recall, house.broker.pull(reader, Filter(), None, 9))
+    assert [report.parse(one.report).identity for one in page.releases] == [second]
+    third = (await house.submits(kenya.seals(release_to="GBR"))).report
+    tighter = kenya.adopts(release=NOTHING.format("KEN"))
+    answer = await behind(house, tighter, house.broker.fetch(reader, third))
+    assert isinstance(answer, NotAllowed)
+    assert answer.slug == "not-found"
+    released = [told["report"] for kind, told in await house.channel("GBR") if kind == "release"]
+    assert released == [second]
+
+
 @pytest.mark.anyio
 async def test_a_member_that_is_sent_off_while_its_report_is_read_gets_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch

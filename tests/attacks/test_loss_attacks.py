@@ -71,6 +71,13 @@ async def sees_more(pilot: Falling) -> tuple[Path, Session]:
     return vault, device
 
 
+async def is_moved(pilot: Falling, device: Session) -> Session:
+    """The device is told that the log goes on elsewhere; in its next run it follows there."""
+    with refused("log-continued"):
+        await follows(pilot.again(device))
+    return await follows(pilot.again(device))
+
+
 async def refuses(pilot: Falling, device: Session, slug: str, words: str = "") -> None:
     """The device is told something else; it says so, and believes nothing of it."""
     later = pilot.again(device)
@@ -187,9 +194,7 @@ async def test_nations_who_sign_two_ways_on_are_found_out(pilot: Falling) -> Non
     await pilot.loses(vault)
     await pilot.goes_on()
     with pilot.serves():
-        with refused("log-continued"):
-            await follows(pilot.again(device))
-        device = await follows(pilot.again(device))
+        device = await is_moved(pilot, device)
     sets_back(pilot, vault)
     (pilot.broker / "anchor/checkpoint").unlink()
     await pilot.goes_on(f"{FOUNDED}/other")
@@ -206,9 +211,7 @@ async def test_who_was_moved_is_not_led_back_to_the_log_that_was_left(pilot: Fal
     await pilot.loses(vault)
     await pilot.goes_on()
     with pilot.serves():
-        with refused("log-continued"):
-            await follows(pilot.again(device))
-        device = await follows(pilot.again(device))
+        device = await is_moved(pilot, device)
     shutil.rmtree(pilot.broker)
     (pilot.folder / "kept").rename(pilot.broker)
     with pilot.serves():
@@ -231,9 +234,7 @@ async def test_a_statement_that_leads_back_makes_nobody_forget(pilot: Falling) -
     await pilot.moves(statement)
     with pilot.serves():
         async with Liar.at(door, pilot.port):
-            with refused("log-continued"):
-                await follows(pilot.again(device))
-            device = await follows(pilot.again(device))
+            device = await is_moved(pilot, device)
     shutil.rmtree(pilot.broker)
     (pilot.folder / "kept").rename(pilot.broker)
     back = found.model_copy(update={"continues": found.origin, "origin": FOUNDED})
@@ -253,14 +254,7 @@ def _saying(body: bytes, _: Asked, told: Told) -> Told:
 async def test_a_copy_in_which_the_past_was_rewritten_is_not_gone_on_from(pilot: Falling) -> None:
     """Expect refusal, whoever signed it: what was seen must be in it."""
     vault, device = await sees_more(pilot)
-    sets_back(pilot, vault)
-    with pilot.serves():
-        await reports(pilot, 6)
-    forged = await pilot.saves("forged")
-    with pilot.serves():
-        await reports(pilot)
-    await pilot.loses(forged)
-    await pilot.goes_on()
+    await goes_another_way(pilot, vault, 6)
     with pilot.serves():
         await refuses(pilot, device, "bad-proof")
 
@@ -273,14 +267,7 @@ async def test_a_statement_that_was_seen_is_not_cut_out_of_what_is_left(pilot: F
             await officer.revoke(pilot.device("KEN", "analyst").kid, "device lost")
         await reports(pilot, 9)
         device = await follows(pilot.subscriber("GBR"))
-    sets_back(pilot, vault)
-    with pilot.serves():
-        await reports(pilot, 4)
-    forged = await pilot.saves("forged")
-    with pilot.serves():
-        await reports(pilot)
-    await pilot.loses(forged)
-    await pilot.goes_on()
+    await goes_another_way(pilot, vault, 4)
     with pilot.serves():
         await refuses(pilot, device, "broken-chain", "other statements than were seen")
 
@@ -292,14 +279,7 @@ async def test_an_auditor_finds_what_was_rewritten_in_what_is_left(pilot: Fallin
     with pilot.serves():
         await reports(pilot, 9)
         await pulls(auditor)
-    sets_back(pilot, vault)
-    with pilot.serves():
-        await reports(pilot, 2)
-    forged = await pilot.saves("forged")
-    with pilot.serves():
-        await reports(pilot)
-    await pilot.loses(forged)
-    await pilot.goes_on()
+    await goes_another_way(pilot, vault, 2)
     with pilot.serves():
         with refused("log-continued"):
             await pulls(pilot.again(auditor))
@@ -338,6 +318,20 @@ def replaced_root(pilot: Falling, directory: Directory) -> bytes:
     old = signers(*pilot.root("KEN").root.keys[:2])
     ceremony = Ceremony(directory, now=int(time.time()), random=random_of("root"))
     return ceremony.publish_root("KEN", keys, threshold=2, old=old).raw
+
+
+async def goes_another_way(pilot: Falling, vault: Path, number: int) -> None:
+    """The operator has an older copy go on with so many other reports, and that copy is what the
+    nations let the log be continued from.
+    """
+    sets_back(pilot, vault)
+    with pilot.serves():
+        await reports(pilot, number)
+    forged = await pilot.saves("forged")
+    with pilot.serves():
+        await reports(pilot)
+    await pilot.loses(forged)
+    await pilot.goes_on()
 
 
 def sets_back(pilot: Falling, vault: Path) -> None:

@@ -158,8 +158,8 @@ class House:
         segment = await self.broker.journal.segment(channel)
         found = []
         for evidence in segment.entries:
-            link = json.loads(b64decode(evidence.link))
-            found.append((link["type"], json.loads(b64decode(evidence.view or "e30="))))
+            link = json.loads(evidence.link)
+            found.append((link["type"], json.loads(evidence.view or b"{}")))
         return found
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from broker.journal import THIS_INDEX, Change, Journal, Record, Row
 from tests.refusal import refused
 from wire.entries import MISSION, Event
-from wire.evidence import Segment
 from wire.notes import Ed25519Signer, open_checkpoint
 from wire.prove import Trust, VerifiedEntry, walk
 
@@ -177,7 +176,7 @@ async def follow(
     trust, complete = trust or Trust(), False
     found: list[VerifiedEntry] = []
     while not complete:
-        page: Segment = await journal.segment(channel, trust.tip.count, limit)
+        page = await journal.segment(channel, trust.tip.count, limit)
         proof = await journal.consistency(trust.size, journal.size) if trust.size else []
         position, count = journal.channels.index(channel), len(journal.channels)
         trust, entries, complete = walk(trust, page, LOG_KEYS, channel, position, count, proof)

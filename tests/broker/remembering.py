@@ -86,8 +86,12 @@ def _indexes(all_: Holdings) -> dict[str, Any]:
 
     return {
         "lanes": {nation: lanes(one) for nation, one in all_._lanes.items() if one.all},
-        "ids": {name: held.position for name, held in all_._by_id.items()},
-        "positions": {position: held.identity for position, held in all_._by_position.items()},
+        "ids": {
+            (nation, name): held.position
+            for nation, named in all_._by_id.items()
+            for name, held in named.items()
+        },
+        "positions": [(position, all_.at(position).identity) for position in all_._positions],
         "expiring": sorted(all_._expiring),
         "aging": {n: [h.position for h in found] for n, found in all_._aging.items() if found},
         "drawn": {nation: list(found) for nation, found in all_._drawn.items() if found},

@@ -4,7 +4,9 @@ import asyncio
 import errno
 import hashlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield found
 
 
-async def announced(house: House, content: bytes = CONTENT, **label: Any) -> Receipt:
-    """A report of Kenya's to Britain whose one portion names an attachment."""
+async def announced(
+    house: House, content: bytes = CONTENT, *, more: bool = False, **label: Any
+) -> Receipt:
+    """A report of Kenya's to Britain whose first portion names an attachment; there may be more."""
     kenya = house["KEN"]
     place = kenya.place()
     fields = kenya.label("SECRET", **{"release_to": "GBR", **label})
@@ -49,7 +53,12 @@ async def announced(house: House, content: bytes = CONTENT, **label: Any) -> Rec
         house.world.random,
         attachments=[attachment],
     )
-    return await house.submits(kenya.assembles(place, [frame]))
+    frames = [frame]
+    if more:
+        at, fields = replace(place, index=1), kenya.label("SECRET", "GBR")
+        keys, random = kenya.keys_for(fields), house.world.random
+        frames.append(sealing.portion(at, fields, b"And a text.", keys, random))
+    return await house.submits(kenya.assembles(place, frames))
 
 
 async def uploads(house: House, report: str, content: bytes = CONTENT, step: int = 1 << 20) -> None:
@@ -206,6 +215,26 @@ async def test_who_may_not_have_the_portion_gets_the_answer_of_what_is_not_there
     assert await slug(house.broker.attachment_status(sender, report, ID, total)) == "not-found"
 
 
+async def test_an_attachment_whose_portion_ends_while_the_rest_is_released_is_not_found(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect refusal before its length is told: what is left of the report has no attachment."""
+    ends = house.world.clock.now + 60
+    report = (await announced(house, more=True, expires=ends)).report
+    await uploads(house, report)
+    reader, read = house.member(house["GBR"].analyst), house.broker.journal.rows
+
+    async def rows(query: str, params: Any = ()) -> Any:
+        if query == "reports_at":
+            house.world.clock.now = ends
+        return await read(query, params)
+
+    monkeypatch.setattr(house.broker.journal, "rows", rows)
+    assert await slug(house.broker.read_attachment(reader, report, ID, 0, None)) == "not-found"
+    released = [told["portions"] for kind, told in await house.channel("GBR") if kind == "release"]
+    assert released == [[0, 1], [1]]
+
+
 async def test_a_range_outside_is_refused(house: House) -> None:
     report = (await announced(house)).report
     await uploads(house, report)
@@ -228,6 +257,26 @@ async def test_a_recall_and_a_revocation_cut_a_download_in_the_middle(house: Hou
         await house.files(cut)
         with pytest.raises(NotAllowed):
             await anext(found.chunks)
+
+
+async def test_a_journal_that_stops_cuts_a_download_in_the_middle(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing leaves a broker that can write down nothing more, not even what it has begun."""
+    report = (await announced(house)).report
+    await uploads(house, report)
+    reader = house.member(house["GBR"].analyst)
+    found = await house.broker.read_attachment(reader, report, ID, 0, None)
+    await anext(found.chunks)
+
+    async def broken() -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(house.broker.journal._store, "commit", broken)
+    with pytest.raises(BrokerFault):
+        await house.files(house["KEN"].opens_epoch())
+    with refused("journal-stopped"):
+        await anext(found.chunks)
 
 
 @pytest.mark.slow

@@ -15,7 +15,6 @@ from tests.broker.house import House
 from tests.coalition import ORIGIN
 from tests.refusal import refused
 from wire import links
-from wire.base64_strict import decode
 from wire.entries import MISSION
 from wire.errors import BrokerFault, TearlineError
 from wire.notes import Checkpoint, open_checkpoint
@@ -128,7 +127,7 @@ async def test_openings_that_were_shown_before_the_loss_open_nothing_new(house: 
     assert openings[done.size, 0] != before.opening
     leaf = await broker.journal.leaf(before.index)
     with pytest.raises(TearlineError):
-        links.open_link(leaf, before.slot, decode(before.opening), decode(before.link))
+        links.open_link(leaf, before.slot, before.opening, before.link)
     assert openings.get((before.index, before.slot)) != before.opening
 
 

@@ -20,6 +20,7 @@ from wire import bodies, statements
 from wire.entries import MISSION
 from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed
 from wire.labels import Label
+from wire.notes import open_checkpoint
 from wire.prove import Trust, verify_entry, walk
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +51,15 @@ async def test_a_statement_is_published_once_and_proven_in_the_missions_channel(
     assert (again.index, again.duplicate) == (first.index, True)
     with pytest.raises(Conflict, match="statement-conflict"):
         await house.files(replace_issued(house, statement))
+
+
+async def test_the_same_statement_twice_at_once_is_published_once(house: House) -> None:
+    """The second is judged while the first is on its way, and finds it there."""
+    statement, size = house["GBR"].opens_epoch(), house.broker.journal.size
+    first, again = await asyncio.gather(house.files(statement), house.files(statement))
+    assert (first.duplicate, again.duplicate) == (False, True)
+    assert again.index == first.index
+    assert house.broker.journal.size == size + 2, "the entry, then the heads leaf"
 
 
 def replace_issued(house: House, statement: statements.Statement) -> statements.Statement:
@@ -105,9 +115,8 @@ async def test_reading_the_own_channel_is_journalled_before_it_is_read(house: Ho
     britain = house["GBR"]
     page = await house.broker.views(house.member(britain.auditor), 0, 0, 100)
     last = page.segment.entries[-1]
-    entry = verify_entry(
-        last.model_copy(update={"checkpoint": page.segment.checkpoint}), [house.log_key], "GBR"
-    )
+    opened = open_checkpoint(page.segment.checkpoint, [house.log_key])
+    entry = verify_entry(last, [house.log_key], "GBR", checkpoint=opened)
     assert entry.type == "audit.read"
     assert entry.view is not None
     assert entry.view["reader"] == britain.auditor.kid

@@ -1,7 +1,6 @@
 """Denials: silent to who asked, loud to those whose rules refused."""
 
 import json
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,8 @@ async def read(house: House, nation: Channel) -> dict[str, Any]:
     """The entry of a nation's own read of its channel."""
     page = await house.broker.views(house.member(house[nation].auditor), 0, 0, 1_000)
     last = page.segment.entries[-1]
-    assert json.loads(b64decode(last.link))["type"] == "audit.read"
-    view: dict[str, Any] = json.loads(b64decode(last.view or ""))
+    assert json.loads(last.link)["type"] == "audit.read"
+    view: dict[str, Any] = json.loads(last.view or b"")
     return view
 
 
@@ -265,6 +264,43 @@ async def test_what_waits_is_bounded_and_the_rest_is_counted(
     assert len(await told(house, "KEN")) == 1
     assert len(await told(house, "FRA")) == 1
     assert len(house.broker._denials) == 0
+
+
+async def test_room_is_made_by_what_is_told_already_and_of_the_same_nation_only(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only goes on gives way to what is new; what is new, or waits for others, stays."""
+    monkeypatch.setattr(denials, "WAITING", 2)
+    receipt = await house.submits(house["KEN"].seals())
+    for fresh in (1, 0):
+        await in_vain(house, house["GBR"].analyst, receipt.report)
+        assert len(await told(house, "KEN")) == len(await told(house, "GBR")) == fresh
+    old, new, newer = (f"{number:064x}" for number in range(3))
+    france = house["FRA"].analyst
+    await in_vain(house, france, old)
+    assert len(await told(house, "FRA")) == 1
+    for identity in (new, old, newer):
+        await in_vain(house, france, identity)
+    view = await read(house, "FRA")
+    assert ([d["report"] for d in view["denials"]], view["left_out"]) == ([new, newer], 0)
+    house.world.clock.forward(days=1)
+    assert len(await told(house, "KEN")) == len(await told(house, "GBR")) == 1
+
+
+async def test_what_is_asked_while_a_read_is_written_waits_for_the_next(house: House) -> None:
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
+    found, clock = house.broker._denials, house.world.clock
+    await in_vain(house, house["FRA"].analyst, receipt.report)
+    clock.forward(seconds=3)
+    await in_vain(house, house["FRA"].analyst, receipt.report)
+    due = found.due("KEN")
+    clock.forward(seconds=5)
+    await in_vain(house, house["FRA"].analyst, receipt.report)
+    await found.keep(house.broker.journal)
+    found.settle("KEN", *due)
+    await house.restarts()
+    (denial,) = await told(house, "KEN")
+    assert (denial["times"], denial["last"] - denial["first"]) == (1, 5)
 
 
 async def test_a_read_tells_so_many_and_the_next_one_more(

@@ -303,6 +303,24 @@ async def test_nobody_derives_more_than_the_source_allows(house: House) -> None:
         await house.submits(britain.seals(release_to="KEN", derived_from=[unknown]))
 
 
+async def test_a_source_that_is_accepted_while_what_draws_on_it_waits_is_none_yet(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect refusal: what its label asks was not compared. Posted again, it is accepted."""
+    kenya = house["KEN"]
+    raw = kenya.seals(release_to="GBR")
+
+    async def arrives() -> None:
+        await house.broker.submit(raw)
+
+    drawn = kenya.seals(release_to="GBR FRA", **derived(house, raw))
+    assert await between(house, monkeypatch, drawn, arrives) == "bad-lineage"
+    monkeypatch.undo()
+    with pytest.raises(NotAllowed, match="third-party-rule"):
+        await house.submits(drawn)
+    await house.submits(kenya.seals(release_to="GBR", **derived(house, raw)))
+
+
 @pytest.mark.slow
 async def test_a_consent_of_the_originator_lets_it_go_further_and_its_policy_still_counts(
     house: House,

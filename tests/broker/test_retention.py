@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ async def test_what_was_erased_stands_in_no_file(house: House) -> None:
 async def openings(house: House, *channels: str) -> dict[str, bytes]:
     """What opens each view of these channels; the texts may stand in other channels as well."""
     return {
-        f"{channel} {i}": b64decode(entry.view_opening or "")
+        f"{channel} {i}": entry.view_opening or b""
         for channel in channels
         for i, entry in enumerate((await house.broker.journal.segment(channel)).entries)
     }
@@ -250,6 +249,30 @@ async def test_a_report_is_released_anew_where_its_release_was_erased(house: Hou
     await broker.journal.scrub()
     later = await house.fetches(house["GBR"].analyst, receipt.report)
     assert house.proven(later, "GBR")[1].index == entry.index
+
+
+async def test_a_release_that_is_erased_while_it_is_read_is_made_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who asks later would be handed, as proof, a view that its nation had erased."""
+    analyst = house["GBR"].analyst
+    receipt = await house.submits(house["KEN"].seals(release_to="GBR"))
+    before = await house.fetches(analyst, receipt.report)
+    await order(house, "GBR")
+    await days_pass(house, FLOOR - 1)
+    await house.restarts()
+    read = house.broker.journal.rows
+
+    async def rows(query: str, params: Any = ()) -> Any:
+        if query == "reports_at" and not await erased(house, "GBR"):
+            await days_pass(house, 2)
+        return await read(query, params)
+
+    monkeypatch.setattr(house.broker.journal, "rows", rows)
+    after = await house.fetches(analyst, receipt.report)
+    assert await erased(house, "GBR")
+    assert after.evidence.index > before.evidence.index
+    house.proven(after, "GBR")
 
 
 @pytest.mark.slow
@@ -356,5 +379,5 @@ async def test_who_asks_for_what_is_gone_is_told_to_its_originator_as_expired(
         await house.fetches(house["GBR"].analyst, receipt.report)
     auditor = house.member(house["KEN"].auditor)
     page = await house.broker.views(auditor, 0, 0, 500)
-    view = json.loads(b64decode(page.segment.entries[-1].view or ""))
+    view = json.loads(page.segment.entries[-1].view or b"")
     assert [denial["because"] for denial in view["denials"]] == ["expired"]

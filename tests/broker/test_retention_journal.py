@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -134,7 +133,7 @@ async def test_nobody_is_shown_a_missing_view_without_the_entry_that_explains_it
     assert not done
     page, (proof,) = await reading, await proving
     await erasing
-    (sweep,) = [e for e in page.entries if b'"type":"view.erased"' in b64decode(e.link)]
+    (sweep,) = [e for e in page.entries if b'"type":"view.erased"' in e.link]
     assert page.entries[0].view is None
     assert int(page.checkpoint.splitlines()[1]) > sweep.index
     assert proof.view is None

@@ -104,8 +104,9 @@ def test_what_is_written_is_read(given_: list[Held]) -> None:
     sheet = sheets.write(given_)
     read = list(sheets.read(sheet, Kinds()))
     assert len(read) == len(given_)
-    for (held, outline), wrote in zip(read, given_, strict=True):
+    for (held, outlined), wrote in zip(read, given_, strict=True):
         assert waits(held)
+        outline = Outline(*outlined)
         assert outline._replace(ends=[tuple(end) for end in outline.ends]) == Outline.of(wrote)
         assert held.erased == wrote.erased & outline.every
         for name in ("position", "accepted", "identity", "id", "originator", "created"):

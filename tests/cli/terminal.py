@@ -66,7 +66,7 @@ def tearline(*words: str | Path, passphrase: str | None = PASSPHRASE, **variable
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=3 * PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

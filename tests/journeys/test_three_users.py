@@ -13,7 +13,8 @@ import pytest
 
 from tests.cli.terminal import Running, Said, brokered, going, here, label, tearline
 
-pytestmark = pytest.mark.slow
+# Up to a dozen processes a test, each with its own patience (`tests.broker.server.PATIENCE`).
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NATIONS = ("KEN", "GBR", "FRA")
 CEDAR = """\

@@ -111,12 +111,11 @@ class MemoryLog:
         last = self.tree.size - 1
         head = entries.head_evidence(channel, last, self.time, self.channels, self.tips, SECRET)
         counts = range(after, min(after + limit, len(self.entries[channel])))
-        return evidence.segment(
-            self.checkpoint,
-            channel,
-            [self.evidence(channel, count) for count in counts],
-            head,
-            self.proof(last),
+        return Segment(
+            checkpoint=self.checkpoint,
+            channel=channel,
+            entries=tuple([self.evidence(channel, count) for count in counts]),
+            head=evidence.head_evidence(head, self.proof(last)),
         )
 
 

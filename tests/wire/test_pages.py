@@ -16,8 +16,8 @@ from wire.evidence import MAX_BASE64, MAX_SEGMENT_BYTES, MAX_SEGMENT_ENTRIES
 from wire.links import MAX_VIEWS
 from wire.merkle import MAX_PROOF
 from wire.notes import open_checkpoint
-from wire.pages import Exhibit, Page, PageAnswer, exhibit
-from wire.prove import Trust, follow
+from wire.pages import Exhibit, MadePage, Page, PageAnswer, exhibit
+from wire.prove import Trust, follow, whole
 
 Doc = dict[str, Any]
 Change = Callable[[Doc], object]
@@ -72,7 +72,7 @@ def outcome(
         answer, page = read(data, form)
         shown = [exhibit(one) for one in page.entries]
         rest = answer.model_dump(exclude={"segment": {"entries"}})
-        return shown, rest, follow(Trust(), page, OPENED, "KEN", PLACE, None)
+        return shown, rest, follow(Trust(), page, OPENED, "KEN", PLACE, None, whole)
     except Malformed as error:
         return error.slug, error.detail
 
@@ -87,7 +87,7 @@ def test_a_page_as_brokers_write_it_is_read_quickly() -> None:
     assert is_quick(data)
     assert outcome(pages.read, data) == outcome(long_way, data)
     _, page = pages.read(data, PageAnswer)
-    trust, found, complete = follow(Trust(), page, OPENED, "KEN", PLACE, None)
+    trust, found, complete = follow(Trust(), page, OPENED, "KEN", PLACE, None, whole)
     assert (trust.tip, complete) == (LOG.tips["KEN"], True)
     assert [one.view is None for one in found] == [False, False, True, False, False]
 
@@ -102,7 +102,14 @@ def test_a_page_with_statements_before_or_behind_it_is_read_quickly() -> None:
 def test_an_exhibit_is_written_as_its_evidence_is() -> None:
     for count in range(5):
         evidence = LOG.evidence("KEN", count)
-        assert exhibit(evidence).encode().decode() == evidence.model_dump_json()
+        assert pages.encode(exhibit(evidence)).decode() == evidence.model_dump_json()
+
+
+def test_a_page_is_written_as_its_segment_is() -> None:
+    segment = LOG.segment("KEN")
+    shown = tuple(map(exhibit, segment.entries))
+    page = MadePage(segment.checkpoint, segment.channel, shown, segment.head)
+    assert pages.encode(page.plain()).decode() == segment.model_dump_json()
 
 
 NUMBERS = (-1, 0, 1, MAX_VIEWS - 1, MAX_VIEWS, (1 << 53) - 1, 1 << 53, 10**16, 1 << 70, 1.0, "1")

@@ -4,6 +4,7 @@ import json
 import time
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -282,6 +283,16 @@ def test_the_writer_is_compact_and_keeps_letters() -> None:
         dump("a" * 100, limit=100)
 
 
+@pytest.mark.parametrize("value", [b"a", {"a"}, datetime(2026, 1, 1, tzinfo=UTC), [Posting]])
+def test_the_writer_makes_no_json_of_what_is_none(value: object) -> None:
+    with pytest.raises(TypeError):
+        dump(value)
+
+
+def test_the_writer_takes_what_python_takes_for_lists_and_names() -> None:
+    assert dump({1: ("a", None, True)}) == b'{"1":["a",null,true]}'
+
+
 # -- properties
 
 TEXTS = st.text(max_size=20) | st.text('[]{}"\\', max_size=6)
@@ -326,8 +337,11 @@ def test_a_value_passes_exactly_if_each_part_is_acceptable(value: Json, ascii_on
     data = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
     if acceptable(value) and depth(value) <= DEPTH:
         assert parse(data) == value
+        assert dump(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     else:
         assert refusal(data).slug == "bad-json"
+        with pytest.raises(Malformed):
+            dump(value)
 
 
 @pytest.mark.slow

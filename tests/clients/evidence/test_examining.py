@@ -64,6 +64,14 @@ def children() -> set[int]:
     return found
 
 
+async def the_process() -> int:
+    """The one that examines: started, and known to the system by its command a moment later."""
+    while not (found := children()):
+        await anyio.sleep(0)
+    (pid,) = found
+    return pid
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is asked from the first page on."""
@@ -161,7 +169,7 @@ async def test_a_page_under_another_key_is_refused_beside_too(examiner: Examiner
 async def test_a_process_that_dies_loses_nothing(examiner: Examiner) -> None:
     """Its page is examined here, and so are those that come."""
     first = await asked(examiner, job(limit=3))
-    (process,) = children()
+    process = await the_process()
     os.kill(process, signal.SIGSTOP)  # so that it has not answered when it dies
     second = job(trust=first.trust, limit=3)
     await examiner.begin(second)
@@ -175,7 +183,7 @@ async def test_a_process_that_dies_loses_nothing(examiner: Examiner) -> None:
 
 @pytest.mark.slow
 async def test_a_process_that_died_between_two_pages_loses_nothing(examiner: Examiner) -> None:
-    (process,) = children()
+    process = await the_process()
     os.kill(process, signal.SIGKILL)
     while children():
         await anyio.sleep(0)
@@ -224,7 +232,7 @@ async def test_who_stops_waiting_leaves_no_process_behind() -> None:
     with anyio.move_on_after(5) as scope:
         async with Examiner([LOG.signer.vkey]) as examiner:
             await examiner.start()
-            (process,) = children()
+            process = await the_process()
             os.kill(process, signal.SIGSTOP)
             await examiner.begin(job())
             scope.cancel()
