@@ -91,7 +91,7 @@ def test_an_emergency_is_listed_for_review(pilot: Pilot, officer: Path) -> None:
     (row,) = desk(officer, "queue", "--review", "--json").done().rows
     assert (row["report"], row["reason"]) == (report, "a convoy is on its way")
     shown = desk(officer, "queue", "--review").done().out
-    assert report in shown
+    assert report[:16] in shown
     assert "a convoy is on its way" in shown
 
 
