@@ -1,7 +1,7 @@
 """A whole mission made on one machine: for pilots, exercises and tests.
 
-In real use every nation makes its own roots (`Ceremony.publish_root`), the nations sign one charter
-(`cosign`), and devices make their own keys and hand in cards. Here one hand does all of it, so
+In real use every nation makes its own root, the nations sign one charter (`clients.mission`), and
+devices make their own keys and hand in cards. Here one hand does all of it, so
 whoever holds that machine holds every nation's keys; `docs/` says so too.
 """
 
@@ -118,7 +118,12 @@ class Plan:
     @property
     def origin(self) -> str:
         """The log's name."""
-        return f"tearline/{re.sub('[^a-z0-9]', '-', self.mission.lower())}"
+        return origin_of(self.mission)
+
+
+def origin_of(mission: str) -> str:
+    """What a mission's log is called."""
+    return f"tearline/{re.sub('[^a-z0-9]', '-', mission.lower())}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Final
 
 from clients import files, keystore
 from clients.ceremony import Ceremony
-from clients.founding import MEMBERS, Founded, Plan, found
+from clients.founding import MEMBERS, Founded, Plan, found, origin_of
 from clients.identity import IDENTITY_FILE, KEYS_FILE, STATE_FOLDER, IdentityFile, read_public
 from clients.keys import Random
 from clients.keystore import STANDARD, Cost
@@ -220,28 +220,39 @@ def _write_identity(folder: Path, identity: IdentityFile) -> None:
 
 
 def _write_broker(folder: Path, made: Founded, random: Random, port: int) -> None:
+    write_secrets(folder, made.log_seed, random)
+    begin(folder, made.genesis, made.plan.mission, made.charter, port)
+
+
+def write_secrets(folder: Path, log_seed: bytes, random: Random) -> None:
+    """A broker's folder with its secrets, before it has a mission."""
     (folder / "genesis").mkdir(parents=True, mode=0o700)
     for name in ("data", "anchor"):
         (folder / name).mkdir(mode=0o700)
-    for i, raw in enumerate(made.genesis):
-        files.write_new(folder / "genesis" / f"{i:03}.tlst", raw, PRIVATE)
     secrets = {
-        "log-key": made.log_seed,
+        "log-key": log_seed,
         "journal-secret": random(SECRET),
         "cursor-key": random(SECRET),
         "metrics-token": random(SECRET),
     }
     for name, secret in secrets.items():
         files.write_new(folder / name, secret.hex().encode() + b"\n", PRIVATE)
-    files.write_new(folder / "broker.toml", _settings(made, port).encode(), PRIVATE)
 
 
-def _settings(made: Founded, port: int) -> str:
+def begin(folder: Path, genesis: Iterable[bytes], mission: str, charter: str, port: int) -> None:
+    """Lay in a broker's folder what its mission begins with, and its settings."""
+    for i, raw in enumerate(genesis):
+        files.write_new(folder / "genesis" / f"{i:03}.tlst", raw, PRIVATE)
+    text = _settings(mission, charter, port)
+    files.write_new(folder / "broker.toml", text.encode(), PRIVATE)
+
+
+def _settings(mission: str, charter: str, port: int) -> str:
     names = [f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")]
     fields = {
-        "mission": made.plan.mission,
-        "charter": made.charter,
-        "origin": made.plan.origin,
+        "mission": mission,
+        "charter": charter,
+        "origin": origin_of(mission),
         "host": "127.0.0.1",
         "port": port,
         "authorities": names,

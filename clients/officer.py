@@ -11,8 +11,9 @@ from typing import Final
 
 import anyio
 
-from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, Ceremony
+from clients.ceremony import EPOCH_LIFE, POLICY_LIFE, READING_KINDS, Ceremony
 from clients.delivery import PAGE_MAX
+from clients.keys import EpochSeed
 from clients.member_keys import MemberCard, RootKeys
 from clients.open import consents
 from clients.receiving import Receiving
@@ -58,7 +59,10 @@ class Officer(Receiving):
     async def add(
         self, card: MemberCard, kind: Kind, *, clearance: str, communities: Collection[str] = ()
     ) -> tuple[Spoken, ...]:
-        """Add a member from the public halves of its keys, with the current epoch's keys."""
+        """Add a member from the public halves of its keys, with the current epoch's keys.
+
+        Raises `Malformed` ("bad-input") before the nation's first epoch for a member that reads.
+        """
 
         def make(ceremony: Ceremony) -> None:
             ceremony.add_member(
@@ -68,7 +72,7 @@ class Officer(Receiving):
                 self._signers,
                 clearance=clearance,
                 communities=communities,
-                seed=self.follower.keyring().seed(self._epoch()),
+                seed=self._seed() if kind in READING_KINDS else None,
             )
 
         return await self._say(make)
@@ -259,6 +263,13 @@ class Officer(Receiving):
     def _signers(self) -> tuple[Signer, ...]:
         self.identity.check_signs()
         return signers(self.identity.keys.sign)
+
+    def _seed(self) -> EpochSeed:
+        epoch = self._epoch()
+        if epoch == 0:
+            words = f"{self.identity.nation} has no keys to grant yet; first: tearline epoch rotate"
+            raise Malformed("bad-input", words)
+        return self.follower.keyring().seed(epoch)
 
     def _epoch(self) -> int:
         return self.directory.nation(self.identity.nation).newest_epoch

@@ -31,6 +31,7 @@ ALIVE: Final = frozenset({"report", "heartbeat", "end"})  # events that end a si
 ANSWER_MAX: Final = 24 * 1024 * 1024  # bytes of one answer: a page of the largest reports
 PAUSES: Final = (0.5, 1, 2, 4, 8)  # seconds between tries of one request over a link that breaks
 FEWEST: Final = 1  # entry of a page over the worst of links
+OUT_OF_TIME: Final = frozenset({9, 10})  # of OpenSSL: not valid yet, or no more
 PASSING: Final = frozenset({"unreachable", "busy", "stopping", "too-slow", "rate-limited"})
 """Refusals that mean nothing but: later."""
 OFFSET_MAX: Final = 86_400  # seconds a client's clock may be wrong before it must be set by hand
@@ -295,6 +296,8 @@ def _no_connection(error: httpx.ConnectError, broker: str) -> str:
         return f"nothing answers at {broker}"
     if isinstance(cause, ssl.SSLCertVerificationError):
         why = quoted(cause.verify_message, 80)
+        if cause.verify_code in OUT_OF_TIME:
+            return f"its certificate is not believed, {why}; its operator has to renew it"
         return f"its certificate is not believed, {why}; name who vouches for it as `ca_file`"
     return f"what answers at {broker} speaks no TLS"
 

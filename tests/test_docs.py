@@ -50,7 +50,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 OURS = "wire|policies|broker|clients|tests"
 AT_A_START = ("rollback-detected", "journal-damaged")
-GUIDES = "".join((ROOT / f"docs/{name}.md").read_text("utf-8") for name in ("auditor", "runbook"))
+NAMES = ("auditor", "founding", "runbook")
+GUIDES = "".join((ROOT / f"docs/{name}.md").read_text("utf-8") for name in NAMES)
 PROTOCOL = (ROOT / "docs/protocol.md").read_text("utf-8")
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

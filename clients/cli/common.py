@@ -33,6 +33,11 @@ def roots_of(nation: str, folders: Iterable[Path]) -> list[Identity]:
     return roots
 
 
+def passphrase() -> str:
+    """The passphrase of keys that are there: from the environment or a prompt."""
+    return os.environ.get(PASSPHRASE) or ask()
+
+
 def ask() -> str:
     """The passphrase, typed unseen."""
     _check_terminal()

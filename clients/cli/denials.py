@@ -56,7 +56,7 @@ def _tell(denial: Denial, *, json: bool) -> None:
         portions = f"  portion {denial.where}" if denial.where else ""
         output.say(
             f"[dim]{moment:%Y-%m-%d %H:%M:%SZ}[/dim]  [bold]{denial.to}[/bold] {denial.who}  "
-            f"{denial.how}, {denial.times} times  report {denial.report[:16]}{portions}"
+            f"{denial.how}, {denial.times} times  report {denial.report}{portions}"
         )
         output.say(f"    [red]{output.clean_line(_why(denial))}[/red]")
 

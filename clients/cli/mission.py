@@ -50,7 +50,8 @@ def nation_init(
         output.line({"nation": code, "root": statement.identity})
         return
     output.say(f"root of [bold]{code}[/bold]: {statement.identity}")
-    output.say(f"its first statement is {folder / kit.ROOT_FILE}; keep the folder offline")
+    output.say(f"its first statement is {folder / kit.ROOT_FILE}: give it to the other nations")
+    output.say("keep the folder offline; next, by one of them: tearline mission draft")
 
 
 def member_create(

@@ -168,7 +168,7 @@ def _show_queue(cases: tuple[Referral, ...], *, json: bool) -> None:
             f"[bold]{case.case}[/bold]  to [bold]{case.to}[/bold], asks {whose} ({case.layer})  "
             f"[yellow]{officers}[/yellow]  [dim]for {_age(now - case.accepted)}[/dim]"
         )
-        output.say(f"  {output.clean_line(case.banner)}  [dim]report {case.report[:16]}[/dim]")
+        output.say(f"  {output.clean_line(case.banner)}  [dim]report {case.report}[/dim]")
         for rule in case.rules:
             output.say(f"  {rule.id}: {output.clean_line(rule.says)}")
     if not cases:

@@ -145,7 +145,7 @@ async def _show(
 def _notice(what: Notable) -> None:
     """Say beside the reports what did not open, what is held back, and what is tried again."""
     if isinstance(what, Unopened) and what.reason.slug == "recalled":
-        text = f"{what.originator} took back report {what.identity[:16]}: {what.reason.detail}; "
+        text = f"{what.originator} took back report {what.identity}: {what.reason.detail}; "
         text += "what was kept here is destroyed, and so must be every other copy"
     elif isinstance(what, Unopened):
         text = f"report {what.identity[:16]} from {what.originator} does not open: {what.reason}"

@@ -40,7 +40,7 @@ def test_an_officer_sees_who_was_refused(pilot: Pilot) -> None:
     row = here("officer", "denials", "--as", kenya, "--json").done().row
     assert (row["report"], row["to"], row["because"]) == (identity, "FRA", "not-listed")
     people = here("officer", "denials", "--as", kenya).done().out
-    assert identity[:16] in people
+    assert identity in people
     assert "not listed" in people
     france = pilot.device("FRA", "officer").folder
     own = here("officer", "denials", "--as", france, "--json").done().row

@@ -55,6 +55,18 @@ def test_publish_and_fetch_over_tls(pilot: Pilot, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_certificate_that_has_expired_is_the_operators_to_renew(pilot: Pilot) -> None:
+    """Expect refusal: no client speaks to it, and none is told to trust it all the same."""
+    certificate = write_certificate(pilot.folder / "broker/tls", hours=-1)
+    settings(pilot, tls_certificate="tls/chain.pem", tls_key="tls/key.pem")
+    trust(pilot, "KEN/system", certificate)
+    with brokered(pilot.folder / "broker"):
+        said = here("publish", "--as", pilot.folder / "KEN/system", *DRAFT)
+    assert said.code == 1
+    assert "`certificate has expired`; its operator has to renew it" in said.err
+
+
+@pytest.mark.slow
 def test_beyond_loopback_needs_tls_or_plain_words(pilot: Pilot) -> None:
     settings(pilot, host="0.0.0.0")
     said = tearline("serve", pilot.folder / "broker", "--port", "0")
@@ -93,8 +105,8 @@ def trust(pilot: Pilot, who: str, certificate: Path) -> None:
     path.write_text(json.dumps(fields))
 
 
-def write_certificate(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+def write_certificate(folder: Path, hours: int = 1) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself for so many hours, and its key."""
     folder.mkdir()
     key = ec.generate_private_key(ec.SECP384R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker")])
@@ -106,8 +118,8 @@ def write_certificate(folder: Path) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=9))
+        .not_valid_after(now + dt.timedelta(hours=hours))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
