@@ -45,6 +45,7 @@ def test_a_statement_is_read_as_it_was_written() -> None:
     assert statement.head.type == "head.seen"
     assert statement.body(HeadSeen).size == 7
     assert statement.identity == hashlib.sha256(HEAD).hexdigest()
+    assert statements.identity(HONEST.raw) == statement.identity
     assert list(statement.signatures) == [WORLD["KEN"].officer.kid]
 
 
