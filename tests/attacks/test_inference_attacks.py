@@ -9,7 +9,6 @@ import asyncio
 import json
 import random
 import secrets
-from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -217,7 +216,7 @@ async def test_a_recall_tells_nobody_how_many_others_had_the_report(house: House
         await house.files(kenya.says("report.recall", body))
         for channel in (MISSION, "GBR"):
             last = (await house.broker.journal.segment(channel)).entries[-1]
-            places.add((channel, last.slot, b64decode(last.leaf)[1]))
+            places.add((channel, last.slot, last.leaf[1]))
         for nation in ("KEN", "GBR", "FRA"):
             told_of = (await views(house, nation, "statement"))[-1].get("report")
             concerned = nation in ("KEN", "GBR", *others)
