@@ -45,7 +45,7 @@ ONE_HOME: Mapping[str, set[str]] = {
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
     "msgspec": {
         *("wire.links", "wire.pages", "wire.strict_json"),
-        *("clients.evidence.examining", "clients.evidence.facts"),
+        *("broker.held", "clients.evidence.examining", "clients.evidence.facts"),
     },
     "reportlab": {"clients.evidence.disclosure_pdf"},
     "pickle": set(),
