@@ -64,7 +64,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> BrokerFault | N
     tls, metrics = tls_context(settings), Metrics()
     gc.disable()  # a start makes millions of objects, and all of them stay
     broker = await Broker.open(settings, clock=time.time, random=os.urandom, signatures=Processes())
-    _spare_the_collector()
+    spare_the_collector()
     try:
         app = create_app(broker, metrics)
         server = Server(
@@ -82,7 +82,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> BrokerFault | N
         await broker.close()
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What a start has built stays: the garbage collector need not walk it again. It would stop
     everything for as long as that takes, and otherwise be a twentieth of the work on a report.
     Nothing is collected before: next to nothing of it is in a cycle, and looking takes as long as
