@@ -27,6 +27,7 @@ from broker.held import (
 from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.banner import banner
+from wire.errors import BrokerFault
 from wire.labels import Label, Source
 from wire.report import Frame, Header, PortionFrame, PortionLabel, Protected
 from wire.vocabulary import Vocabulary
@@ -63,6 +64,15 @@ class Holdings:
     def by_id(self, originator: str, report_id: str) -> Held | None:
         """The report with the id that its author chose."""
         return self._by_id.get(originator, {}).get(report_id)
+
+    def check_distinct(self) -> None:
+        """Check that no report, and no id of an author, stands in the journal twice.
+
+        Raises `BrokerFault` ("journal-damaged").
+        """
+        ids = sum(map(len, self._by_id.values()))
+        if not len(self._in_order) == len(self._by_identity) == ids:
+            raise BrokerFault("journal-damaged", "a report was accepted twice")
 
     def newest(self) -> Held | None:
         """The report accepted last."""

@@ -95,6 +95,7 @@ async def fill(state: State, journal: Source, remembered: Awaitable[Remembered])
     found = await remembered
     try:
         await _fill(state, journal, found)
+        state.holdings.check_distinct()
     except BrokerFault:
         raise
     except TearlineError as error:

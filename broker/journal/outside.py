@@ -7,7 +7,7 @@ nor folds the log back (see `store`).
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,7 @@ class AtRest:
 
     def __init__(self, reads: Reads, state: State, seals: Seals) -> None:
         self._reads, self._seals = reads, seals
+        self._places: Mapping[str, int] | None = None
         self.state = state
 
     @classmethod
@@ -93,9 +94,19 @@ class AtRest:
 
     async def report(self, identity: str) -> bytes:
         """The bytes of a report, as far as no entry deleted them."""
-        ((*_, raw),) = await self._reads.read(QUERIES["report_by_identity"], (identity,))
+        if self._places is None:
+            self._places = await self._reports()
+        ((*_, raw),) = await self.rows("report_by_index", (self._places[identity],))
         assert isinstance(raw, bytes)
         return raw
+
+    async def _reports(self) -> Mapping[str, int]:
+        """Where each report stands: nothing in the database finds it by its identity."""
+        places, after = dict[str, int](), -1
+        while rows := await self.rows("report_identities", (after, PAGE)):
+            places.update((identity, index) for index, identity in rows)
+            after = rows[-1][0]
+        return places
 
 
 def copy(source: Path, target: Path) -> None:

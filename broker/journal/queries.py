@@ -19,7 +19,8 @@ QUERIES: Final[dict[str, str]] = {
     # JSON list of report indices -> report index, raw
     "reports_at": "SELECT idx, raw FROM report WHERE idx IN (SELECT value FROM json_each(?))",
     "report_by_index": f"{_REPORT} WHERE idx = ?",
-    "report_by_identity": f"{_REPORT} WHERE identity = ?",
+    # -> report index, identity; after, how many
+    "report_identities": "SELECT idx, identity FROM report WHERE idx > ? ORDER BY idx LIMIT ?",
     # report index, nation -> portion, index of the release entry
     "releases_of": """SELECT portion, idx FROM release
         WHERE report_idx = ? AND nation = ? ORDER BY portion""",

@@ -4,14 +4,16 @@ Statements are literals with parameters; no SQL is ever built from values. What 
 cannot be written.
 
 The log itself is `entry`, `link`, `view`, `head` and `channel`. A slot's place is one integer,
-``at = index * 256 + slot``, so that links and views are appended in order of the log.
+``at = index * 256 + slot``, so that links and views are appended in order of the log. So are
+reports, and no index over their identities scatters the writing: that each is there once is known
+in memory (`broker.holdings`), before it is accepted and after every start.
 The other tables are what the broker serves from; every row is written by the entry it names.
 """
 
 from typing import Final
 
 APPLICATION_ID: Final = 0x54_45_41_52  # "TEAR", so that `file` and we know our own databases
-VERSION: Final = 2
+VERSION: Final = 3
 """Of this schema; another number in the file means another program wrote it."""
 
 SLOTS: Final = 256
@@ -34,9 +36,9 @@ DDL: Final = (
         position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL) STRICT""",
     # -- what the broker serves from
     """CREATE TABLE report(
-        idx INTEGER PRIMARY KEY, id TEXT NOT NULL, identity TEXT NOT NULL UNIQUE,
+        idx INTEGER PRIMARY KEY, id TEXT NOT NULL, identity TEXT NOT NULL,
         originator TEXT NOT NULL, signer TEXT NOT NULL, created INTEGER NOT NULL,
-        raw BLOB NOT NULL, UNIQUE(originator, id)) STRICT""",
+        raw BLOB NOT NULL) STRICT""",
     """CREATE TABLE statement(
         idx INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, nation TEXT NOT NULL,
         seq INTEGER NOT NULL, raw BLOB NOT NULL) STRICT""",

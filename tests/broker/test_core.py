@@ -12,12 +12,13 @@ import pytest
 
 from broker.answers import Withheld
 from broker.core import Broker
+from broker.journal import THIS_INDEX, Record, Row
 from broker.matching import Filter
 from broker.settings import Settings
 from tests.broker.house import House
 from tests.coalition import DAY
 from wire import bodies, statements
-from wire.entries import MISSION
+from wire.entries import MISSION, Event
 from wire.errors import BrokerFault, Conflict, Malformed, NotAllowed
 from wire.labels import Label
 from wire.notes import open_checkpoint
@@ -223,6 +224,22 @@ async def test_a_restart_comes_to_the_same_broker(house: House) -> None:
         assert [p.facts for p in one.portions] == [p.facts for p in other.portions]
     kinds = [kind for kind, _ in await house.channel(MISSION)]
     assert kinds[-2:] == ["operator.stop", "operator.start"]
+
+
+@pytest.mark.parametrize("text", ["One.", "Other."], ids=["the same", "another of its id"])
+async def test_a_report_that_stands_in_the_journal_twice_is_not_served(
+    house: House, text: str
+) -> None:
+    """It is never written; and were it, no index of the database would refuse it."""
+    one, again = (house["KEN"].seals(words, report_id="ab" * 16) for words in ("One.", text))
+    receipt = await house.submits(one)
+    journal = house.broker.journal
+    ((_, report_id, identity, *row, _),) = await journal.rows("report_by_index", (receipt.index,))
+    event = Event("report.accepted", {"KEN": {"report": identity}})
+    twice = Row("report", (THIS_INDEX, report_id, identity, *row, again))
+    await journal.append([Record(event, (twice,))])
+    with pytest.raises(BrokerFault, match="a report was accepted twice"):
+        await house.restarts()
 
 
 async def test_a_clock_that_went_back_does_not_make_entries_older(house: House) -> None:

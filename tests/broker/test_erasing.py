@@ -81,7 +81,7 @@ async def test_after_a_recall_every_start_and_scrub_passes_and_proofs_verify(hou
     await broker.journal.scrub()
     with refused("not-found"):
         await house.fetches(house["GBR"].analyst, receipt.report)
-    rows = await broker.journal.rows("report_by_identity", (receipt.report,))
+    rows = await broker.journal.rows("report_by_index", (receipt.index,))
     left = parse(rows[0][-1])
     assert left.identity == receipt.report
     assert [p.commitment for p in left.portions] == [p.commitment for p in parse(raw).portions]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from broker.journal import Journal
-from tests.broker.journal_world import World, records, report
+from tests.broker.journal_world import World, records, report, statement
 from tests.refusal import refused
 from wire.errors import BrokerFault
 
@@ -91,15 +91,15 @@ async def test_a_failed_cursor_stops_the_journal_too(world: World) -> None:
         await has_stopped(journal)
 
 
-async def test_a_repeated_id_stops_the_journal_and_leaves_nothing_behind(world: World) -> None:
+async def test_a_repeated_row_stops_the_journal_and_leaves_nothing_behind(world: World) -> None:
     async with world.journal() as journal:
-        await journal.append([report(1)])
+        await journal.append([statement(1)])
         with refused("journal-stopped", "SQLITE_CONSTRAINT"):
-            await journal.append([report(2), report(1)])
+            await journal.append([report(2), statement(1)])
         await has_stopped(journal)
     async with world.journal() as journal:
         assert journal.size == 2
-        assert await journal.rows("counts") == [(1, 0, 0, 0, 0)]
+        assert await journal.rows("counts") == [(0, 1, 0, 0, 0)]
 
 
 async def test_an_anchor_that_cannot_be_written_stops_the_journal_though_the_batch_happened(
@@ -187,9 +187,9 @@ async def test_closing_waits_for_the_batch_under_way(world: World) -> None:
 
 async def test_what_waits_behind_a_failure_fails_too(world: World) -> None:
     async with world.journal() as journal:
-        await journal.append([report(1)])
+        await journal.append([statement(1)])
         results = await asyncio.gather(
-            journal.append([report(1)]),
+            journal.append([statement(1)]),
             journal.append([report(2)]),
             journal.set_cursor("m", "n", 1),
             return_exceptions=True,
@@ -203,9 +203,9 @@ async def test_a_stopped_journal_leaves_the_write_ahead_log_to_the_next_start(
 ) -> None:
     """Folding it back would sync again what could not be synced."""
     journal = await world.open()
-    await journal.append([report(1)])
+    await journal.append([statement(1)])
     with refused("journal-stopped"):
-        await journal.append([report(1)])
+        await journal.append([statement(1)])
     before = world.wal.read_bytes()
     await journal.close()
     assert before
