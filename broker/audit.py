@@ -211,7 +211,7 @@ def _marked(portions: Iterable[HeldPortion]) -> dict[str, Any]:
     return {
         "marked": [
             {
-                "banner": portion.banner,
+                "banner": portion.kind.banner,
                 "precedence": portion.topic.precedence,
                 "obligations": sorted(portion.obligations),
             }

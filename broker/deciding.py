@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import structs
+
 from broker.answers import Use
 from broker.held import Held, HeldPortion
 from broker.lineage import may_go
@@ -207,7 +209,7 @@ class Deciding:
             if len(self._added) >= REMEMBERED:
                 self._added.clear()
             more = portion.facts.release_to | {nation}
-            found = self._added[key] = replace(portion.facts, release_to=more)
+            found = self._added[key] = structs.replace(portion.facts, release_to=more)
         return found
 
     def known_to(self, nation: str, held: Held, portion: HeldPortion, now: int) -> bool:

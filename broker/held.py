@@ -1,17 +1,19 @@
 """What is remembered of one report and its portions, and in which order a nation is offered them.
 
-Equal facts and topics are shared, so a report costs less than a kilobyte. After a start most of it
-is bytes still (`broker.sheets`), read when somebody first asks for the report.
+What many reports say alike is shared, so one costs less than a kilobyte; and none of it is in a
+cycle, so the garbage collector need not look at it (`gc=False`). After a start most of it is bytes
+still (`broker.sheets`), read when somebody first asks for the report.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Never, Protocol, Self, TypeVar
 
 from msgspec import Struct, field
 
+from broker.kinds import Kind
 from broker.matching import Interest, Topic
 from policies.facts import ReportFacts
 from wire.labels import PRECEDENCES, Source, duties
@@ -26,11 +28,24 @@ ALL_PORTIONS: Final = -1
 SALT: Final = 64
 """Hexadecimal digits of a salt (`wire.header.Protected`)."""
 
+OFFERED: Final = 1_024
+"""To whom reports are offered, and how urgently: a mission knows some dozen combinations."""
+
+T = TypeVar("T")
+
+NONE: Final = frozenset[Never]()
+"""The one empty set: of every six sets that a report has, five are empty."""
+
+
+def shared(words: frozenset[T]) -> frozenset[T]:
+    """The same set, without one more object for an empty one."""
+    return words or NONE
+
+
 _RANK: Final = {word: rank for rank, word in enumerate(PRECEDENCES)}
 
 
-@dataclass(frozen=True, slots=True)
-class HeldAttachment:
+class HeldAttachment(Struct, frozen=True, gc=False):
     """An attachment that a portion's label names; `length` in bytes of ciphertext."""
 
     id: str
@@ -45,30 +60,41 @@ Said = tuple[PortionLabel, Protected]
 """What is signed of a portion: its label, and what its readers are not told."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldPortion:
+class HeldPortion(Struct, frozen=True, eq=False, gc=False):
     """One portion; `size` is roughly what a reader of it gets, in bytes."""
 
     index: int
-    facts: ReportFacts
-    topic: Topic
+    kind: Kind
     commitment: str
-    recipients: frozenset[str]
     expires: int | None
     attachments: tuple[HeldAttachment, ...]
     size: int
     lasting: int
     """What of `size` stays when its payload is deleted."""
-    ancestors: frozenset[Source] = frozenset()
+    ancestors: frozenset[Source] = NONE
     """Everything that it draws on: its sources, and theirs."""
-    obligations: frozenset[str] = frozenset()
-    sources: frozenset[Origin] = frozenset()
+    obligations: frozenset[str] = NONE
+    sources: frozenset[Origin] = NONE
     """Everything that it draws on: whose reports."""
-    named: frozenset[Origin] = frozenset()
+    named: frozenset[Origin] = NONE
     """Those among them that its author named; it may not know what stands behind these."""
     salt: bytes = b""
     """Of what it says of protected sources."""
-    banner: str = ""
+
+    @property
+    def facts(self) -> ReportFacts:
+        """What policies are asked about."""
+        return self.kind.facts
+
+    @property
+    def topic(self) -> Topic:
+        """What filters are asked about."""
+        return self.kind.topic
+
+    @property
+    def recipients(self) -> frozenset[str]:
+        """All that may see it, its author too."""
+        return self.kind.recipients
 
     def duties(self, nation: str) -> frozenset[str]:
         """What a client of this nation must keep to be given it (`wire.labels.Label.duties`)."""
@@ -91,7 +117,7 @@ class Sheet(Protocol):
         """What a line of it says."""
 
 
-class Held(Struct, eq=False):
+class Held(Struct, eq=False, gc=False):
     """One accepted report. What `unread` says is read when it is first asked for.
 
     `erased` has a bit for each portion whose payload and wraps were deleted, `recall` the identity
@@ -196,18 +222,23 @@ class Outline(NamedTuple):
     @classmethod
     def of(cls, held: Held) -> Self:
         """Of a report that was read."""
-        lanes: dict[str, int] = {}
-        for portion in held.portions:
-            lane = 1 << portion.urgency
-            for nation in portion.recipients:
-                lanes[nation] = lanes.get(nation, 0) | lane
         return cls(
             every=sum(1 << portion.index for portion in held.portions),
-            offered="".join(f"{nation}{lanes[nation]:x}" for nation in sorted(lanes)),
+            offered=_offered(tuple([(p.recipients, p.urgency) for p in held.portions])),
             ends=[(p.expires, p.index) for p in held.portions if p.expires is not None],
             salts="".join(portion.salt.hex() for portion in held.portions),
             derived=int(any(portion.ancestors for portion in held.portions)),
         )
+
+
+@lru_cache(OFFERED)
+def _offered(portions: Iterable[tuple[frozenset[str], int]]) -> str:
+    """`Outline.offered` of portions with these recipients and lanes."""
+    lanes: dict[str, int] = {}
+    for recipients, urgency in portions:
+        for nation in recipients:
+            lanes[nation] = lanes.get(nation, 0) | 1 << urgency
+    return "".join(f"{nation}{lanes[nation]:x}" for nation in sorted(lanes))
 
 
 def lanes_of(offered: str) -> Mapping[str, Sequence[int]]:
@@ -216,7 +247,7 @@ def lanes_of(offered: str) -> Mapping[str, Sequence[int]]:
     return {code: [lane for lane in range(LANES) if bits >> lane & 1] for code, bits in named}
 
 
-class Offer(Struct, frozen=True, eq=False):
+class Offer(Struct, frozen=True, eq=False, gc=False):
     """That at this journal position a report was there to be had, or had again.
 
     `portions` are those that may be new then, as bits: to who may have none of them it is nothing.

@@ -23,8 +23,9 @@ from broker.held import (
     Outlined,
     Said,
     lanes_of,
+    shared,
 )
-from broker.kinds import Kind, Kinds
+from broker.kinds import Kinds
 from policies.facts import ReportFacts
 from wire.banner import banner
 from wire.errors import BrokerFault
@@ -95,7 +96,7 @@ class Holdings:
     def add(self, held: Held) -> None:
         """Hold an accepted report and offer it to its nations."""
         for portion in held.portions:
-            self.kinds.share(Kind(portion.facts, portion.topic, portion.banner))
+            self.kinds.share(portion.kind)
         self.add_all([(held, Outline.of(held))])
 
     def add_all(self, reports: Iterable[tuple[Held, Outlined]]) -> None:
@@ -195,7 +196,7 @@ class Holdings:
         for source in label.derived_from:
             if (there := self.source(source)) is not None:
                 found |= there[1].ancestors
-        return frozenset(found)
+        return shared(frozenset(found))
 
     def has_got(self, nation: str, source: Source) -> bool:
         """Whether this portion is the nation's own, or was released to it, and not recalled."""
@@ -220,7 +221,9 @@ class Holdings:
     def _origins(self, ancestors: Iterable[Source]) -> frozenset[Origin]:
         """Whose reports these portions are of, and which."""
         reports = (self._by_identity.get(source.report) for source in ancestors)
-        return frozenset((held.originator, held.identity) for held in reports if held is not None)
+        return shared(
+            frozenset((held.originator, held.identity) for held in reports if held is not None)
+        )
 
     def contributors(self, label: Label) -> frozenset[str]:
         """The originators of everything that a derived portion draws on, sources of sources too."""
@@ -244,20 +247,17 @@ class Holdings:
         kind = self.kinds.find(facts, label.precedence, line)
         return HeldPortion(
             index=frame.index,
-            facts=kind.facts,
-            topic=kind.topic,
+            kind=kind,
             commitment=frame.commitment,
-            recipients=label.recipients | {originator},
             expires=label.expires,
             attachments=tuple(HeldAttachment(a.id, a.sha256, a.len) for a in label.attachments),
             size=len(frame.descriptor) + len(frame.payload),
             lasting=len(frame.descriptor),
             ancestors=ancestors,
-            obligations=frozenset(label.obligations),
+            obligations=shared(frozenset(label.obligations)),
             sources=origins,
             named=self._origins(whole.derived_from),
             salt=bytes.fromhex(protected.salt),
-            banner=kind.banner,
         )
 
     def hold(

@@ -10,12 +10,13 @@ from wire.labels import Precedence
 
 class Kind(NamedTuple):
     """What all portions with the same facts share. The banner says nothing that is not in them, and
-    the words of levels are the charter's.
+    the words of levels are the charter's. `recipients` are all who may see them, its author too.
     """
 
     facts: ReportFacts
     topic: Topic
     banner: str
+    recipients: frozenset[str]
 
 
 class Kinds:
@@ -30,7 +31,9 @@ class Kinds:
         kind = self._kinds.get(facts)
         if kind is None:
             topic = Topic(facts.regions, facts.threats, precedence)
-            kind = Kind(facts, self._topics.get(_about(topic), topic), banner())
+            topic = self._topics.get(_about(topic), topic)
+            recipients = facts.release_to | facts.display_to | {facts.originator}
+            kind = Kind(facts, topic, banner(), recipients)
         return kind
 
     def share(self, kind: Kind) -> None:

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline, Outlined
+from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline, Outlined, shared
 from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.labels import Source
 
-FORM: Final = f"2 {version('tearline')}"
+FORM: Final = f"3 {version('tearline')}"
 """Of what a sheet says and what it is made from; one by another release of this program is made
 anew.
 """
@@ -41,11 +41,11 @@ _NOBODY: Final[Mapping[str, frozenset[str]]] = MappingProxyType({})
 _NOTHING: Final[dict[tuple[str, int], int]] = {}
 """In the place of what is unread."""
 
-Common = tuple[ReportFacts, str, frozenset[str], frozenset[str]]
-"""Facts, banner, recipients and obligations: what portions have in common, to be written."""
+Common = tuple[ReportFacts, str, frozenset[str]]
+"""Facts, banner and obligations: what portions have in common, to be written."""
 
-Alike = tuple[Kind, frozenset[str], frozenset[str]]
-"""The same, read: a kind, recipients and obligations."""
+Alike = tuple[Kind, frozenset[str]]
+"""The same, read: a kind and obligations."""
 
 
 class _Sheet:
@@ -71,7 +71,6 @@ class _Sheet:
         plain: Sequence[Any],
         sets: Sequence[Sequence[str]],
         banner: str,
-        recipients: Sequence[str],
         obligations: Sequence[str],
     ) -> Alike:
         named = dict(zip(_PLAIN, plain, strict=True))
@@ -79,7 +78,7 @@ class _Sheet:
         facts = ReportFacts(**named)
         kind = self._shared.find(facts, named["precedence"], lambda: banner)
         self._shared.share(kind)
-        return kind, frozenset(recipients), frozenset(obligations)
+        return kind, shared(frozenset(obligations))
 
 
 def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outlined]]:
@@ -124,20 +123,17 @@ def write(reports: Iterable[Held]) -> bytes:
     return b"\n".join([to_json(columns), to_json([_alike(*kind) for kind in kinds]), *lines])
 
 
-def _alike(
-    facts: ReportFacts, banner: str, recipients: frozenset[str], obligations: frozenset[str]
-) -> Sequence[Any]:
+def _alike(facts: ReportFacts, banner: str, obligations: frozenset[str]) -> Sequence[Any]:
     return (
         [getattr(facts, name) for name in _PLAIN],
         [sorted(getattr(facts, name)) for name in _SETS],
         banner,
-        sorted(recipients),
         sorted(obligations),
     )
 
 
 def _said(portion: HeldPortion, kinds: dict[Common, int], *, gone: bool) -> Sequence[Any]:
-    common = (portion.facts, portion.banner, portion.recipients, portion.obligations)
+    common = (portion.facts, portion.kind.banner, portion.obligations)
     return (
         kinds.setdefault(common, len(kinds)),
         portion.index,
@@ -155,7 +151,6 @@ def _said(portion: HeldPortion, kinds: dict[Common, int], *, gone: bool) -> Sequ
 
 def _portion(
     kind: Kind,
-    recipients: frozenset[str],
     obligations: frozenset[str],
     index: int,
     commitment: str,
@@ -170,18 +165,15 @@ def _portion(
 ) -> HeldPortion:
     return HeldPortion(
         index=index,
-        facts=kind.facts,
-        topic=kind.topic,
+        kind=kind,
         commitment=commitment,
-        recipients=recipients,
         expires=expires,
         attachments=tuple(HeldAttachment(*one) for one in attachments),
         size=size,
         lasting=lasting,
-        ancestors=frozenset(Source(report=r, portion=p) for r, p in ancestors),
+        ancestors=shared(frozenset(Source(report=r, portion=p) for r, p in ancestors)),
         obligations=obligations,
-        sources=frozenset((nation, report) for nation, report in sources),
-        named=frozenset((nation, report) for nation, report in named),
+        sources=shared(frozenset((nation, report) for nation, report in sources)),
+        named=shared(frozenset((nation, report) for nation, report in named)),
         salt=bytes.fromhex(salt),
-        banner=kind.banner,
     )

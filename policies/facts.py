@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, Self
 
+from msgspec import Struct
+
 from wire.errors import Malformed
 from wire.labels import Label
 from wire.vocabulary import Vocabulary
@@ -29,8 +31,7 @@ class Recipient:
     exercise: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFacts:
+class ReportFacts(Struct, frozen=True):
     """What the signed label of one portion says. `level` is an index; `contributors` are the
     originators of everything that it was derived from.
     """

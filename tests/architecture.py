@@ -44,8 +44,9 @@ ONE_HOME: Mapping[str, set[str]] = {
     "cryptography.hazmat.primitives.hpke": {"clients.seal", "clients.open", "clients.keys"},
     "cryptography.cobblestone": {"clients.seal", "clients.open", "clients.keys"},
     "msgspec": {
+        *("broker.deciding", "broker.held", "policies.facts"),
         *("wire.links", "wire.pages", "wire.strict_json"),
-        *("broker.held", "clients.evidence.examining", "clients.evidence.facts"),
+        *("clients.evidence.examining", "clients.evidence.facts"),
     },
     "reportlab": {"clients.evidence.disclosure_pdf"},
     "pickle": set(),

@@ -107,14 +107,15 @@ def _report(held: Held) -> dict[str, Any]:
         "added": dict(held.added),
         "released": list(held.released.items()),
         "binding": held.binding,
-        "portions": [_portion(portion) for portion in held.portions],
+        "portions": [told(portion) for portion in held.portions],
     }
 
 
-def _portion(portion: HeldPortion) -> dict[str, Any]:
-    fields = {name: getattr(portion, name) for name in HeldPortion.__slots__}
-    topic = fields.pop("topic")
-    return {**fields, "topic": (topic.regions, topic.threats, topic.precedence)}
+def told(portion: HeldPortion) -> dict[str, Any]:
+    """Every field of a portion, and of its kind."""
+    fields = {name: getattr(portion, name) for name in portion.__struct_fields__}
+    facts, topic, *others = fields.pop("kind")
+    return {**fields, "kind": (facts, topic.regions, topic.threats, topic.precedence, *others)}
 
 
 async def dies(house: House) -> None:

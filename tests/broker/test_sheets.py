@@ -1,6 +1,5 @@
 """Sheets: what is written of reports is what is read, now or when somebody asks."""
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ from broker import sheets
 from broker.held import Held, HeldAttachment, HeldPortion, Outline
 from broker.holdings import Holdings
 from broker.kinds import Kinds
-from broker.matching import Topic
 from policies.facts import ReportFacts
+from tests.broker.remembering import told
 from wire.labels import PRECEDENCES, Source
 
 NATIONS = ("FRA", "GBR", "KEN", "SEN")
@@ -45,10 +44,8 @@ def portions(draw: st.DrawFn, index: int, originator: str) -> HeldPortion:
     attachments = draw(st.lists(st.builds(HeldAttachment, HEX, HEX, TIMES), max_size=2))
     return HeldPortion(
         index=index,
-        facts=facts,
-        topic=Topic(facts.regions, facts.threats, facts.precedence),  # type: ignore[arg-type]
+        kind=Kinds().find(facts, facts.precedence, lambda: f"BANNER {facts.level}"),  # type: ignore[arg-type]
         commitment=draw(HEX),
-        recipients=draw(SOME) | {originator},
         expires=draw(st.none() | TIMES),
         attachments=tuple(attachments),
         size=lasting + draw(st.integers(0, 1_000)),
@@ -58,7 +55,6 @@ def portions(draw: st.DrawFn, index: int, originator: str) -> HeldPortion:
         sources=draw(ORIGINS),
         named=draw(ORIGINS),
         salt=bytes.fromhex(draw(HEX)),
-        banner=f"BANNER {facts.level}",
     )
 
 
@@ -86,11 +82,10 @@ def reports(draw: st.DrawFn) -> list[Held]:
 
 def plain(portion: HeldPortion, held: Held) -> dict[str, Any]:
     """Every field, but what a deletion takes."""
-    found = {field.name: getattr(portion, field.name) for field in fields(portion)}
-    topic = found.pop("topic")
+    found = told(portion)
     if held.erased >> portion.index & 1:
         found["size"] = portion.lasting
-    return {**found, "topic": (topic.regions, topic.threats, topic.precedence)}
+    return found
 
 
 def waits(held: Held) -> bool:
@@ -158,6 +153,6 @@ def _held() -> Held:
     none = frozenset[str]()
     sets = (none, none, none, none, none, none, none)
     facts = ReportFacts("KEN", 1, *sets, False, False, "FLASH", False)
-    topic = Topic(frozenset(), frozenset(), "FLASH")
-    portion = HeldPortion(0, facts, topic, "c", frozenset({"KEN"}), None, (), 9, 4)
+    kind = Kinds().find(facts, "FLASH", str)
+    portion = HeldPortion(0, kind, "c", None, (), 9, 4)
     return Held(1, 2, "i", "n", "KEN", 3, (portion,))

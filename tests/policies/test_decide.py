@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from policies.decide import Decision, Outcome, PolicyBook
 from policies.facts import LAST_SECOND, Circumstances, ReportFacts
@@ -147,7 +148,7 @@ def test_a_report_with_an_unknown_word_is_withheld_with_an_alarm(
     changed: dict[str, object],
 ) -> None:
     """A word that no rule can name would pass every prohibition."""
-    strange: ReportFacts = replace(MINE, **changed)  # type: ignore[arg-type]
+    strange: ReportFacts = structs.replace(MINE, **changed)
     for decide in (open_book().decide, open_book().decide_uncached):
         decision = decide(TO_GBR, strange, moment())
         assert decision.outcome is Outcome.WITHHOLD
@@ -173,7 +174,7 @@ def test_a_community_that_no_longer_exists_is_of_no_use_to_its_members() -> None
     former = analyst("GBR", communities=frozenset({"DISBANDED"}))
     book = open_book().with_layer("handle", "COALITION", library("coalition-baseline"))
     assert book.decide(former, MINE, moment()).outcome is Outcome.RELEASE
-    kept = replace(MINE, communities=frozenset({"CYBER"}))
+    kept = structs.replace(MINE, communities=frozenset({"CYBER"}))
     assert book.decide(former, kept, moment()).outcome is Outcome.WITHHOLD
 
 
@@ -184,10 +185,10 @@ def test_a_community_that_no_longer_exists_is_of_no_use_to_its_members() -> None
         (analyst("GBR", LEVELS["R"]), MINE, "COALITION/clearance"),
         (
             TO_GBR,
-            replace(MINE, communities=frozenset({"CYBER"})),
+            structs.replace(MINE, communities=frozenset({"CYBER"})),
             "COALITION/need-to-know",
         ),
-        (TO_GBR, replace(MINE, exercise=True), "COALITION/exercise"),
+        (TO_GBR, structs.replace(MINE, exercise=True), "COALITION/exercise"),
         (analyst("GBR", exercise=True), MINE, "COALITION/exercise"),
     ],
 )
@@ -201,7 +202,7 @@ def test_the_floor_holds_what_the_label_demands(
 
 
 def test_a_nation_on_the_display_list_is_served_too() -> None:
-    shown = replace(MINE, display_to=frozenset({"FRA"}))
+    shown = structs.replace(MINE, display_to=frozenset({"FRA"}))
     assert mission().decide(analyst("FRA"), shown, moment()).outcome is Outcome.RELEASE
 
 

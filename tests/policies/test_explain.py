@@ -1,8 +1,7 @@
 """Reasons in words, and to each viewer only his own."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from policies.decide import Decision, Outcome, PolicyBook
 from policies.explain import AUDITOR, Explanation, explain
@@ -71,7 +70,7 @@ def test_another_nation_learns_only_that_another_party_withholds() -> None:
 
 def test_how_many_others_withhold_is_not_told() -> None:
     one = report("KEN", "GBR", caveats=SENSITIVE.caveats, derived=True)
-    two = replace(one, contributors=frozenset({"FRA"}), caveats=one.caveats | {"HUMINT"})
+    two = structs.replace(one, contributors=frozenset({"FRA"}), caveats=one.caveats | {"HUMINT"})
     lines = [explained("GBR", analyst("GBR"), facts).lines for facts in (one, two)]
     assert lines[0] == lines[1]
 

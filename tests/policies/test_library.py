@@ -1,9 +1,9 @@
 """The ready rules and the examples are clean, canonical, and do what their comments say."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from clients import standard
 from policies import bundle, lint
@@ -130,7 +130,7 @@ def test_the_ready_rules_do_what_they_say(
     outcome: str,
 ) -> None:
     frozen = {k: frozenset(v) if isinstance(v, set) else v for k, v in changes.items()}
-    facts = replace(report("KEN", *NATIONS), **frozen)  # type: ignore[arg-type]
+    facts = structs.replace(report("KEN", *NATIONS), **frozen)
     found = ready_book(*names).decide(analyst(to, 4), facts, moment(**context))  # type: ignore[arg-type]
     assert found.outcome is Outcome[outcome]
 
@@ -151,18 +151,20 @@ def test_the_ready_intake_limits_do_what_they_say(
 ) -> None:
     book = open_book().with_layer("accept", "KEN", library("intake-limits"))
     frozen = {k: frozenset(v) if isinstance(v, set) else v for k, v in changes.items()}
-    facts = replace(report("GBR", "KEN"), **frozen)  # type: ignore[arg-type]
+    facts = structs.replace(report("GBR", "KEN"), **frozen)
     reader = analyst("KEN", 4, communities=frozenset(communities))
     assert book.decide(reader, facts, moment(purpose=purpose)).outcome is Outcome[outcome]
 
 
 def test_the_ready_rule_for_a_threat_to_life_asks_two_officers_and_keeps_to_the_list() -> None:
     book = open_book().with_layer("release", "KEN", library("threat-to-life"))
-    flash = replace(report("KEN", "GBR"), precedence="FLASH", level=LEVELS["TS"])
+    flash = structs.replace(report("KEN", "GBR"), precedence="FLASH", level=LEVELS["TS"])
 
     def outcome(to: str, approvals: int, precedence: str = "FLASH") -> Outcome:
         signed = moment(approvals={("release", "KEN"): approvals})
-        return book.decide(analyst(to, 4), replace(flash, precedence=precedence), signed).outcome
+        return book.decide(
+            analyst(to, 4), structs.replace(flash, precedence=precedence), signed
+        ).outcome
 
     assert [outcome("GBR", n) for n in range(3)] == [*[Outcome.REFER] * 2, Outcome.RELEASE]
     assert outcome("GBR", 2, "IMMEDIATE") is Outcome.WITHHOLD
@@ -230,7 +232,7 @@ def test_the_starter_releases_to_partners_what_the_label_names() -> None:
     secret = report("KEN", "GBR", "SEN", level=LEVELS["S"], display_to=frozenset({"FRA"}))
 
     def outcome(to: str, **changes: object) -> Outcome:
-        facts = replace(secret, **changes)  # type: ignore[arg-type]
+        facts = structs.replace(secret, **changes)
         return book.decide(analyst(to, 4), facts, moment()).outcome
 
     assert outcome("GBR") is Outcome.RELEASE

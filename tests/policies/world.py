@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import structs
+
 from clients import standard
 from policies import bundle
 from policies.decide import PolicyBook
@@ -91,7 +93,7 @@ def report(originator: str, *release_to: str, **changes: Any) -> ReportFacts:
         precedence="ROUTINE",
         originator_control=True,
     )
-    return replace(plain, **changes)
+    return structs.replace(plain, **changes)
 
 
 def moment(
