@@ -32,8 +32,9 @@ STOPPED: Final = 0
 REFUSED: Final = 1
 FAILED: Final = 2
 
-YOUNG_OBJECTS: Final = 20_000
-"""New objects after which the collector looks at them: what 64 reports under way make."""
+YOUNG_OBJECTS: Final = 100_000
+"""New objects after which the collector looks at them: what 256 reports under way make. What is
+kept of a report is not among them (`broker.held`)."""
 
 
 def serve(folder: Path, port: int | None = None) -> int:

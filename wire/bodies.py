@@ -134,7 +134,7 @@ class RoleSet(Salted):
     """Delegates a role to members: `threshold` of them act."""
 
     role: Role
-    kids: Annotated[tuple[Hex16B, ...], SortedSet, Field(min_length=1, max_length=32)]
+    kids: Annotated[tuple[Hex16B, ...], Field(min_length=1, max_length=32), SortedSet]
     threshold: Count
 
 
@@ -282,7 +282,7 @@ class Approval(Salted):
     portion: Hex32B
     to: NationCode
     text: Hex32B
-    rules: Annotated[tuple[RuleName, ...], SortedSet, Field(max_length=300)]
+    rules: Annotated[tuple[RuleName, ...], Field(max_length=300), SortedSet]
     emergency: bool
     reason: Words
     expires: Seconds

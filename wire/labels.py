@@ -55,9 +55,9 @@ class Source(Strict):
         return (self.report, self.portion) < (other.report, other.portion)
 
 
-Terms = Annotated[tuple[Token, ...], SortedSet, Field(max_length=TERMS_LIMIT)]
-Sources = Annotated[tuple[Source, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]
-Consents = Annotated[tuple[Hex32B, ...], SortedSet, Field(max_length=SOURCES_LIMIT)]
+Terms = Annotated[tuple[Token, ...], Field(max_length=TERMS_LIMIT), SortedSet]
+Sources = Annotated[tuple[Source, ...], Field(max_length=SOURCES_LIMIT), SortedSet]
+Consents = Annotated[tuple[Hex32B, ...], Field(max_length=SOURCES_LIMIT), SortedSet]
 
 
 class Label(Strict):
@@ -68,18 +68,18 @@ class Label(Strict):
 
     classification: Token
     release_to: Annotated[
-        tuple[NationCode, ...], SortedSet, Field(min_length=1, max_length=RECIPIENTS_LIMIT)
+        tuple[NationCode, ...], Field(min_length=1, max_length=RECIPIENTS_LIMIT), SortedSet
     ]
     """The nations that may read and keep it; the originator is always one of them."""
-    display_to: Annotated[tuple[NationCode, ...], SortedSet, Field(max_length=RECIPIENTS_LIMIT)]
+    display_to: Annotated[tuple[NationCode, ...], Field(max_length=RECIPIENTS_LIMIT), SortedSet]
     """Nations that may look at it in a display client and not keep it."""
     caveats: Terms
     """A reader must hold all of them."""
     communities: Terms
     """A reader must belong to all of them."""
-    regions: Annotated[tuple[Place, ...], SortedSet, Field(min_length=1, max_length=REGIONS_LIMIT)]
+    regions: Annotated[tuple[Place, ...], Field(min_length=1, max_length=REGIONS_LIMIT), SortedSet]
     threats: Annotated[
-        tuple[ThreatType, ...], SortedSet, Field(min_length=1, max_length=THREATS_LIMIT)
+        tuple[ThreatType, ...], Field(min_length=1, max_length=THREATS_LIMIT), SortedSet
     ]
     precedence: Precedence
     occurred: Seconds

@@ -72,6 +72,7 @@ MAGIC: Final = b"TLR1"
 PREAMBLE: Final = struct.Struct(">4sBBI")
 RECORD: Final = struct.Struct(">3sBI16s32s")
 WRAP_HEAD: Final = struct.Struct(">HH")
+WRAPPED: Final = struct.Struct(f"{WRAP_HEAD.format}{WRAP}s")
 HEADER_MAX: Final = 65_536  # the limit of the JSON gate
 RECORDS_MAX: Final = 64  # nations of a mission
 PROTECTED_MAX: Final = 65_536  # as the header
@@ -279,11 +280,12 @@ def _portion(reader: _Reader) -> PortionFrame:
     protected = reader.take(length, PROTECTED_MAX, "protected sources")
     wraps: dict[int, bytes] = {}
     last = -1
-    for _ in range(reader.number(2, "the wraps")):
-        number, length = WRAP_HEAD.unpack(reader.take(4, 4, "a wrap"))
+    count = reader.number(2, "the wraps")
+    body = reader.take(count * WRAPPED.size, RECORDS_MAX * WRAPPED.size, "the wraps")
+    for number, length, wrap in WRAPPED.iter_unpack(body):
         if not last < number < len(records) or length != WRAP:
             raise Malformed("bad-envelope", "a wrap is out of place or has the wrong length")
-        wraps[number] = reader.take(length, WRAP, "a wrap")
+        wraps[number] = wrap
         last = number
     payload = reader.take(reader.number(8, "the payload"), PAYLOAD_MAX, "the payload")
     return PortionFrame(index, descriptor, label, records, protected, wraps, payload)
