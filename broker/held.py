@@ -1,6 +1,6 @@
 """What is remembered of one report and its portions, and in which order a nation is offered them.
 
-What many reports say alike is shared, so one costs less than a kilobyte; and none of it is in a
+What many reports say alike is shared, so one costs 1.2 kB; and none of it is in a
 cycle, so the garbage collector need not look at it (`gc=False`). After a start most of it is bytes
 still (`broker.sheets`), read when somebody first asks for the report.
 """
