@@ -136,7 +136,7 @@ def found(
     key = files.read(broker / LOG_KEY, 1_000).decode("ascii", "replace").strip()
     if key not in founding.said.log_keys:
         raise Malformed("bad-input", "the charter names another log than this broker's")
-    paths = sorted(folder.glob(FIRST.format("*", 0).replace("00", "*")))
+    paths = sorted(folder.glob("first-*-*.tlst"))
     first = [files.read(path, STATEMENT_MAX) for path in paths]
     founders.stand(directory, first, now)
     charter, mission = founding.charter.identity, founding.charter.head.mission
