@@ -11,11 +11,14 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 LOGGER: Final = logging.getLogger("tearline.broker")
 TEXT_CHARACTERS: Final = 200
 """Of one field; ids have 64."""
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
 Value = str | int | float | None
 
@@ -47,7 +50,7 @@ class JsonLines(logging.Formatter):
             error = record.exc_info[1]
             line |= {"error": type(error).__name__, "at": _place(error)}
         line |= {name: _short(value) for name, value in fields.items() if value is not None}
-        return json.dumps(line, ensure_ascii=True, separators=(",", ":"))
+        return _ENCODER.encode(line)
 
 
 def configure(stream: TextIO | None = None) -> None:
@@ -61,8 +64,12 @@ def configure(stream: TextIO | None = None) -> None:
 
 
 def _stamp(seconds: float) -> str:
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+    return f"{_whole(int(seconds))}.{int(seconds % 1 * 1000):03d}Z"
+
+
+@lru_cache(1)
+def _whole(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _short(value: Any) -> Value:

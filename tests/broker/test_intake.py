@@ -1,6 +1,7 @@
 """Intake: what becomes a report of the mission, what is refused, and what is said about it."""
 
 import asyncio
+import gc
 import json
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from broker.answers import Withheld
+from broker.held import NONE
 from broker.submission import SubmitAct
 from tests import charter_words, sealing
 from tests.broker.house import House
@@ -115,6 +117,19 @@ async def test_a_report_stands_at_the_place_at_which_it_was_judged(house: House)
         held = house.broker._state.holdings.by_identity(receipt.report)
         assert held is not None
         assert held.position == receipt.index
+
+
+async def test_what_reports_have_in_common_is_kept_once_and_not_collected(house: House) -> None:
+    """A million reports are to fit into memory, and the collector is not to walk them."""
+    for text in ("One.", "Other."):
+        await house.submits(house["KEN"].seals(text, release_to="GBR"))
+    one, other = house.broker._state.holdings
+    assert not any(map(gc.is_tracked, (one, other, *one.portions, *other.portions)))
+    for first, second in zip(one.portions, other.portions, strict=True):
+        assert first.kind is second.kind
+        assert first.recipients is second.recipients
+        empty = (first.ancestors, first.obligations, first.sources, first.named)
+        assert all(found is NONE for found in empty)
 
 
 # -- refusing
