@@ -93,7 +93,7 @@ class NationState:
     root_threshold: int = 0
     root_expires: int = 0
     roles: Mapping[str, Delegation] = field(default_factory=dict)
-    epochs: Mapping[int, Epoch] = field(default_factory=dict)
+    epochs: dict[int, Epoch] = field(default_factory=dict)  # in order; like all here, never changed
     policy: PolicyPublish | None = None
     policy_identity: str | None = None
     guarantees: GuaranteePublish | None = None
@@ -104,18 +104,15 @@ class NationState:
     @property
     def newest_epoch(self) -> int:
         """The number of the last epoch that the nation announced; 0 if none."""
-        return max(self.epochs, default=0)
+        return next(reversed(self.epochs), 0)
 
     def epoch_at(self, time: int) -> Epoch | None:
         """The newest epoch that has begun by this time (seconds), if there is one.
 
         One announced for later does not interrupt the one before it.
         """
-        newest = None
-        for epoch in self.epochs.values():
-            if epoch.opens <= time and (newest is None or epoch.epoch > newest.epoch):
-                newest = epoch
-        return newest
+        newest_first = reversed(self.epochs.values())  # `with_epoch` adds them in order
+        return next((epoch for epoch in newest_first if epoch.opens <= time), None)
 
     def with_epoch(self, epoch: Epoch) -> "NationState":
         """The same nation with one more epoch."""
