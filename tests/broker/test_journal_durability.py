@@ -169,5 +169,5 @@ async def test_the_same_power_cuts_do_find_what_a_weaker_setting_loses(
     weak = disk.recorded(library, tmp_path / "disk", OPERATIONS, "NORMAL")
     seen = await cut(weak, tmp_path / "world", 5, CUTS_EACH)
     print(f"\n{sum(seen.values())} power cuts with synchronous=NORMAL: {dict(seen)}")
-    assert seen["rollback-detected"] > 20
+    assert seen["rollback-detected"] > 10
     assert seen.keys() == {"whole", "rollback-detected"}
