@@ -20,8 +20,10 @@ async def compare(journal: rebuilding.Source, directory: Directory, now: int) ->
     first statement, `now` the journal's newest time (seconds).
 
     Raises `BrokerFault` ("journal-damaged") naming the first report that is remembered as another
-    than the journal says.
+    than the journal says; and if the reports in it cannot be, whatever is remembered.
     """
+    believed, read = (State(Standing(directory), BatchClock(lambda: now)) for _ in range(2))
+    await rebuilding.fill(read, journal, rebuilding.nothing())
     try:
         remembered = await journal.remembered(sheets.FORM)
     except UnfitError as reason:
@@ -30,9 +32,7 @@ async def compare(journal: rebuilding.Source, directory: Directory, now: int) ->
     async def given() -> Remembered:
         return remembered
 
-    believed, read = (State(Standing(directory), BatchClock(lambda: now)) for _ in range(2))
     await rebuilding.fill(believed, journal, given())
-    await rebuilding.fill(read, journal, rebuilding.nothing())
     for one, other in zip_longest(believed.holdings, read.holdings):
         if one is None or other is None or sheets.write([one]) != sheets.write([other]):
             held = other or one

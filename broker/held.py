@@ -1,8 +1,8 @@
 """What is remembered of one report and its portions, and in which order a nation is offered them.
 
-What many reports say alike is shared, so one costs 1.2 kB; and none of it is in a
-cycle, so the garbage collector need not look at it (`gc=False`). After a start most of it is bytes
-still (`broker.sheets`), read when somebody first asks for the report.
+What many reports say alike is shared, so one costs 1.2 kB; and none of it is in a cycle, so the
+garbage collector need not look at it (`gc=False`). After a start most of it is bytes still
+(`broker.sheets`), read when somebody first asks for the report.
 """
 
 from bisect import bisect_right
@@ -34,10 +34,10 @@ OFFERED: Final = 1_024
 T = TypeVar("T")
 
 NONE: Final = frozenset[Never]()
-"""The one empty set: of every six sets that a report has, five are empty."""
+"""The one empty set: of the sets that a portion has of its own, most are empty."""
 
 
-def shared(words: frozenset[T]) -> frozenset[T]:
+def lean(words: frozenset[T]) -> frozenset[T]:
     """The same set, without one more object for an empty one."""
     return words or NONE
 
@@ -232,7 +232,7 @@ class Outline(NamedTuple):
 
 
 @lru_cache(OFFERED)
-def _offered(portions: Iterable[tuple[frozenset[str], int]]) -> str:
+def _offered(portions: tuple[tuple[frozenset[str], int], ...]) -> str:
     """`Outline.offered` of portions with these recipients and lanes."""
     lanes: dict[str, int] = {}
     for recipients, urgency in portions:

@@ -23,7 +23,7 @@ from broker.held import (
     Outlined,
     Said,
     lanes_of,
-    shared,
+    lean,
 )
 from broker.kinds import Kinds
 from policies.facts import ReportFacts
@@ -196,7 +196,7 @@ class Holdings:
         for source in label.derived_from:
             if (there := self.source(source)) is not None:
                 found |= there[1].ancestors
-        return shared(frozenset(found))
+        return lean(frozenset(found))
 
     def has_got(self, nation: str, source: Source) -> bool:
         """Whether this portion is the nation's own, or was released to it, and not recalled."""
@@ -221,7 +221,7 @@ class Holdings:
     def _origins(self, ancestors: Iterable[Source]) -> frozenset[Origin]:
         """Whose reports these portions are of, and which."""
         reports = (self._by_identity.get(source.report) for source in ancestors)
-        return shared(
+        return lean(
             frozenset((held.originator, held.identity) for held in reports if held is not None)
         )
 
@@ -254,7 +254,7 @@ class Holdings:
             size=len(frame.descriptor) + len(frame.payload),
             lasting=len(frame.descriptor),
             ancestors=ancestors,
-            obligations=shared(frozenset(label.obligations)),
+            obligations=lean(frozenset(label.obligations)),
             sources=origins,
             named=self._origins(whole.derived_from),
             salt=bytes.fromhex(protected.salt),

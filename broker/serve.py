@@ -33,8 +33,8 @@ REFUSED: Final = 1
 FAILED: Final = 2
 
 YOUNG_OBJECTS: Final = 100_000
-"""New objects after which the collector looks at them: what 256 reports under way make. What is
-kept of a report is not among them (`broker.held`)."""
+"""New objects after which the collector looks at them, many thousands of reports later: what is
+kept of one is not among them (`broker.held`)."""
 
 
 def serve(folder: Path, port: int | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline, Outlined, shared
+from broker.held import Contents, Held, HeldAttachment, HeldPortion, Outline, Outlined, lean
 from broker.kinds import Kind, Kinds
 from policies.facts import ReportFacts
 from wire.labels import Source
@@ -78,7 +78,7 @@ class _Sheet:
         facts = ReportFacts(**named)
         kind = self._shared.find(facts, named["precedence"], lambda: banner)
         self._shared.share(kind)
-        return kind, shared(frozenset(obligations))
+        return kind, lean(frozenset(obligations))
 
 
 def read(sheet: bytes, shared: Kinds) -> Iterator[tuple[Held, Outlined]]:
@@ -171,9 +171,9 @@ def _portion(
         attachments=tuple(HeldAttachment(*one) for one in attachments),
         size=size,
         lasting=lasting,
-        ancestors=shared(frozenset(Source(report=r, portion=p) for r, p in ancestors)),
+        ancestors=lean(frozenset(Source(report=r, portion=p) for r, p in ancestors)),
         obligations=obligations,
-        sources=shared(frozenset((nation, report) for nation, report in sources)),
-        named=shared(frozenset((nation, report) for nation, report in named)),
+        sources=lean(frozenset((nation, report) for nation, report in sources)),
+        named=lean(frozenset((nation, report) for nation, report in named)),
         salt=bytes.fromhex(salt),
     )

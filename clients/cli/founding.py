@@ -28,6 +28,7 @@ from wire.statements import STATEMENT_MAX, Statement
 LOG_KEY = "log-key.pub"
 CA_FILE = "ca.pem"
 FIRST = "first-{}-{:02}.tlst"
+FIRSTS = "first-*-*.tlst"
 
 Folder = Annotated[Path, typer.Argument(help="The folder that goes from nation to nation.")]
 RootFolder = Annotated[Path, typer.Option("--root", help="What `tearline nation init` made.")]
@@ -136,7 +137,7 @@ def found(
     key = files.read(broker / LOG_KEY, 1_000).decode("ascii", "replace").strip()
     if key not in founding.said.log_keys:
         raise Malformed("bad-input", "the charter names another log than this broker's")
-    paths = sorted(folder.glob("first-*-*.tlst"))
+    paths = sorted(folder.glob(FIRSTS))
     first = [files.read(path, STATEMENT_MAX) for path in paths]
     founders.stand(directory, first, now)
     charter, mission = founding.charter.identity, founding.charter.head.mission

@@ -16,6 +16,8 @@ from broker.journal import THIS_INDEX, Record, Row
 from broker.matching import Filter
 from broker.settings import Settings
 from tests.broker.house import House
+from tests.broker.remembering import shell
+from tests.broker.test_custody import fsck
 from tests.coalition import DAY
 from wire import bodies, statements
 from wire.entries import MISSION, Event
@@ -238,8 +240,13 @@ async def test_a_report_that_stands_in_the_journal_twice_is_not_served(
     event = Event("report.accepted", {"KEN": {"report": identity}})
     twice = Row("report", (THIS_INDEX, report_id, identity, *row, again))
     await journal.append([Record(event, (twice,))])
-    with pytest.raises(BrokerFault, match="a report was accepted twice"):
-        await house.restarts()
+    await house.broker.close()
+    for forgotten in ("SELECT 1", "DELETE FROM memory"):
+        shell(house, forgotten)
+        with pytest.raises(BrokerFault, match="a report was accepted twice"):
+            await fsck(house)
+        with pytest.raises(BrokerFault, match="a report was accepted twice"):
+            await house.opens()
 
 
 async def test_a_clock_that_went_back_does_not_make_entries_older(house: House) -> None:
